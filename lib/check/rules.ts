@@ -1,0 +1,71 @@
+/** What a check's finding does: `error` stops load and export (exit 3), `warn` is counted and told. */
+export type Severity = 'error' | 'warn'
+
+/** A rule as data; check/ turns all rules of a dataset into one scan. */
+export type Rule =
+  | { readonly rule: 'notNull'; readonly columns: readonly string[] }
+  | { readonly rule: 'unique'; readonly columns: readonly string[] }
+  | { readonly rule: 'accepted'; readonly column: string; readonly values: readonly (string | number | boolean)[] }
+  | { readonly rule: 'between'; readonly column: string; readonly low: number | string; readonly high: number | string }
+  | { readonly rule: 'matches'; readonly column: string; readonly pattern: string; readonly flags: string }
+  | { readonly rule: 'references'; readonly column: string; readonly dataset: string; readonly target: string }
+  | { readonly rule: 'rowCount'; readonly min: number; readonly max: number }
+  | { readonly rule: 'freshness'; readonly column: string; readonly within: string }
+  | { readonly rule: 'expression'; readonly sql: string; readonly values: readonly unknown[]; readonly name: string }
+
+/** A rule with the columns it speaks of in its type: any, numbers, texts, times. */
+export interface Check<
+  out Any extends string = never,
+  out Numbers extends string = never,
+  out Texts extends string = never,
+  out Times extends string = never,
+> {
+  readonly rule: Rule
+  readonly severity: Severity
+  readonly _columns?: { readonly any: Any; readonly numbers: Numbers; readonly texts: Texts; readonly times: Times }
+}
+
+/** No NULL in these columns. */
+export function notNull<const C extends string>(...columns: readonly C[]): Check<C> {
+  return { rule: { rule: 'notNull', columns }, severity: 'error' }
+}
+
+/** No two rows with the same values in these columns; rows with a NULL among them are not compared. */
+export function unique<const C extends string>(...columns: readonly C[]): Check<C> {
+  return { rule: { rule: 'unique', columns }, severity: 'error' }
+}
+
+/** Every value is one of these; NULL passes. */
+export function accepted<const C extends string>(column: C, values: readonly (string | number | boolean)[]): Check<C> {
+  return { rule: { rule: 'accepted', column, values }, severity: 'error' }
+}
+
+/** `low <= value <= high`; NULL passes, NaN does not. */
+export function between<const C extends string>(column: C, low: number, high: number): Check<never, C> {
+  return { rule: { rule: 'between', column, low, high }, severity: 'error' }
+}
+
+/** The pattern matches somewhere in the text (RE2 syntax; `i`, `s` and `m` flags); NULL passes. */
+export function matches<const C extends string>(column: C, pattern: RegExp): Check<never, never, C> {
+  return { rule: { rule: 'matches', column, pattern: pattern.source, flags: pattern.flags }, severity: 'error' }
+}
+
+/** Every value stands in `target` of another dataset of the pipeline; NULL passes. */
+export function references<const C extends string>(column: C, dataset: string, target: string): Check<C> {
+  return { rule: { rule: 'references', column, dataset, target }, severity: 'error' }
+}
+
+/** The dataset has at least `min` and at most `max` rows. */
+export function rowCount(options: { readonly min?: number; readonly max?: number }): Check {
+  return { rule: { rule: 'rowCount', min: options.min ?? 0, max: options.max ?? Number.MAX_SAFE_INTEGER }, severity: 'error' }
+}
+
+/** The newest value is at most `within` (`'36h'`, `'2d'`) before the window's end, or before now where there is none. An empty dataset fails. */
+export function freshness<const C extends string>(column: C, within: string): Check<never, never, never, C> {
+  return { rule: { rule: 'freshness', column, within }, severity: 'error' }
+}
+
+/** The same rule as a warning. */
+export function warn<A extends string, N extends string, T extends string, D extends string>(check: Check<A, N, T, D>): Check<A, N, T, D> {
+  return { ...check, severity: 'warn' }
+}

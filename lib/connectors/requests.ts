@@ -1,0 +1,60 @@
+import type { MaybeSecret } from '../core/secret.ts'
+
+/** What a pipeline file asks of a connection for one dataset; made by `source(connection)`, answered by a `Source` of the fitting kind. */
+export type SourceRequest = FilesRequest | HttpRequest
+
+export type Compression = 'auto' | 'none' | 'gzip' | 'zstd'
+
+/** How foreign files are written. What is not given is taken from the file's ending, never from its content. */
+export interface FileFormat {
+  readonly format?: 'csv' | 'tsv' | 'json' | 'ndjson' | 'parquet' | 'arrow'
+  readonly compression?: Compression
+  /** Of CSV, TSV, JSON and NDJSON. A byte-order mark is always taken off. */
+  readonly encoding?: 'utf-8' | 'utf-16' | 'latin-1'
+  readonly delimiter?: string
+  readonly quote?: string
+  readonly escape?: string
+  /** Texts that mean NULL in CSV and TSV, when not quoted. Default: the empty text. */
+  readonly nulls?: readonly string[]
+  /** CSV and TSV: whether the first line names the columns. Default true. */
+  readonly header?: boolean
+}
+
+export interface FilesRequest extends FileFormat {
+  readonly method: 'files'
+  /** Paths or globs relative to the connection's folder. `{partition}` is replaced by the partition's name. */
+  readonly paths: readonly string[]
+}
+
+/** How a response says that there is more. */
+export type Paging =
+  | { readonly by: 'offset'; readonly parameter: string; readonly limitParameter: string; readonly limit: number; readonly first: number }
+  | { readonly by: 'page'; readonly parameter: string; readonly first: number; readonly sizeParameter?: string; readonly size?: number }
+  /** `next`: where in the JSON body the next cursor stands, as a dotted path; absent, null or '' ends. */
+  | { readonly by: 'cursor'; readonly parameter: string; readonly next: string }
+  /** The `Link: <…>; rel="next"` header. */
+  | { readonly by: 'link' }
+
+export type HttpScalar = string | number | boolean | MaybeSecret
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST'
+  /** Relative to the connection's base URL. `{name}` is replaced, URL-encoded, from `each`'s parent row, `{partition}`, `{start}`, `{end}`, `{cursor}`. */
+  readonly path: string
+  /** Values may hold `{start}`, `{end}` (ISO 8601, UTC), `{partition}`, `{cursor}` (the last landed cursor value; the parameter is left out when there is none). */
+  readonly query?: Readonly<Record<string, HttpScalar>>
+  readonly headers?: Readonly<Record<string, MaybeSecret>>
+  /** JSON body of a POST; texts in it may hold the same placeholders. */
+  readonly body?: unknown
+  readonly format?: 'json' | 'ndjson' | 'csv'
+  /** Dotted path to the array of rows in a JSON body; absent: the body is the array. */
+  readonly rows?: string
+  readonly paging?: Paging
+  /**
+   * One request for each row of a parent dataset of this pipeline's extract: `{ parent: 'repository', as: 'id' }` fills `{id}` in path and query from the parent's
+   * column of that name, and adds the column to each row as `parent_<column>`.
+   */
+  readonly each?: { readonly parent: string; readonly column: string }
+  /** Options of CSV bodies. */
+  readonly csv?: FileFormat
+}

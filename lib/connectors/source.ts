@@ -1,0 +1,73 @@
+import type { RunContext } from '../core/context.ts'
+import type { Columns, TimeWindow } from '../core/dataset.ts'
+import type { SourceRequest } from './requests.ts'
+
+/** One read of one dataset. */
+export interface Read {
+  readonly dataset: string
+  readonly request: SourceRequest
+  /** The columns wanted, with declared types, as the source gives them (before a pipeline's `columns:` expressions). */
+  readonly columns: Columns
+  readonly partition?: string
+  /** Ask for this window `[start, end)` if the source can; the caller cuts to it in any case. */
+  readonly window?: TimeWindow & { readonly column?: string }
+  /** Ask for rows whose `column` is at or after `from` (DuckDB's text form of the value) if the source can; the caller cuts in any case. Absent `from`: all rows. */
+  readonly cursor?: { readonly column: string; readonly from?: string }
+  /** Rows of a parent dataset, for parent → child requests: the distinct values of the column that the request's `each` names, as text. */
+  readonly parents?: readonly string[]
+}
+
+/**
+ * What DuckDB can read, in the reader child. `sql` is one SELECT with no parameters, whose columns have the names of `Read.columns` and the types of `raw`;
+ * where `raw` differs from the declared type, the caller casts strictly and finds the first value that does not fit.
+ */
+export interface Relation {
+  readonly sql: string
+  /** The relation's own types, by column: `text` where the source has no types (CSV). */
+  readonly raw: Columns
+  /**
+   * The same rows with two more columns, `_file` (text: path or URL) and `_row` (int64: 1-based row of that file, header not counted); run only to explain a failure.
+   */
+  readonly located: string
+  /** Statements that the reader child runs before `sql`, on the same connection (`SET …`). */
+  readonly before: readonly string[]
+  /** Arrow IPC files (file or stream form) that the reader child first turns into Parquet: `sql` reads the `to` paths. */
+  readonly arrow?: readonly { readonly from: string; readonly to: string }[]
+  /** IANA zone of the naive timestamps in text, when the source declares one. */
+  readonly zone?: string
+  /** Bytes that were read from outside, as far as known. */
+  readonly bytes?: number
+  /** Removes what the read left in the workspace. */
+  close(): Promise<void>
+}
+
+/**
+ * A system that data is read from. The engine opens one for each connection and run, lazily, reads up to `concurrency` datasets at once, and closes it at the
+ * end of the run. Transient failures of single requests are retried inside `read` by the shared policy (core/retry); what `read` throws is final: TransientError when
+ * it may go through later, PermanentError or CheckError otherwise, naming dataset and where. After a failed or aborted `read` nothing is left but files in the
+ * workspace. A `read` does not change the source. `read` gives every row that was there when it began, or throws: an end that comes early is an error.
+ */
+export interface Source {
+  readonly kind: string
+  /** How many datasets may be read at once. */
+  readonly concurrency: number
+  /** Asks the source for the columns and types of a request, for `plan --discover`: what it cannot know it reads from a bounded sample. */
+  describe(read: Omit<Read, 'columns'>, ctx: RunContext): Promise<Columns>
+  /** A text that is equal if and only if nothing changed since; undefined when the source cannot tell cheaply. */
+  version(read: Read, ctx: RunContext): Promise<string | undefined>
+  read(read: Read, ctx: RunContext): Promise<Relation>
+  close(): Promise<void>
+}
+
+/** A configured, not yet opened source: plain settings that can be printed, and how to open them. */
+export interface SourceConnection {
+  readonly role: 'source'
+  readonly kind: string
+  /** The requests that it answers; `plan` refuses others without opening it. */
+  readonly methods: readonly SourceRequest['method'][]
+  /** Settings in force, for `millrace config`; secrets stay Secret. */
+  readonly settings: Readonly<Record<string, unknown>>
+  /** IANA zone of naive timestamps in this source. */
+  readonly zone?: string
+  open(): Source
+}

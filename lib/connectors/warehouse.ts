@@ -1,0 +1,69 @@
+import type { RunContext } from '../core/context.ts'
+import type { Columns, Dataset } from '../core/dataset.ts'
+
+/** How a dataset's rows meet those of the table. */
+export type Disposition =
+  | { readonly mode: 'append' }
+  | { readonly mode: 'replace' }
+  | { readonly mode: 'replacePartition' }
+  /** `order`: the column that decides which of two rows of a key is later (a cursor dataset's cursor); absent: `_partition` decides. */
+  | { readonly mode: 'merge'; readonly key: readonly string[]; readonly order?: string }
+
+/** What a warehouse has committed for one (pipeline, table, partition). */
+export interface Token {
+  readonly pipeline: string
+  readonly table: string
+  /** Partition name; '' for a target without partitions. */
+  readonly partition: string
+  readonly inputKey: string
+  /** Last applied load id of each cursor input, by dataset. */
+  readonly loads: Readonly<Record<string, number>>
+}
+
+export interface LoadRequest {
+  readonly dataset: Dataset
+  readonly table: string
+  readonly disposition: Disposition
+  /** What the caller read before it computed; undefined: there was none. The load commits only if it is still so. */
+  readonly expected: Token | undefined
+  readonly token: Token
+  /** The value of `_load`: load id if extracted, else the first 12 digits of the input key. */
+  readonly load: string
+  /** Rows of keys to delete (tombstones of a cursor dataset), a Parquet file with the key columns; merge only. */
+  readonly tombstones?: readonly string[]
+}
+
+export interface LoadReceipt {
+  readonly rows: number
+  /** Rows that left the table (replaced, deleted). */
+  readonly removed: number
+  /** Columns that were added to the table. */
+  readonly added: readonly string[]
+}
+
+/**
+ * Tables that people query. `load` puts rows and token into ONE transaction: after it returns both are durable, after it throws neither is there. Rows carry
+ * `_partition` (text) and `_load` (text). The table is made from the dataset's columns when missing; a new column is added (NULL in old rows); a column of another type, or one that the
+ * dataset no longer has, is a ConfigError that says what changed. `merge` is idempotent by key, and a row is replaced only by one from an equal or later order (cursor, else
+ * `_partition`), so that partitions may come in any order; two rows of one key in the dataset are a CheckError naming the key. If the token is not `expected` any more,
+ * TransientError ("another run"). Opened by load only, for as short as possible; `close` releases every lock. When another process holds
+ * the warehouse: waits up to 60 s on the context's clock, then TransientError.
+ */
+export interface Warehouse {
+  readonly kind: string
+  /** Columns of a table without `_partition` and `_load`; undefined when it is not there. */
+  describe(table: string, ctx: RunContext): Promise<Columns | undefined>
+  load(request: LoadRequest, ctx: RunContext): Promise<LoadReceipt>
+  /** All tokens of a pipeline. An absent warehouse has none and is not created by asking. */
+  tokens(pipeline: string, ctx: RunContext): Promise<readonly Token[]>
+  close(): Promise<void>
+}
+
+export interface WarehouseConnection {
+  readonly role: 'warehouse'
+  readonly kind: string
+  readonly settings: Readonly<Record<string, unknown>>
+  /** Where a person finds it. */
+  readonly location: string
+  open(): Warehouse
+}

@@ -1,0 +1,55 @@
+import type { Clock } from './clock.ts'
+import type { Stage } from './errors.ts'
+
+/** What a run may use. */
+export interface Limits {
+  /** DuckDB's `memory_limit` for each engine instance. */
+  readonly memoryBytes: number
+  /** Threads for each engine instance. */
+  readonly threads: number
+  /** The reader child is killed beyond this resident size. */
+  readonly readerMemoryBytes: number
+  /** The reader child is killed when one read takes longer. */
+  readonly readerTimeoutMs: number
+}
+
+/** Something that happened, for logs, progress and the run record. Never holds a secret; never holds data but counts. */
+export type RunEvent =
+  | { readonly type: 'stage'; readonly phase: 'start'; readonly stage: Stage; readonly dataset?: string; readonly target?: string }
+  | {
+      readonly type: 'stage'
+      readonly phase: 'end'
+      readonly stage: Stage
+      readonly dataset?: string
+      readonly target?: string
+      readonly rows?: number
+      readonly bytes?: number
+      readonly ms: number
+      /** `done`, or why nothing was done. */
+      readonly outcome: 'done' | 'unchanged' | 'skipped' | 'failed'
+    }
+  | { readonly type: 'progress'; readonly stage: Stage; readonly dataset?: string; readonly rows?: number; readonly bytes?: number }
+  | {
+      readonly type: 'retry'
+      readonly stage: Stage
+      readonly dataset?: string
+      readonly attempt: number
+      readonly delayMs: number
+      readonly reason: string
+    }
+  | { readonly type: 'warning'; readonly stage?: Stage; readonly dataset?: string; readonly message: string }
+
+/** What every stage is given: nothing else reaches it from the outside. */
+export interface RunContext {
+  readonly pipeline: string
+  readonly run: string
+  /** The partition at work; absent for a pipeline's shared datasets. */
+  readonly partition?: string
+  readonly clock: Clock
+  /** Aborted when the run must stop: a stage leaves nothing half-written and throws the signal's reason. */
+  readonly signal: AbortSignal
+  /** A folder of this run alone, on the disk of the profile's state; swept when its run is gone. */
+  readonly workspace: string
+  readonly limits: Limits
+  emit(event: RunEvent): void
+}

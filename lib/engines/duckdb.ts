@@ -1,0 +1,168 @@
+import {
+  type DuckDBConnection,
+  DuckDBInstance,
+  type DuckDBPreparedStatement,
+  DuckDBTimestampTZValue,
+  type DuckDBType,
+  type DuckDBValue,
+  TIMESTAMPTZ,
+} from '@duckdb/node-api'
+import { quoteLiteral } from '../core/quote.ts'
+
+/** Values bound by name. A `Date` is bound as TIMESTAMPTZ, a bigint as BIGINT, an integral number as BIGINT, another number as DOUBLE. */
+export type SqlValues = Readonly<Record<string, string | number | bigint | boolean | Date | null>>
+
+export interface DuckDBOptions {
+  /** A database file; absent: in memory. */
+  readonly file?: string
+  readonly readOnly?: boolean
+  readonly memoryBytes: number
+  readonly threads: number
+  /** A folder of this process alone, where the engine spills. */
+  readonly temp: string
+  /** IANA zone of the session. */
+  readonly zone?: string
+  /** Default true; false halves the time under memory pressure where no order is promised. */
+  readonly preserveOrder?: boolean
+}
+
+/** A metadata row: counts, names, sums as text. Never data on its way. */
+export type MetaRow = Readonly<Record<string, string | null>>
+
+/** One DuckDB engine with one connection: what the stages use of the vendor's API. */
+export interface DuckDB {
+  /** Runs one statement to its end; gives the rows that it changed. Rejects with DuckDB's own error; an aborted signal interrupts it and rejects with its reason. */
+  run(sql: string, values?: SqlValues, signal?: AbortSignal): Promise<number>
+  /** Columns and DuckDB type names of a SELECT, bound on its parameters but not run. */
+  describe(sql: string, values?: SqlValues): Promise<readonly { readonly name: string; readonly type: string }[]>
+  /** Names of the parameters of a statement, without `$`. */
+  parameters(sql: string): Promise<readonly string[]>
+  /** A few metadata rows, each value as DuckDB's text. For counts, hashes, samples for people; throws beyond 10,000 rows. */
+  meta(sql: string, values?: SqlValues, signal?: AbortSignal): Promise<readonly MetaRow[]>
+  /** The vendor's connection, for what has no place here (UDFs, appenders). */
+  readonly connection: DuckDBConnection
+  close(): void
+}
+
+// duckdb#25213 and duckdb#24624: these two passes drop rows silently in 1.5.2–1.5.6; both reproductions are tests.
+const DISABLED_OPTIMIZERS = 'join_elimination,common_subplan'
+
+/** Opens an engine with millrace's fixed settings: limits, known wrong passes off, no extension from outside, `TimeZone`. */
+export async function openDuckDB(options: DuckDBOptions): Promise<DuckDB> {
+  const instance = await DuckDBInstance.create(options.file ?? ':memory:', {
+    threads: String(options.threads),
+    memory_limit: `${Math.floor(options.memoryBytes / 1024)}KiB`,
+    temp_directory: options.temp,
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    ...(options.readOnly && { access_mode: 'READ_ONLY' }),
+    ...(options.preserveOrder === false && { preserve_insertion_order: 'false' }),
+  })
+  let connection: DuckDBConnection
+  try {
+    connection = await instance.connect()
+    await connection.run(`SET disabled_optimizers = ${quoteLiteral(DISABLED_OPTIMIZERS)}`)
+    await connection.run(`SET TimeZone = ${quoteLiteral(options.zone ?? 'UTC')}`)
+  } catch (error) {
+    instance.closeSync()
+    throw error
+  }
+  return wrap(instance, connection)
+}
+
+function wrap(instance: DuckDBInstance, connection: DuckDBConnection): DuckDB {
+  let closed = false
+  async function interruptible<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    signal?.throwIfAborted()
+    // `interrupt` before the statement has begun is lost, so it is repeated until the statement ends.
+    let timer: NodeJS.Timeout | undefined
+    const stop = () => {
+      connection.interrupt()
+      timer = setInterval(() => connection.interrupt(), 20)
+    }
+    signal?.addEventListener('abort', stop, { once: true })
+    try {
+      return await work()
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason
+      throw error
+    } finally {
+      clearInterval(timer)
+      signal?.removeEventListener('abort', stop)
+    }
+  }
+  return {
+    connection,
+    run: (sql, values, signal) =>
+      interruptible(signal, async () => {
+        const result = values ? await runBound(connection, sql, values) : await connection.run(sql)
+        return result.rowsChanged
+      }),
+    describe: async (sql, values) => {
+      // Not from the prepared statement: it has no types where an untyped parameter decides them.
+      const result = await runBound(connection, `DESCRIBE ${sql}`, values ?? {})
+      return (await result.getRows()).map((row) => ({ name: String(row[0]), type: String(row[1]) }))
+    },
+    parameters: async (sql) => {
+      const statement = await connection.prepare(sql)
+      try {
+        return parameterNames(statement)
+      } finally {
+        statement.destroySync()
+      }
+    },
+    meta: (sql, values, signal) =>
+      interruptible(signal, async () => {
+        const result = values ? await runBound(connection, sql, values) : await connection.run(sql)
+        const names = result.columnNames()
+        const rows = await result.getRows()
+        if (rows.length > 10_000) throw new RangeError(`a metadata query gave ${rows.length} rows`)
+        return rows.map((row) => Object.fromEntries(names.map((name, i) => [name, textOf(row[i])])))
+      }),
+    close: () => {
+      if (closed) return
+      closed = true
+      connection.closeSync()
+      instance.closeSync()
+    },
+  }
+}
+
+function textOf(value: DuckDBValue | undefined): string | null {
+  return value === null || value === undefined ? null : String(value)
+}
+
+function parameterNames(statement: DuckDBPreparedStatement): string[] {
+  return Array.from({ length: statement.parameterCount }, (_, i) => statement.parameterName(i + 1))
+}
+
+/** Binds only the names that the statement uses: DuckDB refuses a value that nothing asks for. */
+async function prepareBound(connection: DuckDBConnection, sql: string, values: SqlValues = {}): Promise<DuckDBPreparedStatement> {
+  const statement = await connection.prepare(sql)
+  try {
+    const used: Record<string, DuckDBValue> = {}
+    const types: Record<string, DuckDBType> = {}
+    for (const name of parameterNames(statement)) {
+      const value = values[name]
+      if (value === undefined) continue
+      if (value instanceof Date) {
+        used[name] = new DuckDBTimestampTZValue(BigInt(value.getTime()) * 1000n)
+        types[name] = TIMESTAMPTZ
+      } else used[name] = typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : value
+    }
+    if (Object.keys(used).length > 0) statement.bind(used, types)
+    return statement
+  } catch (error) {
+    statement.destroySync()
+    throw error
+  }
+}
+
+async function runBound(connection: DuckDBConnection, sql: string, values: SqlValues) {
+  const statement = await prepareBound(connection, sql, values)
+  try {
+    return await statement.run()
+  } finally {
+    statement.destroySync()
+  }
+}

@@ -1,0 +1,105 @@
+import type { FileFormat, FilesRequest, HttpRequest, SourceRequest } from '../connectors/requests.ts'
+import { ConfigError } from '../core/errors.ts'
+
+/** Which rows of a source are read, and when. */
+export type ReadKind =
+  /** For each partition: rows whose `column` is in `[start, end)`. `lookback` (`'3d'`, `'12h'`) adds the time before to what transforms see. */
+  | { readonly by: 'window'; readonly column: string; readonly lookback?: string }
+  /** Once for each run: rows at or after the last landed value of `column`, less `overlap`. */
+  | {
+      readonly by: 'cursor'
+      readonly column: string
+      readonly key: readonly string[]
+      readonly overlap?: string
+      readonly deletes: 'ignore' | 'keys'
+    }
+  /** Once for each run, whole. */
+  | { readonly by: 'whole' }
+
+/** One extracted dataset: a connection, what is asked of it, and how much of it is read. */
+export interface Extract<out C extends string = never> {
+  readonly connection: string
+  readonly request: SourceRequest
+  readonly kind: ReadKind
+  /** Column → SQL expression over the source's own columns. */
+  readonly expressions?: Readonly<Record<string, string>>
+  /** Only a type: the columns that `kind` names. */
+  readonly _columns?: C
+}
+
+interface ReadOptions<C extends string> {
+  /** The time column that cuts the dataset into partitions. */
+  readonly window?: C
+  /** With `window`: how much time before the partition transforms also see, as `'3d'`, `'12h'`, `'30m'`. */
+  readonly lookback?: string
+  /** The column that only grows; rows at or after its last landed value are read. Needs `key`. */
+  readonly cursor?: C
+  readonly key?: C | readonly C[]
+  /** With `cursor`: read again this far back, as `'1h'`, for rows that become visible late. */
+  readonly overlap?: string
+  /** With `cursor`: `keys` compares all keys with the source and deletes what is gone. Default `ignore`. */
+  readonly deletes?: 'ignore' | 'keys'
+  /** Column → SQL expression over the source's columns: `{ time: 'epoch_ms(properties.time)' }`. Its keys are then the dataset's columns. */
+  readonly columns?: Readonly<Record<string, string>>
+}
+
+/** A connection of `millrace.config.ts`, by name. What is asked must fit its kind; `plan` says when it does not. */
+export interface SourceBuilder {
+  /** Files under the connection's folder, by path or glob. */
+  files<const C extends string = never>(paths: string | readonly string[], options?: FileFormat & ReadOptions<C>): Extract<C>
+  /** A GET request, paged to its end. */
+  get<const C extends string = never>(path: string, options?: Omit<HttpRequest, 'method' | 'path' | 'body'> & ReadOptions<C>): Extract<C>
+  /** A POST request with a JSON body, paged to its end. */
+  post<const C extends string = never>(path: string, options?: Omit<HttpRequest, 'method' | 'path'> & ReadOptions<C>): Extract<C>
+}
+
+/** Begins an extracted dataset: `source('usgs').get('/query', { window: 'time' })`. */
+export function source(connection: string): SourceBuilder {
+  return {
+    files: (paths, options = {}) => {
+      const [read, rest] = split(options)
+      return {
+        connection,
+        request: { method: 'files', paths: typeof paths === 'string' ? [paths] : paths, ...rest } satisfies FilesRequest,
+        ...read,
+      }
+    },
+    get: (path, options = {}) => {
+      const [read, rest] = split(options)
+      return { connection, request: { method: 'GET', path, ...rest } satisfies HttpRequest, ...read }
+    },
+    post: (path, options = {}) => {
+      const [read, rest] = split(options)
+      return { connection, request: { method: 'POST', path, ...rest } satisfies HttpRequest, ...read }
+    },
+  }
+}
+
+function split<O extends ReadOptions<string>>(options: O) {
+  const { window, lookback, cursor, key, overlap, deletes, columns, ...rest } = options
+  return [{ kind: readKind({ window, lookback, cursor, key, overlap, deletes }), ...(columns && { expressions: columns }) }, rest] as const
+}
+
+type Given = { readonly [K in keyof Omit<ReadOptions<string>, 'columns'>]: ReadOptions<string>[K] | undefined }
+
+function readKind({ window, lookback, cursor, key, overlap, deletes }: Given): ReadKind {
+  if (window !== undefined && cursor !== undefined) throw new ConfigError('a dataset has a window or a cursor, not both')
+  if (window !== undefined) {
+    if (overlap !== undefined || deletes !== undefined) throw new ConfigError('overlap and deletes belong to a cursor, not to a window')
+    return { by: 'window', column: window, ...(lookback !== undefined && { lookback }) }
+  }
+  if (cursor !== undefined) {
+    if (key === undefined || key.length === 0) throw new ConfigError(`cursor "${cursor}" needs a key: the columns that name a row`)
+    if (lookback !== undefined) throw new ConfigError('lookback belongs to a window, not to a cursor (use overlap)')
+    return {
+      by: 'cursor',
+      column: cursor,
+      key: typeof key === 'string' ? [key] : key,
+      deletes: deletes ?? 'ignore',
+      ...(overlap !== undefined && { overlap }),
+    }
+  }
+  if (lookback !== undefined || overlap !== undefined || deletes !== undefined)
+    throw new ConfigError('lookback needs a window; overlap and deletes need a cursor')
+  return { by: 'whole' }
+}

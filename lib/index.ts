@@ -1,0 +1,8 @@
+export { accepted, between, type Check, freshness, matches, notNull, references, rowCount, unique, warn } from './check/rules.ts'
+export type { Columns } from './core/dataset.ts'
+export { type Contract, type ContractOptions, contract, csv, type Export } from './export/contract.ts'
+export { type Extract, source } from './extract/source.ts'
+export { append, type Load, merge, replace, replacePartition } from './load/targets.ts'
+export { type Pipeline, pipeline, type Schema } from './pipeline/definition.ts'
+export { day, hour, keys, month, type Partitioning, week, year } from './pipeline/partitions.ts'
+export { type FrameWindow, type Sql, type SqlValue, sql, type Udf, udf } from './transform/steps.ts'

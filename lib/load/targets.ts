@@ -1,0 +1,36 @@
+import type { Disposition } from '../connectors/warehouse.ts'
+import { ConfigError } from '../core/errors.ts'
+
+/** A table of the warehouse and how a dataset's rows meet those there. */
+export interface Load<out C extends string = never> {
+  readonly table: string
+  readonly disposition: Disposition
+  readonly _columns?: C
+}
+
+/** Adds the rows. Only for what is computed from `<dataset>.changes`: anything else would double on a rerun. */
+export function append(table: string): Load {
+  return { table: named(table), disposition: { mode: 'append' } }
+}
+
+/** Replaces the whole table. Only for datasets without partitions. */
+export function replace(table: string): Load {
+  return { table: named(table), disposition: { mode: 'replace' } }
+}
+
+/** Replaces the rows of the partition at work. Only for partitioned datasets. */
+export function replacePartition(table: string): Load {
+  return { table: named(table), disposition: { mode: 'replacePartition' } }
+}
+
+/** Replaces the rows of the same key and adds the others. A row is replaced only by one from an equal or later cursor or partition. */
+export function merge<const C extends string>(table: string, options: { readonly key: C | readonly C[] }): Load<C> {
+  const key: readonly string[] = typeof options.key === 'string' ? [options.key] : options.key
+  if (key.length === 0) throw new ConfigError(`merge into "${table}" needs a key`)
+  return { table: named(table), disposition: { mode: 'merge', key } }
+}
+
+function named(table: string): string {
+  if (table === '') throw new ConfigError('a table needs a name')
+  return table
+}

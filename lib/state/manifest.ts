@@ -1,0 +1,40 @@
+import type { Columns } from '../core/dataset.ts'
+
+/** A landed file as its manifest names it. */
+export interface LandedFile {
+  /** Key in the landing store. */
+  readonly key: string
+  readonly rows: number
+  readonly bytes: number
+  readonly sha256: string
+}
+
+/**
+ * One load of one dataset's partition: the landing's commit point, an immutable object `<pipeline>/<dataset>/<partition>/_manifests/<id>.json`, written last by
+ * create-if-absent. The highest id is current (for a cursor dataset the loads add up). What stands under `run` differs from run to run and is left out when two runs are compared.
+ */
+export interface LoadManifest {
+  readonly pipeline: string
+  readonly dataset: string
+  /** Partition name; `_all` for a dataset without partitions. */
+  readonly partition: string
+  readonly id: number
+  readonly columns: Columns
+  readonly files: readonly LandedFile[]
+  /** Keys that are gone from the source (cursor datasets with `deletes: 'keys'`): Parquet with the key columns. */
+  readonly tombstones?: readonly LandedFile[]
+  readonly rows: number
+  /** Hex, 128 bits, whatever the row order, with the columns' names and types in it. */
+  readonly contentHash: string
+  /** The name of the hash, with the engine version that defines it. */
+  readonly hashName: string
+  /** UTC instants, ISO 8601. */
+  readonly window?: { readonly start: string; readonly end: string }
+  /** The window had not ended when it was read: it is read again. */
+  readonly open: boolean
+  /** The range of the cursor column that this load really covered, as DuckDB's text. */
+  readonly cursor?: { readonly column: string; readonly from?: string; readonly to?: string }
+  /** What the source said of its own version; equal next time means nothing changed. */
+  readonly sourceVersion?: string
+  readonly run: { readonly id: string; readonly at: string; readonly millrace: string; readonly duckdb: string }
+}

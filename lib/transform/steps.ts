@@ -1,0 +1,78 @@
+import type { LazyDataFrame } from 'nodejs-polars'
+import type { Lazy, Named } from './names.ts'
+
+/** A value that SQL takes as a bound parameter. */
+export type SqlValue = string | number | bigint | boolean | Date | null
+
+/** A function of column chunks, callable by name in the SQL of its step: given whole columns of a chunk, gives one value for each row of it. */
+export interface Udf {
+  /** Types of the arguments and of the result, as in schema.ts. */
+  readonly parameters: readonly string[]
+  readonly returns: string
+  readonly apply: (...columns: readonly (readonly unknown[])[]) => readonly unknown[]
+}
+
+export interface StepOptions {
+  /** The time column by which the result is cut to `[start, end)` again, when an input has a `lookback`. */
+  readonly window?: string
+  /** Write the result to the workspace even if nobody reads it, so that `show` and experiments can. */
+  readonly keep?: boolean
+}
+
+export interface SqlOptions extends StepOptions {
+  readonly udf?: Readonly<Record<string, Udf>>
+}
+
+/** One DuckDB SELECT. `$start`, `$end`, `$partition` and the pipeline's parameters are bound by name. */
+export interface Sql extends SqlOptions {
+  readonly engine: 'duckdb'
+  /** The text, for `sql.file` a path relative to the pipeline's folder. */
+  readonly text?: string
+  readonly file?: string
+  /** Values of a template's `${…}`, bound as `$_1`, `$_2`, …. */
+  readonly values: readonly SqlValue[]
+}
+
+/** What a frame is told beside its datasets. `start` and `end` are absent where there is no time window. */
+export interface FrameWindow {
+  readonly start: Date
+  readonly end: Date
+  readonly partition: string
+  readonly parameters: Readonly<Record<string, SqlValue>>
+}
+
+// `any`: a dataset that no schema names lets every column pass.
+// biome-ignore lint/suspicious/noExplicitAny: see above
+export type Of<S, K> = K extends keyof S ? S[K] : any
+export type Datasets<Names extends PropertyKey, S> = { readonly [N in Names]: Lazy<Of<S, N>> }
+// biome-ignore lint/suspicious/noExplicitAny: a frame's result may have any columns; plan knows which
+export type FrameResult = LazyDataFrame | Named<any>
+/** A pure function from lazy frames to a lazy frame. It is called more than once: on zero rows by `plan`, on data by `run`. */
+export type FrameFunction<Names extends PropertyKey, S> = (datasets: Datasets<Names, S>, window: FrameWindow) => FrameResult
+export interface FrameStep<Names extends PropertyKey, S> extends StepOptions {
+  readonly frame: FrameFunction<Names, S>
+}
+export type Step<Names extends PropertyKey, S> = Sql | FrameFunction<Names, S> | FrameStep<Names, S>
+
+/** SQL as a template, `${value}`s bound and never pasted, or `sql.file('revenue.sql')` from a file beside the pipeline. */
+export const sql: {
+  (text: TemplateStringsArray, ...values: readonly SqlValue[]): Sql
+  file(path: string, options?: SqlOptions): Sql
+  /** The template's form with options: sql.with({ window: 'day' })`SELECT …`. */
+  with(options: SqlOptions): (text: TemplateStringsArray, ...values: readonly SqlValue[]) => Sql
+} = Object.assign((text: TemplateStringsArray, ...values: readonly SqlValue[]) => template({}, text, values), {
+  file: (path: string, options: SqlOptions = {}): Sql => ({ engine: 'duckdb', file: path, values: [], ...options }),
+  with:
+    (options: SqlOptions) =>
+    (text: TemplateStringsArray, ...values: readonly SqlValue[]) =>
+      template(options, text, values),
+})
+
+function template(options: SqlOptions, text: TemplateStringsArray, values: readonly SqlValue[]): Sql {
+  return { engine: 'duckdb', text: text.reduce((all, part, i) => `${all}$_${i}${part}`), values, ...options }
+}
+
+/** Makes a UDF: `udf(['text'], 'int32', (texts) => texts.map(…))`. It is slower than SQL (docs/guide.md has the figure): for what SQL cannot say. */
+export function udf(parameters: readonly string[], returns: string, apply: Udf['apply']): Udf {
+  return { parameters, returns, apply }
+}
