@@ -5,7 +5,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 
 const file = process.argv[2] ?? new URL('../package-lock.json', import.meta.url)
 const lock = JSON.parse(readFileSync(file, 'utf8'))
-const platform = /(android|darwin|freebsd|linux|openharmony|win32|sunos|netbsd|openbsd|aix)-(arm64|arm|x64|ia32|riscv64|ppc64|s390x|loong64)(?:-(musl|gnu))?/
+const platform =
+  /(android|darwin|freebsd|linux|openharmony|win32|sunos|netbsd|openbsd|aix)-(arm64|arm|x64|ia32|riscv64|ppc64|s390x|loong64)(?:-(musl|gnu))?/
 
 /** The entry that npm writes for a platform package that it did not install. */
 function entryOf(name, version, parent) {
