@@ -91,7 +91,12 @@ export interface PlanReport {
   readonly profile: string
   readonly datasets: readonly PlannedDataset[]
   readonly targets: readonly PlannedTarget[]
-  readonly partitions: { readonly done: number; readonly due: readonly string[]; readonly open: readonly string[]; readonly failed: readonly string[] }
+  readonly partitions: {
+    readonly done: number
+    readonly due: readonly string[]
+    readonly open: readonly string[]
+    readonly failed: readonly string[]
+  }
   readonly warnings: readonly string[]
   /** What changed in schema.ts; with `frozen` any line is an error. */
   readonly schemaChanges: readonly string[]
@@ -103,7 +108,12 @@ export interface PipelineStatus {
   readonly pipeline: string
   readonly profile: string
   /** As last seen by the ledger and the commit points; sources are not asked. */
-  readonly partitions: readonly { readonly partition: string; readonly state: 'done' | 'due' | 'open' | 'failed'; readonly at?: string; readonly error?: string }[]
+  readonly partitions: readonly {
+    readonly partition: string
+    readonly state: 'done' | 'due' | 'open' | 'failed'
+    readonly at?: string
+    readonly error?: string
+  }[]
   readonly lastRun?: { readonly run: string; readonly at: string; readonly outcome: string }
 }
 
