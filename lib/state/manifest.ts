@@ -20,6 +20,8 @@ export interface LoadManifest {
   readonly partition: string
   readonly id: number
   readonly columns: Columns
+  /** Hash of what was asked (request, kind, columns, expressions): a load made under another one is not used again but read anew. */
+  readonly readKey: string
   readonly files: readonly LandedFile[]
   /** Keys that are gone from the source (cursor datasets with `deletes: 'keys'`): Parquet with the key columns. */
   readonly tombstones?: readonly LandedFile[]
