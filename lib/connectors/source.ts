@@ -1,5 +1,6 @@
 import type { RunContext } from '../core/context.ts'
 import type { Columns, TimeWindow } from '../core/dataset.ts'
+import type { Reader } from '../engines/reader.ts'
 import type { SourceRequest } from './requests.ts'
 
 /** One read of one dataset. */
@@ -37,6 +38,8 @@ export interface Relation {
   readonly zone?: string
   /** Bytes that were read from outside, as far as known. */
   readonly bytes?: number
+  /** Called once after `sql` has run and before its rows are committed. @throws TransientError when what was read changed meanwhile. */
+  verify?(): Promise<void>
   /** Removes what the read left in the workspace. */
   close(): Promise<void>
 }
@@ -59,6 +62,12 @@ export interface Source {
   close(): Promise<void>
 }
 
+/** What a source is given when it is opened. */
+export interface SourceTools {
+  /** The run's reader child: foreign data is parsed nowhere else. The source does not close it. */
+  readonly reader: Reader
+}
+
 /** A configured, not yet opened source: plain settings that can be printed, and how to open them. */
 export interface SourceConnection {
   readonly role: 'source'
@@ -69,5 +78,5 @@ export interface SourceConnection {
   readonly settings: Readonly<Record<string, unknown>>
   /** IANA zone of naive timestamps in this source. */
   readonly zone?: string
-  open(): Source
+  open(tools: SourceTools): Source
 }

@@ -41,6 +41,8 @@ export interface DuckDB {
   meta(sql: string, values?: SqlValues, signal?: AbortSignal): Promise<readonly MetaRow[]>
   /** The vendor's connection, for what has no place here (UDFs, appenders). */
   readonly connection: DuckDBConnection
+  /** A further connection of the same instance, with its own session `TimeZone`; its `close` leaves the instance open. */
+  connect(zone?: string): Promise<DuckDB>
   close(): void
 }
 
@@ -58,19 +60,28 @@ export async function openDuckDB(options: DuckDBOptions): Promise<DuckDB> {
     ...(options.readOnly && { access_mode: 'READ_ONLY' }),
     ...(options.preserveOrder === false && { preserve_insertion_order: 'false' }),
   })
-  let connection: DuckDBConnection
   try {
-    connection = await instance.connect()
-    await connection.run(`SET disabled_optimizers = ${quoteLiteral(DISABLED_OPTIMIZERS)}`)
-    await connection.run(`SET TimeZone = ${quoteLiteral(options.zone ?? 'UTC')}`)
+    const connection = await connectTo(instance, options.zone)
+    return wrap(instance, connection, true)
   } catch (error) {
     instance.closeSync()
     throw error
   }
-  return wrap(instance, connection)
 }
 
-function wrap(instance: DuckDBInstance, connection: DuckDBConnection): DuckDB {
+async function connectTo(instance: DuckDBInstance, zone = 'UTC'): Promise<DuckDBConnection> {
+  const connection = await instance.connect()
+  try {
+    await connection.run(`SET disabled_optimizers = ${quoteLiteral(DISABLED_OPTIMIZERS)}`)
+    await connection.run(`SET TimeZone = ${quoteLiteral(zone)}`)
+    return connection
+  } catch (error) {
+    connection.closeSync()
+    throw error
+  }
+}
+
+function wrap(instance: DuckDBInstance, connection: DuckDBConnection, owner: boolean): DuckDB {
   let closed = false
   async function interruptible<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     signal?.throwIfAborted()
@@ -119,11 +130,12 @@ function wrap(instance: DuckDBInstance, connection: DuckDBConnection): DuckDB {
         if (rows.length > 10_000) throw new RangeError(`a metadata query gave ${rows.length} rows`)
         return rows.map((row) => Object.fromEntries(names.map((name, i) => [name, textOf(row[i])])))
       }),
+    connect: async (zone) => wrap(instance, await connectTo(instance, zone), false),
     close: () => {
       if (closed) return
       closed = true
       connection.closeSync()
-      instance.closeSync()
+      if (owner) instance.closeSync()
     },
   }
 }
