@@ -1,3 +1,5 @@
+import { ConfigError } from '../core/errors.ts'
+
 /** What a check's finding does: `error` stops load and export (exit 3), `warn` is counted and told. */
 export type Severity = 'error' | 'warn'
 
@@ -68,4 +70,22 @@ export function freshness<const C extends string>(column: C, within: string): Ch
 /** The same rule as a warning. */
 export function warn<A extends string, N extends string, T extends string, D extends string>(check: Check<A, N, T, D>): Check<A, N, T, D> {
   return { ...check, severity: 'warn' }
+}
+
+/** The slice of a `sql` template that a check uses; of `sql.file` the caller fills in `text`. */
+export interface SqlText {
+  readonly engine: 'duckdb'
+  readonly text?: string
+  readonly values: readonly (string | number | bigint | boolean | Date | null)[]
+}
+
+/** A boolean SQL expression over one row as a rule: it fails where the expression is false; NULL passes. `${value}`s are bound, `$name`s are the pipeline's parameters. */
+export function ruleOfSql(sql: SqlText): Check {
+  const text = sql.text?.trim()
+  if (!text) throw new ConfigError('a sql check needs an expression, as sql`amount >= 0`')
+  const name = text.replaceAll(/\s+/g, ' ')
+  return {
+    rule: { rule: 'expression', sql: text, values: sql.values, name: name.length > 80 ? `${name.slice(0, 79)}…` : name },
+    severity: 'error',
+  }
 }
