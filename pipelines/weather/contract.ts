@@ -1,0 +1,19 @@
+import { contract } from '#millrace'
+
+/** One row for each station and UTC day; hours without a measured gust have none. */
+export const climateContract = contract({
+  columns: {
+    origin: 'text',
+    airport: 'text',
+    day: 'date',
+    hours: 'int64',
+    temp_min_f: 'float64',
+    temp_max_f: 'float64',
+    wind_max_mph: 'float64',
+    gust_max_mph: 'float64',
+    gust_share: 'float64',
+    precip_in: 'decimal(12,4)',
+  },
+  orderBy: ['day', 'origin'],
+  round: { wind_max_mph: 4, gust_max_mph: 4, gust_share: 4 },
+})

@@ -1,0 +1,50 @@
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { readPipelineCode } from '../../lib/pipeline/code.ts'
+
+const frame = '({ revenue }) => revenue.select(columns)'
+
+async function hash(pipeline: string, modules: Record<string, string> = {}, text = frame): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'code-'))
+  await writeFile(join(folder, 'pipeline.ts'), pipeline)
+  for (const [name, content] of Object.entries({ 'schema.ts': 'export const schema = {}', ...modules }))
+    await writeFile(join(folder, name), content)
+  return (await readPipelineCode(join(folder, 'pipeline.ts'))).hashOfFunction(text)
+}
+
+const base = `import { schema } from './schema.ts'
+const columns: string[] = ['a']
+export default pipeline({ name: 'x', schema })`
+
+it('hashOfFunction does not see comments, spacing, types or the literal', async () => {
+  const same = `// a comment
+import { schema } from './schema.ts'
+const columns   = [ 'a' ] as string[] /* typed */
+export default pipeline({ name: 'other', schema, load: {} })`
+  expect(await hash(same.replace(' as string[]', ''))).toBe(await hash(base))
+  expect(await hash(base, {}, '({ revenue }) => /* note */ revenue\n  .select(columns)')).toBe(await hash(base))
+})
+
+it('hashOfFunction sees the frame, the code outside the literal, and string contents', async () => {
+  expect(await hash(base, {}, '({ revenue }) => revenue.select("b")')).not.toBe(await hash(base))
+  expect(await hash(base.replace("'a'", "'b'"))).not.toBe(await hash(base))
+})
+
+it('hashOfFunction sees a local module that the frame reaches, through others, and no other', async () => {
+  const using = `import { columns } from './columns.ts'\nimport { c } from './contract.ts'\nexport default pipeline({ name: 'x', c })`
+  const modules = {
+    'columns.ts': `import { list } from './list.ts'\nexport const columns = list`,
+    'list.ts': `export const list = ['a']`,
+    'contract.ts': 'export const c = 1',
+  }
+  const first = await hash(using, modules)
+  expect(await hash(using, { ...modules, 'list.ts': `export const list = ['b']` })).not.toBe(first)
+  expect(await hash(using, { ...modules, 'contract.ts': 'export const c = 2' })).toBe(first)
+  expect(await hash(using, { ...modules, 'schema.ts': 'export const schema = { a: {} }' })).toBe(first)
+})
+
+it('readPipelineCode names an import that is not there', async () => {
+  await expect(hash(`import { x } from './gone.ts'\nexport default 1`)).rejects.toThrow('imports "./gone.ts", which is not there')
+})
