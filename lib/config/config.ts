@@ -1,0 +1,39 @@
+import type { SourceConnection } from '../connectors/source.ts'
+import type { StoreConnection } from '../connectors/store.ts'
+import type { WarehouseConnection } from '../connectors/warehouse.ts'
+import type { LimitSettings } from './limits.ts'
+
+/** Where things live for one profile. */
+export interface Profile {
+  /** The systems that pipelines read, by the name that `source('…')` uses. */
+  readonly connections: Readonly<Record<string, SourceConnection>>
+  readonly warehouse: WarehouseConnection
+  /** Where extracted data lands. */
+  readonly landing: StoreConnection
+  /** Where exports are delivered. */
+  readonly store: StoreConnection
+  /** Folder of locks, ledger, run records and workspaces, relative to the project. Default `.millrace/<profile>`. */
+  readonly state?: string
+  readonly limits?: LimitSettings
+  /** Pins "now": for every pipeline, or by pipeline name. ISO 8601 with a zone: `'2018-02-07T01:30:00Z'`. */
+  readonly now?: string | Readonly<Record<string, string>>
+}
+
+/** What `millrace.config.ts` holds. */
+export interface Config {
+  /** A profile, or a function that makes it, so that only the chosen one is made. */
+  readonly profiles: Readonly<Record<string, Profile | (() => Profile)>>
+  /** The profile when none is named. Default `dev`. */
+  readonly defaultProfile?: string
+}
+
+/**
+ * Says which copy of millrace made a configuration. A command of one copy (installed globally) must not run a project that imports another: secrets of the one would not be
+ * known to the other's redaction.
+ */
+export const MADE_BY: unique symbol = Symbol.for('millrace.config')
+
+/** Declares a project's configuration; the default export of `millrace.config.ts`. */
+export function config(options: Config): Config {
+  return Object.defineProperty({ ...options }, MADE_BY, { value: import.meta.url, enumerable: false })
+}

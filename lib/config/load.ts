@@ -1,0 +1,124 @@
+import { existsSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Limits } from '../core/context.ts'
+import { ConfigError, MillraceError, messageOf } from '../core/errors.ts'
+import { didYouMean } from '../core/nearest.ts'
+import { type Config, config, MADE_BY, type Profile } from './config.ts'
+import { limitsOf } from './limits.ts'
+import { labelSecrets } from './settings.ts'
+import { validateProfile } from './validate.ts'
+
+/** A project's configuration with one profile chosen: all that is in force. */
+export interface ProjectConfig {
+  /** The folder that holds the configuration file; absolute. Relative paths of the configuration are meant from here. */
+  readonly folder: string
+  readonly file: string
+  readonly profile: string
+  readonly connections: Profile['connections']
+  readonly warehouse: Profile['warehouse']
+  readonly landing: Profile['landing']
+  readonly store: Profile['store']
+  /** Absolute. */
+  readonly state: string
+  readonly limits: Limits
+  readonly now: Profile['now']
+}
+
+const FILES = ['millrace.config.ts', 'millrace.config.js']
+
+/** The configuration file of the project that `folder` is in: looked for here, then upwards. */
+export function findConfig(folder: string): string | undefined {
+  for (let at = resolve(folder); ; at = dirname(at)) {
+    const file = FILES.map((name) => join(at, name)).find((path) => existsSync(path))
+    if (file !== undefined || at === dirname(at)) return file
+  }
+}
+
+/**
+ * Finds, imports and checks the configuration of the project that `folder` is in, and chooses a profile (absent: the file's default). No connection is opened and no
+ * secret looked up.
+ * @throws ConfigError that says what is wrong in which profile.
+ */
+export async function loadConfig(folder: string, profileName?: string): Promise<ProjectConfig> {
+  const file = findConfig(folder)
+  if (file === undefined)
+    throw new ConfigError(`no millrace.config.ts in ${resolve(folder)} or above it`, {
+      hint: 'millrace init <name> makes one, with a first pipeline',
+    })
+  const { profiles, defaultProfile } = await importConfig(file)
+  const name = profileName ?? defaultProfile ?? 'dev'
+  const names = Object.keys(profiles)
+  const chosen = Object.hasOwn(profiles, name) ? profiles[name] : undefined
+  if (chosen === undefined)
+    throw new ConfigError(`unknown profile "${name}"${didYouMean(name, names)}; ${file} has: ${names.join(', ') || 'none'}`)
+  const place = `config profile "${name}"`
+  const profile = validateProfile(typeof chosen === 'function' ? called(chosen, place, file) : chosen, place)
+  const { connections, warehouse, landing, store } = profile
+  for (const [path, connection] of [
+    ...Object.entries(connections).map(([key, each]) => [`connections.${key}`, each] as const),
+    ...Object.entries({ warehouse, landing, store }),
+  ])
+    labelSecrets(connection.settings, path, place)
+  const project = dirname(file)
+  return {
+    folder: project,
+    file,
+    profile: name,
+    connections,
+    warehouse,
+    landing,
+    store,
+    state: resolve(project, profile.state ?? join('.millrace', name)),
+    limits: limitsOf(profile.limits ?? {}, place),
+    now: profile.now,
+  }
+}
+
+/** The instant to which the profile pins a pipeline's "now"; undefined: the real one. */
+export function pinnedNow(project: Pick<ProjectConfig, 'now'>, pipeline: string): Date | undefined {
+  const { now } = project
+  const text = typeof now === 'object' ? (Object.hasOwn(now, pipeline) ? now[pipeline] : undefined) : now
+  return text === undefined ? undefined : new Date(text)
+}
+
+async function importConfig(file: string): Promise<Config> {
+  let module: { readonly default?: unknown }
+  try {
+    module = await import(pathToFileURL(file).href)
+  } catch (error) {
+    throw failed(error, `${file} cannot be loaded`, file)
+  }
+  const value = module.default
+  if (
+    value === null ||
+    typeof value !== 'object' ||
+    !('profiles' in value) ||
+    value.profiles === null ||
+    typeof value.profiles !== 'object'
+  )
+    throw new ConfigError(`${file} has no configuration; expected export default config({ profiles: { dev: { … } } })`)
+  const maker = (value as { readonly [MADE_BY]?: unknown })[MADE_BY]
+  const own = (config({ profiles: {} }) as { readonly [MADE_BY]?: unknown })[MADE_BY]
+  if (maker !== undefined && maker !== own)
+    throw new ConfigError(`${file} imports another copy of millrace than the one that runs`, {
+      hint: "run the project's own: npx millrace …",
+    })
+  return value as Config
+}
+
+function called(make: () => Profile, place: string, file: string): unknown {
+  try {
+    return make()
+  } catch (error) {
+    throw failed(error, `${place} cannot be made`, file)
+  }
+}
+
+/** The user's own code threw: an error of ours keeps its message, any other says where in the file it came from. */
+function failed(error: unknown, what: string, file: string): unknown {
+  if (error instanceof MillraceError) return error.at({ file })
+  const [, after] = error instanceof Error ? (error.stack ?? '').split(`${file}:`) : []
+  const line = after && Number.parseInt(after, 10)
+  return new ConfigError(`${what}: ${messageOf(error)}${line ? ` (line ${line})` : ''}`, { file, cause: error })
+}
