@@ -43,5 +43,6 @@ export interface Named<C>
       how?: 'inner' | 'left' | 'full' | 'semi' | 'anti'
     },
   ): LazyDataFrame
+  // biome-ignore lint/suspicious/noExplicitAny: an expression's own name and type are not known
   withColumns(...expressions: Expr[]): Lazy<{ [N in keyof C]: C[N] } & { [name: string]: any }>
 }
