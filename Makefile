@@ -55,17 +55,19 @@ help: ## list the targets
 setup: node_modules/.millrace-setup ## install Node 24 if the machine's is older, and the locked dependencies
 	@:
 
+# From npm's cache where that will do. npm does not look again when its cached index is older than a version that is asked for: we do.
+from_npm = $(1) --prefer-offline --no-audit --no-fund --loglevel=error || $(1) --no-audit --no-fund --loglevel=error
 ifdef LOCAL_NODE
 $(LOCAL_NODE):
 	@command -v npm >/dev/null || { echo "make: npm is missing; install Node with npm (20 or later)" >&2; exit 1; }
-	npm install --prefix .node --no-save --ignore-scripts --no-audit --no-fund --loglevel=error $(NODE_PACKAGE)@$(NODE_NEEDED) npm@11
+	$(call from_npm,npm install --prefix .node --no-save --ignore-scripts $(NODE_PACKAGE)@$(NODE_NEEDED) npm@11)
 	@touch $@
 endif
 
 # Two makes at once must not both run npm ci, which begins by deleting node_modules: the second waits, and then finds the stamp.
 LOCKED := $(if $(shell command -v flock),exec 9<Makefile; flock 9;)
 node_modules/.millrace-setup: package-lock.json | $(LOCAL_NODE)
-	@$(LOCKED) if [ ! $@ -nt $< ]; then npm ci --no-audit --no-fund --loglevel=error; touch $@; fi
+	@$(LOCKED) if [ ! $@ -nt $< ]; then { $(call from_npm,npm ci); } && touch $@; fi
 
 demo: setup ## run every pipeline on its fixture data, and say where the CSV files are
 	@for name in $(PIPELINES); do echo "== $$name"; node bin/millrace.js run "$$name"; done
