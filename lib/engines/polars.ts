@@ -1,0 +1,34 @@
+import type { LazyDataFrame } from 'nodejs-polars'
+
+/** nodejs-polars' module, loaded when first asked for (70 ms): a plan without frames never pays for it. */
+export type Polars = typeof import('nodejs-polars')['default']
+
+let loaded: Promise<Polars> | undefined
+
+/** Loads Polars. `threads` limits its pool and counts only at the first call of the process. */
+export function loadPolars(threads?: number): Promise<Polars> {
+  if (!loaded && threads !== undefined) process.env.POLARS_MAX_THREADS ??= String(threads)
+  loaded ??= import('nodejs-polars').then((module) => module.default)
+  return loaded
+}
+
+/** A lazy frame over Parquet files that millrace wrote, in their order. Paths are taken as they are, never as globs. */
+export function scanParquet(pl: Polars, files: readonly string[]): LazyDataFrame {
+  const scans = files.map((file) => pl.scanParquet(file, { glob: false, hivePartitioning: false }))
+  return pl.concat(scans, { how: 'vertical', rechunk: false, parallel: true }) as unknown as LazyDataFrame
+}
+
+/** Runs a lazy frame on the streaming engine into one new Parquet file, off the event loop. It cannot be interrupted. */
+export async function sinkParquet(frame: LazyDataFrame, file: string): Promise<void> {
+  await frame.sinkParquet(file, { compression: 'zstd', maintainOrder: true }).collect({ streaming: true })
+}
+
+/** True for what Polars itself takes as a lazy frame. */
+export function isLazyFrame(value: unknown): value is LazyDataFrame {
+  return value !== null && typeof value === 'object' && Reflect.get(value, Symbol.toStringTag) === 'LazyDataFrame'
+}
+
+/** The first paragraph of a Polars message: what follows is its plan. */
+export function polarsWords(message: string): string {
+  return (message.split(/\n\s*\nResolved plan until failure/)[0] ?? message).replace(/\s*\n\s*/g, ' ').trim()
+}
