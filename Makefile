@@ -60,7 +60,8 @@ from_npm = $(1) --prefer-offline --no-audit --no-fund --loglevel=error || $(1) -
 ifdef LOCAL_NODE
 $(LOCAL_NODE):
 	@command -v npm >/dev/null || { echo "make: npm is missing; install Node with npm (20 or later)" >&2; exit 1; }
-	$(call from_npm,npm install --prefix .node --no-save --ignore-scripts $(NODE_PACKAGE)@$(NODE_NEEDED) npm@11)
+	@echo 'this machine has no Node $(NODE_NEEDED): installing one into .node'
+	@$(call from_npm,npm install --prefix .node --no-save --ignore-scripts $(NODE_PACKAGE)@$(NODE_NEEDED) npm@11)
 	@touch $@
 endif
 
