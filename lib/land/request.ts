@@ -1,0 +1,65 @@
+import type { Relation } from '../connectors/source.ts'
+import type { Store } from '../connectors/store.ts'
+import type { Columns, TimeWindow } from '../core/dataset.ts'
+import type { SqlValues } from '../engines/duckdb.ts'
+import type { Reader } from '../engines/reader.ts'
+import type { LoadManifest } from '../state/manifest.ts'
+
+/** How rows are chosen; a pipeline's `ReadKind` fits it. */
+export type LandKind =
+  | { readonly by: 'window'; readonly column: string }
+  | { readonly by: 'cursor'; readonly column: string; readonly key: readonly string[]; readonly deletes: 'ignore' | 'keys' }
+  | { readonly by: 'whole' }
+
+/** The one SELECT of declared types over a relation, already cut to the window or the cursor. */
+export interface Selected {
+  readonly sql: string
+  readonly values?: SqlValues
+}
+
+/** One read to be landed. */
+export interface LandRequest {
+  readonly dataset: string
+  /** Partition name; `_all` for a dataset without partitions. */
+  readonly partition: string
+  /** What `select` gives, in order. */
+  readonly columns: Columns
+  readonly kind: LandKind
+  /** Hash of what was asked; recorded. */
+  readonly readKey: string
+  readonly select: Selected
+  readonly relation: Relation
+  readonly window?: TimeWindow
+  /** The window had not ended when the read began. */
+  readonly open: boolean
+  readonly sourceVersion?: string
+  /** The cursor value from which rows were asked, overlap taken off, as DuckDB's text; absent: all rows. */
+  readonly cursorFrom?: string
+  /** With `deletes: 'keys'`: the key columns of every row of the source, read after `relation`. */
+  readonly keys?: { readonly select: Selected; readonly relation: Relation }
+}
+
+export interface LandTools {
+  readonly store: Store
+  readonly reader: Pick<Reader, 'execute'>
+}
+
+/** What came of a read. Rows balance: `read` = `rows` + `unchanged` + `superseded` where something was committed. */
+export interface Landed {
+  /** The current load after the read: a new one, or the one that was there. */
+  readonly load: LoadManifest
+  /** `unchanged`: no new load, since the content is that of the current one. */
+  readonly outcome: 'done' | 'unchanged'
+  /** Rows that the select gave. */
+  readonly read: number
+  /** Rows in the new load; 0 when there is none. */
+  readonly rows: number
+  /** Rows that had landed before just so. */
+  readonly unchanged: number
+  /** Cursor datasets: rows older than another one of their key. */
+  readonly superseded: number
+  /** Keys found to be gone. */
+  readonly removed: number
+  /** Bytes of the new load's files. */
+  readonly bytes: number
+}
