@@ -1,0 +1,52 @@
+import { MillraceError, messageOf } from '../core/errors.ts'
+import { redact, redactJson } from '../core/secret.ts'
+import type { ErrorReport } from './report.ts'
+
+/** An error as reports and records hold it: redacted, without a stack, the cause's message appended where it adds something. */
+export function errorReport(error: unknown): ErrorReport {
+  const ours = error instanceof MillraceError ? error : undefined
+  return redactJson({
+    kind: ours?.name ?? (error instanceof Error ? error.name : 'Error'),
+    message: withCauses(error),
+    ...(ours?.hint !== undefined && { hint: ours.hint }),
+    exitCode: ours?.exitCode ?? 1,
+    ...ours?.place,
+  })
+}
+
+/** `error: quakes land quake partition 2018-02-04: message` and a hint line, for people. Redacted. */
+export function errorText(report: ErrorReport): string {
+  const { pipeline, stage, dataset, partition } = report
+  const place = [pipeline, stage, dataset ?? report.table, partition && `partition ${partition}`].filter(Boolean).join(' ')
+  const [first, ...more] = report.message.split('\n')
+  const { column, row, file, message } = report
+  const details = [
+    ...(column === undefined || message.includes(`"${column}"`) || message.includes(`column ${column}`) ? [] : [`column "${column}"`]),
+    ...(row === undefined || message.includes(`row ${row}`) ? [] : [`row ${row}`]),
+    ...(file === undefined || message.includes(file) ? [] : [`file ${file}`]),
+  ].join(', ')
+  const lines = [
+    `error: ${place ? `${place}: ` : ''}${first}${details ? ` (${details})` : ''}`,
+    ...more.map((line) => `  ${line}`),
+    ...(report.hint === undefined ? [] : [`  hint: ${report.hint}`]),
+  ]
+  return redact(lines.join('\n'))
+}
+
+/** The message, then those of its causes that it does not quote already. */
+function withCauses(error: unknown): string {
+  let message = messageOf(error)
+  for (let cause = causeOf(error), depth = 0; cause !== undefined && depth < 5; cause = causeOf(cause), depth++) {
+    const text = firstLine(messageOf(cause))
+    if (text !== '' && !message.includes(text)) message += `: ${text}`
+  }
+  return message
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? (error.cause ?? undefined) : undefined
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0]?.trim() ?? ''
+}

@@ -1,0 +1,52 @@
+import type { RunEvent } from '../core/context.ts'
+import { redact } from '../core/secret.ts'
+import type { Paint, TerminalStream } from './color.ts'
+import { painter } from './color.ts'
+import type { EventPlace, EventSink } from './events.ts'
+import { formatBytes, formatDuration, formatRows } from './units.ts'
+import { visible } from './width.ts'
+
+/** Counts as `1,234 rows  3.4 MB`, what is known of them. */
+export function countsText({ rows, bytes }: { readonly rows?: number | undefined; readonly bytes?: number | undefined }): string {
+  return [rows !== undefined && formatRows(rows), bytes !== undefined && formatBytes(bytes)].filter(Boolean).join('  ')
+}
+
+/** `quakes 2018-02-04 load daily fct_daily`: whose event it is. */
+export function subjectText(event: RunEvent, place: EventPlace): string {
+  const target = event.type === 'stage' ? event.target : undefined
+  const dataset = 'dataset' in event ? event.dataset : undefined
+  return visible([place.pipeline, place.partition, event.stage, dataset, target].filter(Boolean).join(' '))
+}
+
+/** The line that stays when something is over: a stage that did something or failed, a retry, a warning. Undefined for all else. */
+export function lastingLine(event: RunEvent, place: EventPlace, paint: Paint): string | undefined {
+  const subject = subjectText(event, place)
+  const line = (() => {
+    switch (event.type) {
+      case 'stage':
+        if (event.phase === 'start' || event.outcome === 'unchanged' || event.outcome === 'skipped') return undefined
+        return event.outcome === 'failed'
+          ? `${paint('red', '✗')} ${subject}  failed  ${formatDuration(event.ms)}`
+          : `${paint('green', '✓')} ${[subject, countsText(event), formatDuration(event.ms)].filter(Boolean).join('  ')}`
+      case 'retry':
+        return `${paint('yellow', '!')} ${subject}  retry ${event.attempt} in ${formatDuration(event.delayMs)}: ${visible(event.reason)}`
+      case 'warning':
+        return `${paint('yellow', '!')} ${subject}  ${visible(event.message)}`
+      case 'progress':
+        return undefined
+    }
+  })()
+  return line === undefined ? undefined : redact(line)
+}
+
+/** Plain lines for people where no cursor can be moved: one when a stage has ended, a retry, a warning. */
+export function plainLines(stream: TerminalStream, options: { readonly color: boolean }): EventSink {
+  const paint = painter(options.color)
+  return {
+    event: (event, place) => {
+      const line = lastingLine(event, place, paint)
+      if (line !== undefined) stream.write(`${line}\n`)
+    },
+    close: () => {},
+  }
+}

@@ -1,0 +1,34 @@
+import { pino } from 'pino'
+import type { RunEvent } from '../core/context.ts'
+import { redact, redactJson } from '../core/secret.ts'
+import type { EventSink } from './events.ts'
+
+/**
+ * Writes events as pino's JSON lines: one at the start and one at the end of each stage, each retry, each warning; progress is left out. Fields: level, time (ISO 8601, UTC),
+ * pipeline, partition, run, stage, dataset, target, rows, bytes, ms, outcome, msg. Redacted.
+ */
+export function jsonLog(stream: { write(line: string): unknown }): EventSink {
+  const log = pino(
+    { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (level) => ({ level }) } },
+    { write: (line) => void stream.write(line) },
+  )
+  return {
+    event: (event, { pipeline, partition, run }) => {
+      if (event.type === 'progress') return
+      const { type: _, ...fields } = event
+      log[levelOf(event)](redactJson({ pipeline, partition, run, ...fields }), redact(messageOfEvent(event)))
+    },
+    close: () => {},
+  }
+}
+
+function levelOf(event: RunEvent): 'info' | 'warn' | 'error' {
+  if (event.type === 'stage') return event.phase === 'end' && event.outcome === 'failed' ? 'error' : 'info'
+  return 'warn'
+}
+
+function messageOfEvent(event: RunEvent): string {
+  const of = [event.stage, 'dataset' in event ? event.dataset : undefined].filter(Boolean).join(' ')
+  if (event.type === 'stage') return `${of} ${event.phase === 'start' ? 'starts' : event.outcome}`
+  return event.type === 'retry' ? `${of} is tried again` : event.type === 'warning' ? event.message : of
+}

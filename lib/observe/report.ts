@@ -1,0 +1,67 @@
+import type { Stage } from '../core/errors.ts'
+
+/** An error as it stands in reports and records: fields before message, no stack, no secret. */
+export interface ErrorReport {
+  readonly kind: string
+  readonly message: string
+  readonly hint?: string
+  readonly exitCode: number
+  readonly stage?: Stage
+  readonly pipeline?: string
+  readonly partition?: string
+  readonly dataset?: string
+  readonly table?: string
+  readonly column?: string
+  readonly row?: number
+  readonly file?: string
+  readonly value?: string
+}
+
+/** One stage's work on one dataset or target. */
+export interface StepReport {
+  readonly stage: Stage
+  /** Partition name; '' for the pipeline's shared datasets. */
+  readonly partition: string
+  readonly dataset: string
+  /** Table or file path, for load and export. */
+  readonly target?: string
+  readonly outcome: 'done' | 'unchanged' | 'skipped' | 'failed'
+  readonly rows?: number
+  readonly bytes?: number
+  readonly ms: number
+  /** Files or objects that the step wrote or pinned. */
+  readonly files?: readonly string[]
+}
+
+export interface PartitionReport {
+  /** Partition name; '' for the pipeline's shared datasets. */
+  readonly partition: string
+  /** `unchanged`: everything was up to date. `open`: done, but its window had not ended. `notRun`: an earlier one failed, or the run was stopped. */
+  readonly outcome: 'done' | 'unchanged' | 'open' | 'failed' | 'notRun'
+  readonly ms: number
+  readonly steps: readonly StepReport[]
+  readonly error?: ErrorReport
+  /** Resident memory of this process when the partition ended. */
+  readonly rssBytes: number
+}
+
+export interface RunReport {
+  readonly pipeline: string
+  readonly profile: string
+  readonly run: string
+  /** UTC, ISO 8601. */
+  readonly startedAt: string
+  readonly endedAt: string
+  readonly outcome: 'done' | 'unchanged' | 'failed' | 'interrupted'
+  readonly exitCode: number
+  readonly partitions: readonly PartitionReport[]
+  readonly retries: number
+  readonly warnings: readonly string[]
+  /** Highest resident memory of this process and its reader child together, as sampled. */
+  readonly peakRssBytes: number
+  /** Where a person finds the delivered files and the tables. */
+  readonly locations: { readonly store: string; readonly warehouse: string; readonly landing: string }
+  /** Every landing manifest that the run read. */
+  readonly manifests: readonly string[]
+  readonly versions: Readonly<Record<string, string>>
+}

@@ -1,0 +1,122 @@
+import { redact } from '../core/secret.ts'
+import { type Paint, painter } from './color.ts'
+import type { PartitionReport, RunReport, StepReport } from './report.ts'
+import { columnsOf, type TableColumn, table } from './table.ts'
+import { formatBytes, formatCount, formatDuration } from './units.ts'
+import { truncate } from './width.ts'
+
+/** What a run did, for people, on one screen: each step of a few partitions, one line for each of many; files, tables, memory, what failed and why. Redacted. */
+export function runSummary(report: RunReport, options: { readonly color?: boolean } = {}): string {
+  const paint = painter(options.color ?? false)
+  const { partitions } = report
+  const busy = partitions.filter(({ outcome }) => outcome !== 'unchanged')
+  const named = partitions.filter(({ partition }) => partition !== '')
+  const blocks = [headline(report, paint)]
+  if (busy.length > 0 && busy.length <= STEPS_OF_PARTITIONS) blocks.push(stepTable(busy.flatMap(({ steps }) => steps.filter(worthTelling))))
+  if (named.length > 1 && busy.length > 0) blocks.push(partitionTable(named, paint))
+  for (const { partition, error } of partitions)
+    if (error)
+      blocks.push(
+        `${paint('red', 'failed')} ${partition || 'shared datasets'}: ${error.message}${error.hint ? `\n  hint: ${error.hint}` : ''}`,
+      )
+  blocks.push(footer(report, paint))
+  return redact(blocks.filter(Boolean).join('\n\n'))
+}
+
+/** Steps are told one by one up to this many partitions (one named, the shared datasets, one more). */
+const STEPS_OF_PARTITIONS = 3
+
+function headline({ pipeline, profile, outcome, partitions, startedAt, endedAt }: RunReport, paint: Paint): string {
+  const took = formatDuration(Date.parse(endedAt) - Date.parse(startedAt))
+  const counts = new Map<string, number>()
+  for (const each of partitions) if (each.partition !== '') counts.set(each.outcome, (counts.get(each.outcome) ?? 0) + 1)
+  const of = [...counts].map(([state, count]) => `${formatCount(count)} ${WORDS[state as PartitionReport['outcome']]}`).join(', ')
+  const what = outcome === 'unchanged' ? 'nothing to do, everything is up to date' : outcome
+  const style = outcome === 'failed' ? 'red' : outcome === 'interrupted' ? 'yellow' : 'green'
+  return `${paint('bold', pipeline)} (${profile}): ${paint(style, what)} in ${took}${of ? `; partitions: ${of}` : ''}`
+}
+
+const WORDS: Readonly<Record<PartitionReport['outcome'], string>> = {
+  done: 'done',
+  unchanged: 'up to date',
+  open: 'open',
+  failed: 'failed',
+  notRun: 'not run',
+}
+
+const worthTelling = ({ outcome }: StepReport) => outcome === 'done' || outcome === 'failed'
+
+function stepTable(steps: readonly StepReport[]): string {
+  if (steps.length === 0) return ''
+  const partitioned = steps.some(({ partition }) => partition !== '')
+  const columns: TableColumn[] = [
+    ...(partitioned ? [{ name: 'partition' }] : []),
+    { name: 'stage' },
+    { name: 'dataset' },
+    { name: 'target' },
+    { name: 'rows', align: 'right' },
+    { name: 'bytes', align: 'right' },
+    { name: 'time', align: 'right' },
+    { name: 'outcome' },
+  ]
+  return table(
+    columns,
+    steps.map((step) => [
+      ...(partitioned ? [step.partition || '-'] : []),
+      step.stage,
+      step.dataset,
+      step.target ?? '-',
+      step.rows === undefined ? '-' : formatCount(step.rows),
+      step.bytes === undefined ? '-' : formatBytes(step.bytes),
+      formatDuration(step.ms),
+      step.outcome,
+    ]),
+  )
+}
+
+function partitionTable(partitions: readonly PartitionReport[], paint: Paint): string {
+  const text = table(
+    [
+      { name: 'partition' },
+      { name: 'outcome' },
+      { name: 'landed', align: 'right' },
+      { name: 'loaded', align: 'right' },
+      { name: 'delivered', align: 'right' },
+      { name: 'time', align: 'right' },
+      { name: 'reason' },
+    ],
+    partitions.map(({ partition, outcome, steps, ms, error }) => [
+      partition,
+      WORDS[outcome],
+      rowsOf(steps, 'land'),
+      rowsOf(steps, 'load'),
+      rowsOf(steps, 'export'),
+      outcome === 'notRun' ? '-' : formatDuration(ms),
+      error ? truncate(error.message.split('\n')[0] ?? '', 60) : '-',
+    ]),
+  )
+  return text.replace(/^(.*? {2})(failed|not run)\b/gm, (_, before: string, word: string) => `${before}${paint('red', word)}`)
+}
+
+/** Rows that a stage did in these steps; `-` where it did nothing. */
+function rowsOf(steps: readonly StepReport[], stage: StepReport['stage']): string {
+  const done = steps.filter((step) => step.stage === stage && step.outcome === 'done')
+  return done.length === 0 ? '-' : formatCount(done.reduce((sum, { rows = 0 }) => sum + rows, 0))
+}
+
+function footer({ locations, partitions, peakRssBytes, retries, warnings, run }: RunReport, paint: Paint): string {
+  const files = partitions.flatMap(({ steps }) => steps.filter(({ stage, outcome }) => stage === 'export' && outcome === 'done'))
+  const delivered = files.flatMap((step) => step.files?.filter((file) => !file.endsWith('.json')) ?? [step.target ?? ''])
+  const loaded = partitions.some(({ steps }) => steps.some(({ stage, outcome }) => stage === 'load' && outcome === 'done'))
+  const facts: string[][] = [
+    ...(delivered.length > 0
+      ? [['delivered', `${formatCount(delivered.length)} ${delivered.length === 1 ? 'file' : 'files'} to ${locations.store}`]]
+      : []),
+    ...delivered.slice(0, 5).map((file) => ['', file]),
+    ...(delivered.length > 5 ? [['', `and ${delivered.length - 5} more`]] : []),
+    ...(loaded ? [['loaded', locations.warehouse]] : []),
+    ['peak memory', `${formatBytes(peakRssBytes)}${retries > 0 ? `, ${retries} ${retries === 1 ? 'retry' : 'retries'}` : ''}`],
+    ['run', run],
+  ]
+  return [columnsOf(facts), ...[...new Set(warnings)].map((warning) => `${paint('yellow', 'warning')}: ${warning}`)].join('\n')
+}
