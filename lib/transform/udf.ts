@@ -1,0 +1,100 @@
+import {
+  BIGINT,
+  BOOLEAN,
+  DOUBLE,
+  type DuckDBDataChunk,
+  DuckDBScalarFunction,
+  type DuckDBType,
+  type DuckDBValue,
+  type DuckDBVector,
+  FLOAT,
+  INTEGER,
+  SMALLINT,
+  TINYINT,
+  UBIGINT,
+  UINTEGER,
+  USMALLINT,
+  UTINYINT,
+  VARCHAR,
+} from '@duckdb/node-api'
+import { ConfigError, messageOf } from '../core/errors.ts'
+import type { DuckDB } from '../engines/duckdb.ts'
+import type { LoadedStep } from './bound.ts'
+import type { Udf } from './steps.ts'
+
+/** Types whose values are plain JavaScript values: int64 and uint64 are bigint, the other numbers number. */
+const types: Readonly<Record<string, DuckDBType>> = {
+  boolean: BOOLEAN,
+  int8: TINYINT,
+  int16: SMALLINT,
+  int32: INTEGER,
+  int64: BIGINT,
+  uint8: UTINYINT,
+  uint16: USMALLINT,
+  uint32: UINTEGER,
+  uint64: UBIGINT,
+  float32: FLOAT,
+  float64: DOUBLE,
+  text: VARCHAR,
+}
+
+/** How the error of a UDF begins inside DuckDB's message. */
+export const UDF_ERROR = 'udf '
+
+/**
+ * Registers the steps' UDFs under their names in an engine; gives the names in lower case. Each is called with whole columns of a chunk (up to 2,048 rows, NULL as null) on
+ * the event loop's thread. @throws ConfigError for a type other than boolean, integers, floats and text, a name that DuckDB has already, or one name for two functions.
+ */
+export function registerUdfs(db: DuckDB, steps: Readonly<Record<string, LoadedStep>>): ReadonlySet<string> {
+  const known = new Map<string, { readonly step: string; readonly udf: Udf }>()
+  for (const [dataset, step] of Object.entries(steps)) {
+    if (step.engine !== 'duckdb') continue
+    for (const [name, udf] of Object.entries(step.udf ?? {})) {
+      const other = known.get(name.toLowerCase())
+      if (other?.udf === udf) continue
+      const place = { stage: 'transform', dataset } as const
+      if (other) throw new ConfigError(`udf ${name}() is another function in step ${other.step}; give one of them another name`, place)
+      if (!/^[A-Za-z_]\w*$/.test(name)) throw new ConfigError(`udf name ${JSON.stringify(name)} must be letters, digits and _`, place)
+      known.set(name.toLowerCase(), { step: dataset, udf })
+      const typed = [...udf.parameters, udf.returns].map((type) => {
+        const found = types[type]
+        if (!found)
+          throw new ConfigError(`udf ${name}() cannot take or give ${type}; expected ${Object.keys(types).join(', ')}: cast in SQL`, place)
+        return found
+      })
+      register(db, name, udf, typed)
+    }
+  }
+  return new Set(known.keys())
+}
+
+function register(db: DuckDB, name: string, udf: Udf, typed: readonly DuckDBType[]): void {
+  const scalar = DuckDBScalarFunction.create({
+    name,
+    parameterTypes: typed.slice(0, -1),
+    returnType: typed.at(-1) ?? VARCHAR,
+    // Without it DuckDB would answer NULL itself where an argument is NULL.
+    specialHandling: true,
+    mainFunction: (info, chunk, output) => {
+      try {
+        apply(udf, chunk, output)
+      } catch (error) {
+        info.setError(`${UDF_ERROR}${name}(): ${messageOf(error)}`)
+      }
+    },
+  })
+  try {
+    db.connection.registerScalarFunction(scalar)
+  } finally {
+    scalar.destroySync()
+  }
+}
+
+function apply(udf: Udf, chunk: DuckDBDataChunk, output: DuckDBVector): void {
+  const columns = Array.from({ length: chunk.columnCount }, (_, i) => chunk.getColumnVector(i).toArray())
+  const results = udf.apply(...columns)
+  if (results.length !== chunk.rowCount) throw new Error(`gave ${results.length} values for ${chunk.rowCount} rows`)
+  // Values, not rows: one column of a chunk of at most 2,048.
+  for (const [i, value] of results.entries()) output.setItem(i, value as DuckDBValue)
+  output.flush()
+}
