@@ -47,6 +47,8 @@ export interface Store {
   delete(key: string): Promise<void>
   /** The object's path where the store is a local disk (for engines that read paths); undefined elsewhere. */
   localPath(key: string): string | undefined
+  /** Removes what unfinished puts left under `prefix`, where the store knows for certain that nobody will finish them; gives how many. Absent where nothing can be left. */
+  sweep?(prefix: string): Promise<number>
   close(): Promise<void>
 }
 

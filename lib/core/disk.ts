@@ -1,6 +1,8 @@
-import { constants, type PathLike } from 'node:fs'
-import { access, link, mkdir, open, readFile, rename, rm, unlink } from 'node:fs/promises'
+import { constants, createWriteStream, type PathLike } from 'node:fs'
+import { access, copyFile, link, mkdir, open, readFile, rename, rm, rmdir, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 
 /**
  * Every file-system operation that a commit is made of. One object, so that the torture harness can fail the Nth operation, and record which
@@ -10,6 +12,13 @@ export interface Disk {
   mkdir(path: string): Promise<void>
   /** Writes a whole new small file (manifests, pointers). Not durable before `syncFile`. */
   write(path: string, data: string | Uint8Array): Promise<void>
+  /**
+   * Writes a whole stream into a file, which is made anew or replaced, and hands each chunk to `onChunk` first. Rejects when the stream errors, or is destroyed before its end: what is
+   * in the file then is the caller's to remove. Not durable before `syncFile`.
+   */
+  writeStream(path: string, stream: Readable, onChunk: (chunk: Uint8Array) => void, signal?: AbortSignal): Promise<void>
+  /** Copies a file inside the kernel, sharing blocks where the file system can. Not durable before `syncFile`. */
+  copy(from: string, to: string): Promise<void>
   /** fsync of a file's content. A failure is never retried as if clean. */
   syncFile(path: string): Promise<void>
   /** fsync of a folder: makes creations, renames and deletions in it durable. */
@@ -19,6 +28,8 @@ export interface Disk {
   /** Atomic create-if-absent: throws EEXIST when `to` is there. */
   link(from: string, to: string): Promise<void>
   unlink(path: string): Promise<void>
+  /** Removes an empty folder; throws ENOTEMPTY when there is something in it. */
+  removeFolder(path: string): Promise<void>
   removeTree(path: string): Promise<void>
 }
 
@@ -32,11 +43,26 @@ export const disk: Disk = {
       await file.close()
     }
   },
+  writeStream: (path, stream, onChunk, signal) =>
+    pipeline(
+      stream,
+      async function* (chunks: AsyncIterable<Uint8Array | string>) {
+        for await (const chunk of chunks) {
+          const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+          onChunk(bytes)
+          yield bytes
+        }
+      },
+      createWriteStream(path),
+      { ...(signal && { signal }) },
+    ),
+  copy: (from, to) => copyFile(from, to, constants.COPYFILE_FICLONE),
   syncFile: (path) => sync(path),
   syncFolder: (path) => sync(path),
   rename,
   link,
   unlink,
+  removeFolder: rmdir,
   removeTree: (path) => rm(path, { recursive: true, force: true }),
 }
 
@@ -49,13 +75,25 @@ async function sync(path: string): Promise<void> {
   }
 }
 
-/** Makes a folder and its missing parents, each durable in its own parent. */
+/**
+ * Makes a folder and its missing parents, each durable in its own parent. The entry of the deepest folder that is there already is made durable too: who made it may have been
+ * killed before its fsync. (Those above it are durable if this function made them.)
+ */
 export async function makeFolderDurable(path: string): Promise<void> {
-  if (await exists(path)) return
   const parent = dirname(path)
-  if (parent !== path) await makeFolderDurable(parent)
-  await disk.mkdir(path)
-  await disk.syncFolder(parent)
+  if (parent === path) return
+  if (!(await exists(path))) {
+    await makeFolderDurable(parent)
+    await disk.mkdir(path)
+    await disk.syncFolder(parent)
+    return
+  }
+  try {
+    await disk.syncFolder(parent)
+  } catch (error) {
+    // A parent that may be passed but not read is someone else's, and older than this run.
+    if (!isErrno(error, 'EACCES', 'EPERM')) throw error
+  }
 }
 
 export async function exists(path: PathLike): Promise<boolean> {

@@ -47,7 +47,7 @@ export interface LandTools {
 /** What came of a read. Rows balance: `read` = `rows` + `unchanged` + `superseded` where something was committed. */
 export interface Landed {
   /** The current load after the read: a new one, or the one that was there. */
-  readonly load: LoadManifest
+  readonly manifest: LoadManifest
   /** `unchanged`: no new load, since the content is that of the current one. */
   readonly outcome: 'done' | 'unchanged'
   /** Rows that the select gave. */

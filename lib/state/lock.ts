@@ -1,4 +1,10 @@
+import { dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { type Clock, elapsedMs, systemClock } from '../core/clock.ts'
+import { disk } from '../core/disk.ts'
+import { refusedByDisk } from '../core/disk-refusal.ts'
+import { PermanentError, TransientError } from '../core/errors.ts'
+import { keyPart } from '../core/key-part.ts'
 
 export interface LockOptions {
   /** What the lock guards, for the error: `pipeline "quakes", partition 2018-02-04`. */
@@ -9,13 +15,87 @@ export interface LockOptions {
   readonly waitMs?: number
 }
 
+/** A held lock. `release` may be called twice. */
 export interface Lock extends Disposable {
   readonly path: string
   release(): void
 }
 
-export async function lock(_path: string, _options: LockOptions): Promise<Lock> {
-  throw new Error('not built yet')
+const SQLITE_BUSY = 5
+const FIRST_PAUSE_MS = 2
+const LONGEST_PAUSE_MS = 100
+
+/**
+ * Takes an exclusive lock: a SQLite transaction on the file `path`, held open. It ends with its process however that dies, it excludes other processes and other holders in this
+ * process alike, and it is no PID file. The file stays when the lock is released, and nothing else may open it: POSIX locks of a process go when any descriptor of the file is closed.
+ * @throws TransientError naming `what` when another holder does not let go within `waitMs`; the signal's reason when it aborts
+ */
+export async function lock(path: string, options: LockOptions): Promise<Lock> {
+  const { what, clock = systemClock, signal, waitMs = 0 } = options
+  signal?.throwIfAborted()
+  try {
+    await disk.mkdir(dirname(path))
+  } catch (error) {
+    throw refusedByDisk(error, dirname(path))
+  }
+  const begun = elapsedMs(clock)
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+    const taken = tryLock(path)
+    if (taken) return taken
+    const leftMs = waitMs - (elapsedMs(clock) - begun)
+    if (leftMs <= 0) throw heldByAnother(what, waitMs)
+    await clock.sleep(Math.min(pauseMs, leftMs), signal)
+  }
 }
-void elapsedMs
-void systemClock
+
+/** Takes a lock if nobody holds it; undefined otherwise. The lock's folder must be there. */
+export function tryLock(path: string): Lock | undefined {
+  let database: DatabaseSync | undefined
+  try {
+    database = new DatabaseSync(path, { timeout: 0 })
+    database.exec('BEGIN EXCLUSIVE')
+  } catch (error) {
+    database?.close()
+    if (isBusy(error)) return undefined
+    throw new PermanentError(`cannot lock ${path}: ${error instanceof Error ? error.message : error}`, {
+      file: path,
+      hint: 'the folder of the locks must be writable, on a disk of this machine',
+      cause: error,
+    })
+  }
+  return heldLock(path, database)
+}
+
+// A lock that its holder forgot must not go when its database is garbage-collected.
+const held = new Set<DatabaseSync>()
+
+function heldLock(path: string, database: DatabaseSync): Lock {
+  held.add(database)
+  const release = () => {
+    if (!held.delete(database)) return
+    database.close()
+  }
+  return { path, release, [Symbol.dispose]: release }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY
+}
+
+function heldByAnother(what: string, waitMs: number): TransientError {
+  const waited = waitMs > 0 ? ` (waited ${Math.round(waitMs / 1000)} s)` : ''
+  return new TransientError(`another run is at work on ${what}${waited}`, { hint: 'wait until it has ended, then run again' })
+}
+
+/** The lock of one partition of a pipeline, under the folder of locks. */
+export function partitionLock(folder: string, pipeline: string, partition: string): { readonly path: string; readonly what: string } {
+  return {
+    path: join(folder, keyPart(pipeline), `partition-${keyPart(partition)}.lock`),
+    what: `pipeline "${pipeline}", partition ${partition}`,
+  }
+}
+
+/** The lock of what all partitions of a pipeline share (datasets without partitions), under the folder of locks. */
+export function sharedLock(folder: string, pipeline: string): { readonly path: string; readonly what: string } {
+  return { path: join(folder, keyPart(pipeline), 'shared.lock'), what: `the shared datasets of pipeline "${pipeline}"` }
+}

@@ -1,6 +1,14 @@
+import { resolve } from 'node:path'
 import type { StoreConnection } from '../store.ts'
+import { openLocalStore } from './store.ts'
 
-/** A folder as a store: `local('deliveries')`. A relative path is taken from the working directory at `open()`. */
-export function local(_folder: string): StoreConnection {
-  throw new Error('not built yet')
+/** A folder as a store: `local('deliveries')`. A relative path is taken from the working directory at `open()`; the folder is made by the first `put`. */
+export function local(folder: string): StoreConnection {
+  return {
+    role: 'store',
+    kind: 'local',
+    settings: { folder },
+    location: folder,
+    open: () => openLocalStore(resolve(folder)),
+  }
 }

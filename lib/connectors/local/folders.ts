@@ -1,0 +1,69 @@
+import { lstat, realpath } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
+import { disk, isErrno, makeFolderDurable } from '../../core/disk.ts'
+import { PermanentError } from '../../core/errors.ts'
+
+/** The folders of a store: made durably, and never left through a symbolic link inside. */
+export interface Folders {
+  readonly root: string
+  /** Makes a folder and its missing parents, each durable in its parent. @throws PermanentError when a link or a file is in the way */
+  ensure(folder: string): Promise<void>
+  /** Forgets that a folder is there, since someone removed it. */
+  forget(folder: string): void
+  /** Whether a folder is there. @throws PermanentError when a link leads to it */
+  has(folder: string): Promise<boolean>
+}
+
+export function foldersOf(root: string): Folders {
+  // Only what this process has fsynced into its parent itself: whoever else made a folder may have been killed before.
+  const durable = new Set<string>()
+  async function ensure(folder: string): Promise<void> {
+    if (durable.has(folder)) return
+    if (folder === root) await makeFolderDurable(root)
+    else {
+      await ensure(dirname(folder))
+      await makeHere(folder)
+      await disk.syncFolder(dirname(folder))
+    }
+    durable.add(folder)
+  }
+  return {
+    root,
+    ensure,
+    forget: (folder) => {
+      for (const each of durable) if (each === folder || each.startsWith(`${folder}/`)) durable.delete(each)
+    },
+    has: async (folder) => {
+      try {
+        const real = await realpath(folder)
+        if (real !== join(await realpath(root), relative(root, folder))) throw linked(folder)
+        return true
+      } catch (error) {
+        if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false
+        throw error
+      }
+    },
+  }
+}
+
+async function makeHere(folder: string): Promise<void> {
+  try {
+    const stats = await lstat(folder)
+    if (stats.isDirectory()) return
+    if (stats.isSymbolicLink()) throw linked(folder)
+    throw new PermanentError(`a file is in the way of the folder ${folder}`, {
+      file: folder,
+      hint: 'a key cannot be both an object and a folder on a disk',
+    })
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error
+    await disk.mkdir(folder)
+  }
+}
+
+function linked(folder: string): PermanentError {
+  return new PermanentError(`a symbolic link inside the store leads to ${folder}`, {
+    file: folder,
+    hint: 'a store does not follow links out of its folder: remove the link',
+  })
+}

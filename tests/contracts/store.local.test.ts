@@ -1,0 +1,8 @@
+import { local } from '../../lib/connectors/local/index.ts'
+import { temporaryFolder } from '../kit/context.ts'
+import { storeContract } from './store.ts'
+
+storeContract('local', async () => {
+  const connection = local(`${temporaryFolder()}/store`)
+  return { store: connection.open(), another: () => connection.open() }
+})

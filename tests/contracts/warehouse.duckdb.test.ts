@@ -1,0 +1,14 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { duckdb } from '../../lib/connectors/duckdb/index.ts'
+import { queryFile } from '../kit/dataset.ts'
+import { warehouseContract } from './warehouse.ts'
+
+warehouseContract('duckdb', async (folder) => {
+  const file = join(folder, 'state', 'warehouse.duckdb')
+  return {
+    connection: duckdb(file),
+    query: (sql) => queryFile(file, sql),
+    elsewhere: { module: fileURLToPath(new URL('../../lib/connectors/duckdb/index.ts', import.meta.url)), name: 'duckdb', args: [file] },
+  }
+})
