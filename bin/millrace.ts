@@ -1,6 +1,14 @@
-import { createRequire } from 'node:module'
-import yargs from 'yargs'
+import { main, quietOnClosedPipe } from '../lib/cli/main.ts'
 
-const { version } = createRequire(import.meta.url)('millrace/package.json') as { version: string }
+quietOnClosedPipe(process.stdout)
+quietOnClosedPipe(process.stderr)
 
-await yargs(process.argv.slice(2)).scriptName('millrace').usage('$0 <command>').version(version).help().strict().parseAsync()
+const exitCode = await main(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  environment: process.env,
+  folder: process.cwd(),
+  signals: process,
+})
+// Nothing that an engine or a connection may have left open keeps a finished command alive.
+process.stdout.write('', () => process.exit(exitCode))

@@ -2,7 +2,7 @@ import { MillraceError, messageOf } from '../core/errors.ts'
 import { redact, redactJson } from '../core/secret.ts'
 import type { ErrorReport } from './report.ts'
 
-/** An error as reports and records hold it: redacted, without a stack, the cause's message appended where it adds something. */
+/** An error as reports and records hold it: redacted, the causes' messages appended where they add something, the stack only of a bug. */
 export function errorReport(error: unknown): ErrorReport {
   const ours = error instanceof MillraceError ? error : undefined
   return redactJson({
@@ -11,6 +11,7 @@ export function errorReport(error: unknown): ErrorReport {
     ...(ours?.hint !== undefined && { hint: ours.hint }),
     exitCode: ours?.exitCode ?? 1,
     ...ours?.place,
+    ...(!ours && error instanceof Error && error.stack !== undefined && { stack: error.stack }),
   })
 }
 

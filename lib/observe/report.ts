@@ -1,6 +1,6 @@
 import type { Stage } from '../core/errors.ts'
 
-/** An error as it stands in reports and records: fields before message, no stack, no secret. */
+/** An error as it stands in reports and records: fields before message, no secret. */
 export interface ErrorReport {
   readonly kind: string
   readonly message: string
@@ -15,6 +15,8 @@ export interface ErrorReport {
   readonly row?: number
   readonly file?: string
   readonly value?: string
+  /** Of a bug only: of anything that is not one of our errors. */
+  readonly stack?: string
 }
 
 /** One stage's work on one dataset or target. */

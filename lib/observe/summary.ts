@@ -1,5 +1,6 @@
 import { redact } from '../core/secret.ts'
 import { type Paint, painter } from './color.ts'
+import { errorText } from './error-report.ts'
 import type { PartitionReport, RunReport, StepReport } from './report.ts'
 import { columnsOf, type TableColumn, table } from './table.ts'
 import { formatBytes, formatCount, formatDuration } from './units.ts'
@@ -14,11 +15,16 @@ export function runSummary(report: RunReport, options: { readonly color?: boolea
   const blocks = [headline(report, paint)]
   if (busy.length > 0 && busy.length <= STEPS_OF_PARTITIONS) blocks.push(stepTable(busy.flatMap(({ steps }) => steps.filter(worthTelling))))
   if (named.length > 1 && busy.length > 0) blocks.push(partitionTable(named, paint))
-  for (const { partition, error } of partitions)
-    if (error)
+  for (const { partition, outcome, error } of partitions)
+    if (error && outcome === 'failed')
       blocks.push(
-        `${paint('red', 'failed')} ${partition || 'shared datasets'}: ${error.message}${error.hint ? `\n  hint: ${error.hint}` : ''}`,
+        [
+          `${paint('red', 'failed')} ${partition || 'shared datasets'}: ${errorText(error).replace(/^error: /, '')}`,
+          ...(error.stack === undefined ? [] : [error.stack, 'this is a bug in millrace, or in a library that it uses']),
+        ].join('\n'),
       )
+  if (report.outcome === 'interrupted')
+    blocks.push(paint('yellow', 'interrupted: run the same command again; finished partitions are kept'))
   blocks.push(footer(report, paint))
   return redact(blocks.filter(Boolean).join('\n\n'))
 }

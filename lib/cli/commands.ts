@@ -1,0 +1,15 @@
+import type { AnyCommand } from './command.ts'
+
+/** All commands by name, in the order of the help. Each one's module is imported when it is called for: a start costs one, the help all. */
+export const commands: Readonly<Record<string, () => Promise<AnyCommand>>> = {
+  list: async () => (await import('./list.ts')).list,
+  plan: async () => (await import('./plan.ts')).plan,
+  run: async () => (await import('./run.ts')).run,
+  status: async () => (await import('./status.ts')).status,
+  show: async () => (await import('./show.ts')).show,
+  exp: async () => (await import('./exp.ts')).exp,
+  init: async () => (await import('./init.ts')).init,
+  ledger: async () => (await import('./ledger.ts')).ledger,
+  prune: async () => (await import('./prune.ts')).prune,
+  config: async () => (await import('./config.ts')).config,
+}

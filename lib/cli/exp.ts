@@ -1,0 +1,21 @@
+import { command } from './command.ts'
+
+/** `millrace exp run`: prints an experiment's cells and the verdicts of its checks. */
+export const exp = command({
+  name: 'exp',
+  describe: 'run an experiment and print its cells and the verdicts of its checks',
+  options: {
+    action: { type: 'string', positional: true, required: true, choices: ['run'], describe: 'what to do with it' },
+    name: { type: 'string', positional: true, required: true, describe: 'experiments/<name>.exp.ts' },
+  },
+  example: ['millrace exp run magnitudes', 'try an idea on fixture data; the text is the same every time'],
+  handler: async ({ name }, { folder, profile, signal }) => {
+    const [{ openProject }, { runExperiment }, { experimentText }] = await Promise.all([
+      import('../pipeline/project.ts'),
+      import('../pipeline/run-experiment.ts'),
+      import('./experiment-text.ts'),
+    ])
+    const report = await runExperiment(await openProject(folder, profile), name, { signal })
+    return { text: experimentText(report), json: report, exitCode: report.exitCode }
+  },
+})

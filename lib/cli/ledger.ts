@@ -1,0 +1,16 @@
+import { command } from './command.ts'
+
+/** `millrace ledger rebuild`: makes the index of runs anew from the commit points. */
+export const ledger = command({
+  name: 'ledger',
+  describe: 'rebuild the ledger, the index of runs and partitions, from the commit points',
+  options: {
+    action: { type: 'string', positional: true, required: true, choices: ['rebuild'], describe: 'what to do with it' },
+  },
+  example: ['millrace ledger rebuild', 'make the index anew after its file was deleted'],
+  handler: async (_, { folder, profile }) => {
+    const [{ openProject }, { rebuildLedger }] = await Promise.all([import('../pipeline/project.ts'), import('../pipeline/ledger.ts')])
+    const rebuilt = await rebuildLedger(await openProject(folder, profile))
+    return { text: `ledger rebuilt: ${rebuilt.runs} runs, ${rebuilt.partitions} partitions`, json: rebuilt, exitCode: 0 }
+  },
+})

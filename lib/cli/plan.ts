@@ -1,0 +1,78 @@
+import { painter } from '../observe/color.ts'
+import { columnsOf } from '../observe/table.ts'
+import { formatCount, formatDuration } from '../observe/units.ts'
+import type { PlanReport } from '../pipeline/report.ts'
+import { command } from './command.ts'
+
+/** `millrace plan`: binds a pipeline on zero rows and says what a run would do. */
+export const plan = command({
+  name: 'plan',
+  describe: 'check a pipeline on zero rows and say what a run would read, compute and write',
+  options: {
+    pipeline: { type: 'string', positional: true, required: true, describe: 'the name of a folder in pipelines/' },
+    discover: { type: 'boolean', describe: "ask the sources for their columns and write them to the pipeline's schema.ts" },
+    frozen: { type: 'boolean', describe: 'write nothing; fail when schema.ts is out of date (for CI)' },
+  },
+  example: ['millrace plan quakes', 'find every wrong name and type before anything is read'],
+  handler: async ({ pipeline, discover, frozen }, { folder, profile, signal, color }) => {
+    const [{ openProject }, { plan: makePlan }] = await Promise.all([import('../pipeline/project.ts'), import('../pipeline/plan.ts')])
+    const report = await makePlan(await openProject(folder, profile), pipeline, { discover, frozen, signal })
+    return { text: planText(report, color), json: report, exitCode: 0 }
+  },
+})
+
+/** A plan for people: what is read, each step with its engine and columns, what is written, what is up to date. */
+export function planText(report: PlanReport, color: boolean): string {
+  const paint = painter(color)
+  const { datasets, targets, partitions, warnings, schemaChanges } = report
+  const { done, due, open, failed } = partitions
+  const blocks = [
+    `${paint('bold', report.pipeline)} (${report.profile}): ${paint('green', 'the plan holds')} (${formatDuration(report.ms)})`,
+    block(
+      'reads',
+      columnsOf(
+        datasets.filter(({ engine }) => engine === 'source').map(({ name, note, columns }) => [name, note, columnCount(columns)]),
+        [],
+        '  ',
+      ),
+    ),
+    block(
+      'computes',
+      datasets
+        .filter(({ engine }) => engine !== 'source')
+        .map(
+          ({ name, engine, reads, columns, note }) =>
+            `${columnsOf([[name, engine, `from ${reads.join(', ') || 'nothing'}`, ...(note ? [note] : [])]], [], '  ')}\n${columnsOf(Object.entries(columns), [], '    ')}`,
+        )
+        .join('\n'),
+    ),
+    block(
+      'writes',
+      columnsOf(
+        targets.map(({ dataset, stage, target, how }) => [stage, dataset, `→ ${target}`, how]),
+        [],
+        '  ',
+      ),
+    ),
+    partitionsText(done, due, open, failed),
+    block(report.schemaFile, schemaChanges.map((line) => `  ${line}`).join('\n')),
+    ...warnings.map((warning) => `${paint('yellow', 'warning')}: ${warning}`),
+  ]
+  return blocks.filter((each) => each !== '').join('\n\n')
+}
+
+const block = (title: string, body: string) => (body === '' ? '' : `${title}\n${body}`)
+const columnCount = (columns: object) => `${Object.keys(columns).length} columns`
+
+function partitionsText(done: number, due: readonly string[], open: readonly string[], failed: readonly string[]): string {
+  if (done + due.length + open.length + failed.length === 0) return ''
+  const parts = [`${formatCount(done)} done`, named('due', due), named('open', open), named('failed', failed)]
+  return `partitions, as last seen: ${parts.filter(Boolean).join('; ')}`
+}
+
+/** `3 due (2018-02-04 … 2018-02-06)`. */
+export function named(word: string, partitions: readonly string[]): string {
+  if (partitions.length === 0) return ''
+  const list = partitions.length <= 3 ? partitions.join(', ') : `${partitions[0]} … ${partitions.at(-1)}`
+  return `${formatCount(partitions.length)} ${word} (${list})`
+}

@@ -1,0 +1,31 @@
+import { ConfigError } from '../core/errors.ts'
+import { datasetColumns, table } from '../observe/table.ts'
+import { formatBytes, formatCount, formatRows } from '../observe/units.ts'
+import { command } from './command.ts'
+
+/** `millrace show`: a dataset's schema, counts and first rows. */
+export const show = command({
+  name: 'show',
+  describe: "print a dataset's columns, counts and first rows",
+  options: {
+    pipeline: { type: 'string', positional: true, required: true, describe: 'the name of a folder in pipelines/' },
+    dataset: { type: 'string', positional: true, required: true, describe: 'a dataset of its extract or transform' },
+    partition: { type: 'string', value: 'name', describe: 'of this partition; default the newest' },
+    rows: { type: 'number', value: 'count', describe: 'how many rows; default 20' },
+  },
+  example: ['millrace show quakes quake --rows 5', 'look at what has landed'],
+  handler: async ({ pipeline, dataset, partition, rows = 20 }, { folder, profile, signal }) => {
+    if (!Number.isInteger(rows) || rows < 0 || rows > 10_000)
+      throw new ConfigError(`--rows is ${rows}; expected a whole number up to 10,000`)
+    const [{ openProject }, { show: showDataset }] = await Promise.all([import('../pipeline/project.ts'), import('../pipeline/show.ts')])
+    const found = await showDataset(await openProject(folder, profile), pipeline, dataset, {
+      ...(partition !== undefined && { partition }),
+      rows,
+      signal,
+    })
+    const files = `${formatCount(found.files)} ${found.files === 1 ? 'file' : 'files'}`
+    const head = `${found.pipeline} ${found.dataset}${found.partition ? ` ${found.partition}` : ''}: ${formatRows(found.rows)}, ${files}, ${formatBytes(found.bytes)}`
+    const more = found.rows > found.sample.length && rows > 0 ? `\n${formatCount(found.sample.length)} of ${formatRows(found.rows)}` : ''
+    return { text: `${head}\n\n${table(datasetColumns(found.columns), found.sample)}${more}`, json: found, exitCode: 0 }
+  },
+})

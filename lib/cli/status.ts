@@ -1,0 +1,44 @@
+import { painter } from '../observe/color.ts'
+import { table } from '../observe/table.ts'
+import type { PipelineStatus } from '../pipeline/report.ts'
+import { command } from './command.ts'
+import { named } from './plan.ts'
+
+/** `millrace status`: which partitions are done, due, open, failed. */
+export const status = command({
+  name: 'status',
+  describe: 'say which partitions are done, due, open or failed, as last seen',
+  options: {
+    pipeline: { type: 'string', positional: true, describe: 'one pipeline, with each partition; absent: all, a line each' },
+  },
+  example: ['millrace status quakes', 'see what a run would do and what failed last time'],
+  handler: async ({ pipeline }, { folder, profile, color }) => {
+    const [{ openProject }, { status: statusOf }] = await Promise.all([import('../pipeline/project.ts'), import('../pipeline/status.ts')])
+    const found = await statusOf(await openProject(folder, profile), pipeline)
+    const text =
+      pipeline === undefined || found.length !== 1
+        ? found.map((each) => headline(each, color)).join('\n')
+        : found.map((each) => details(each, color)).join('\n')
+    return { text: text || 'no pipelines yet; millrace init <name> makes one', json: { pipelines: found }, exitCode: 0 }
+  },
+})
+
+function headline({ pipeline, profile, partitions, lastRun }: PipelineStatus, color: boolean): string {
+  const paint = painter(color)
+  const of = (state: PipelineStatus['partitions'][number]['state']) =>
+    partitions.filter((each) => each.state === state).map((each) => each.partition)
+  const parts = [
+    partitions.length > 0 && `${of('done').length} done`,
+    named('due', of('due')),
+    named('open', of('open')),
+    paint('red', named('failed', of('failed'))),
+  ]
+  const last = lastRun ? `last run ${lastRun.outcome} at ${lastRun.at}` : 'never run'
+  return `${paint('bold', pipeline)} (${profile}): ${[...parts, last].filter((part) => part && part !== paint('red', '')).join('; ')}`
+}
+
+function details(found: PipelineStatus, color: boolean): string {
+  if (found.partitions.length === 0) return headline(found, color)
+  const rows = found.partitions.map(({ partition, state, at, error }) => [partition || '(shared)', state, at ?? '-', error ?? '-'])
+  return `${headline(found, color)}\n\n${table([{ name: 'partition' }, { name: 'state' }, { name: 'at' }, { name: 'error' }], rows, { maxCell: 80 })}`
+}

@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest'
+import { kebab } from '../../lib/cli/command.ts'
+import { commands } from '../../lib/cli/commands.ts'
+import { parse } from '../../lib/cli/parse.ts'
+import { ConfigError } from '../../lib/core/errors.ts'
+
+const names = Object.keys(commands)
+const failure = (...argv: string[]): Promise<ConfigError> =>
+  parse(argv).then(
+    () => expect.unreachable('parse did not fail'),
+    (error: ConfigError) => error,
+  )
+
+describe('parse', () => {
+  test('gives the command, its options by name and the common ones', async () => {
+    expect(await parse(['--profile', 'prod', 'run', 'quakes', '--from', '2018', '--keep-going', '--json', '--project=/x'])).toMatchObject({
+      command: { name: 'run' },
+      options: { pipeline: 'quakes', from: '2018', keepGoing: true, force: false, refresh: false },
+      json: true,
+      profile: 'prod',
+      project: '/x',
+    })
+  })
+
+  test('leaves out what was not given', async () => {
+    const parsed = await parse(['run', 'quakes'])
+    expect(parsed).toMatchObject({ json: false })
+    expect(parsed).not.toHaveProperty('profile')
+    expect((parsed as { options: object }).options).toEqual({ pipeline: 'quakes', keepGoing: false, force: false, refresh: false })
+  })
+
+  test('keeps a partition name that looks like a number as text', async () => {
+    expect(await parse(['run', '2018', '--partition', '007'])).toMatchObject({ options: { pipeline: '2018', partition: '007' } })
+    expect(await parse(['show', 'a', 'b', '--rows', '5'])).toMatchObject({ options: { rows: 5 } })
+  })
+
+  test('gives the version', async () => {
+    expect(await parse(['list', '--version'])).toEqual({ print: expect.stringMatching(/^\d+\.\d+\.\d+/) })
+  })
+
+  test.each(names)('gives help of %s with its example and every option', async (name) => {
+    const command = await commands[name]?.()
+    const parsed = await parse([name, '--help'], 200)
+    const help = 'print' in parsed ? parsed.print : ''
+    expect(command?.name).toBe(name)
+    expect(command?.example[0]).toMatch(new RegExp(`^millrace ${name}\\b`))
+    expect(help).toContain(command?.example[0])
+    expect(help).toContain(command?.example[1])
+    expect(help).toContain(command?.describe)
+    for (const [key, spec] of Object.entries(command?.options ?? {})) {
+      expect(help).toContain(spec.positional ? kebab(key) : `--${kebab(key)}`)
+      expect(help).toContain(spec.describe)
+    }
+    expect(help).toContain('--json')
+  })
+
+  test('gives a help that names every command', async () => {
+    const parsed = await parse(['--help'], 200)
+    const help = 'print' in parsed ? parsed.print : ''
+    for (const name of names) expect(help).toContain(`millrace ${name}`)
+  })
+
+  test.each([
+    [['rnu', 'quakes'], 'unknown command "rnu"; did you mean "run"?', 'there are: list, plan'],
+    [['qqqqqq'], 'unknown command "qqqqqq"', 'there are: list, plan'],
+    [['constructor'], 'unknown command "constructor"', 'there are'],
+    [['run', 'quakes', '--partitoin', 'x'], 'unknown option "partitoin"; did you mean --partition?', 'usage: millrace run <pipeline>'],
+    [['list', 'extra'], 'unknown argument "extra"', 'usage: millrace list'],
+    [['run', 'quakes', '--wholly-unknown'], 'unknown argument "wholly-unknown"', 'usage: millrace run'],
+    [['run'], 'run is missing an argument', 'usage: millrace run <pipeline>'],
+    [['run', 'quakes', '--partition'], '--partition needs a value', 'usage'],
+    [
+      ['run', 'quakes', '--only', 'ingest'],
+      'only is "ingest"; expected "extract", "land", "transform", "check", "load", "export"',
+      'usage',
+    ],
+    [['exp', 'start', 'x'], 'action is "start"; expected "run"', 'usage: millrace exp <action> <name>'],
+    [['show', 'a', 'b', '--rows', 'many'], '--rows is not a number', undefined],
+    [[], 'no command', 'millrace --help'],
+  ] as const)('refuses %j', async (argv, message, hint) => {
+    const error = await failure(...argv)
+    expect(error).toBeInstanceOf(ConfigError)
+    expect(error.message).toBe(message)
+    if (hint) expect(error.hint).toContain(hint)
+  })
+})
