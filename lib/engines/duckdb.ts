@@ -1,4 +1,5 @@
 import {
+  BIGINT,
   type DuckDBConnection,
   DuckDBInstance,
   type DuckDBPreparedStatement,
@@ -160,7 +161,11 @@ async function prepareBound(connection: DuckDBConnection, sql: string, values: S
       if (value instanceof Date) {
         used[name] = new DuckDBTimestampTZValue(BigInt(value.getTime()) * 1000n)
         types[name] = TIMESTAMPTZ
-      } else used[name] = typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : value
+      } else if (typeof value === 'bigint' || Number.isSafeInteger(value)) {
+        used[name] = BigInt(value as bigint | number)
+        // The vendor binds a bigint as HUGEINT, and whatever is computed with it becomes one.
+        if (BigInt.asIntN(64, used[name]) === used[name]) types[name] = BIGINT
+      } else used[name] = value
     }
     if (Object.keys(used).length > 0) statement.bind(used, types)
     return statement
