@@ -1,19 +1,14 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { RunContext } from '../core/context.ts'
 import type { Dataset } from '../core/dataset.ts'
-import type { Bound, StepWindow } from './bound.ts'
-import type { SqlValue } from './steps.ts'
+import { openDuckDB } from '../engines/duckdb.ts'
+import type { Bound } from './bound.ts'
+import { planWrites } from './plan-writes.ts'
+import { given, type TransformRequest } from './request.ts'
+import { Transformer } from './transformer.ts'
 
-/** What `transform` computes, and from what. */
-export interface TransformRequest {
-  /** Extracted datasets by name, as steps see them; `customer.changes` where a wanted dataset is computed from it. */
-  readonly inputs: Readonly<Record<string, Dataset>>
-  /** Datasets to be written out: steps, or extracted ones (given back as they are, cut to the window if they have a lookback). */
-  readonly wanted: readonly string[]
-  readonly window: StepWindow
-  readonly parameters: Readonly<Record<string, SqlValue>>
-  /** IANA zone of the partitions. */
-  readonly zone: string
-}
+export type { TransformRequest } from './request.ts'
 
 /**
  * Computes the wanted datasets, each one Parquet file in the context's workspace, where they stay until the run's end. SQL steps that follow each other are one
@@ -21,6 +16,24 @@ export interface TransformRequest {
  * it is unspecified. A Dataset's `hash` is that of its inputs' hashes, its code and its parameters. After a failure or an abort nothing is left in the workspace.
  * @throws CheckError when a value fits no bound type or a UDF throws, ConfigError when a result's columns are not the bound ones, PermanentError for disk full and memory.
  */
-export async function transform(_bound: Bound, _request: TransformRequest, _ctx: RunContext): Promise<Record<string, Dataset>> {
-  throw new Error('not yet')
+export async function transform(bound: Bound, request: TransformRequest, ctx: RunContext): Promise<Record<string, Dataset>> {
+  ctx.signal.throwIfAborted()
+  const plan = planWrites(bound, request.wanted)
+  if (plan.writes.length === 0 && plan.extracted.every(({ cut }) => cut === undefined || !request.window.start))
+    return Object.fromEntries(plan.extracted.map(({ name }) => [name, given(request, name)]))
+  await mkdir(ctx.workspace, { recursive: true })
+  const folder = await mkdtemp(join(ctx.workspace, 'transform-'))
+  try {
+    const db = await openDuckDB({ ...ctx.limits, temp: join(folder, 'spill'), zone: request.zone })
+    try {
+      return await new Transformer(bound, request, ctx, plan, folder, db).run()
+    } finally {
+      db.close()
+    }
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true })
+    throw error
+  } finally {
+    await rm(join(folder, 'spill'), { recursive: true, force: true })
+  }
 }

@@ -1,0 +1,31 @@
+import { CheckError, ConfigError, type ErrorPlace, MillraceError, messageOf, PermanentError } from '../core/errors.ts'
+import { polarsWords } from '../engines/polars.ts'
+import { duckdbWords } from './bind-sql.ts'
+import { UDF_ERROR } from './udf.ts'
+
+/** What an engine threw on data, as one of ours where it is the data's or the machine's fault; anything else comes back as it is. */
+export function transformError(error: unknown, engine: 'duckdb' | 'polars', place: ErrorPlace, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason
+  const at = { stage: 'transform', ...place } as const
+  if (error instanceof MillraceError) return error.at(at)
+  const message = messageOf(error)
+  const options = { ...at, cause: error }
+  if (/no space left|os error 28|could not write .*ENOSPC/i.test(message))
+    return new PermanentError(`the disk is full: ${firstLine(message)}`, options)
+  if (engine === 'polars') return new CheckError(`Polars cannot compute it: ${polarsWords(message)}`, options)
+  if (/Out of Memory Error|failed to (pin|allocate|offload)/i.test(message))
+    return new PermanentError(`DuckDB's memory limit is too small for it: ${firstLine(message)}`, {
+      ...options,
+      hint: "raise the profile's memory limit, or compute less at once: list(), string_agg() and ordered aggregates do not spill",
+    })
+  const udf = message.indexOf(UDF_ERROR)
+  if (udf >= 0) return new CheckError(message.slice(udf), options)
+  if (/^(Conversion|Out of Range|Invalid Input|Invalid Type|Constraint|Divide by Zero) Error/.test(message))
+    return new CheckError(`DuckDB cannot compute it: ${duckdbWords(message)}`, options)
+  if (/^(Binder|Catalog|Parser) Error/.test(message)) return new ConfigError(`DuckDB cannot bind it: ${duckdbWords(message)}`, options)
+  return error
+}
+
+function firstLine(message: string): string {
+  return message.split('\n')[0] ?? message
+}

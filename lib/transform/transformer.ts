@@ -1,0 +1,216 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { LazyDataFrame } from 'nodejs-polars'
+import { elapsedMs } from '../core/clock.ts'
+import type { RunContext } from '../core/context.ts'
+import type { Dataset } from '../core/dataset.ts'
+import { ConfigError } from '../core/errors.ts'
+import { hashOf } from '../core/hash.ts'
+import { quoteIdentifier, quoteLiteral } from '../core/quote.ts'
+import type { DuckDB, SqlValues } from '../engines/duckdb.ts'
+import { loadPolars, type Polars, scanParquet, sinkParquet } from '../engines/polars.ts'
+import { casts, fileColumns, relationOfFiles } from '../engines/relation.ts'
+import { type Bound, datasetOfName } from './bound.ts'
+import { frameColumns } from './carried-types.ts'
+import { transformError } from './engine-errors.ts'
+import { callFrame } from './frame-guard.ts'
+import type { TransformPlan, Write } from './plan-writes.ts'
+import { given, type TransformRequest } from './request.ts'
+import { cutToWindow, fuseSteps, type Statement } from './statement.ts'
+import type { FrameWindow } from './steps.ts'
+import { registerUdfs } from './udf.ts'
+import { columnsOfFiles, requireColumns, sameColumns, sizeOf } from './written.ts'
+
+/** Carries out a plan's writes, one after the other, in one engine and one folder. */
+export class Transformer {
+  readonly #bound: Bound
+  readonly #request: TransformRequest
+  readonly #ctx: RunContext
+  readonly #plan: TransformPlan
+  readonly #folder: string
+  readonly #db: DuckDB
+  readonly #values: SqlValues
+  /** Datasets at hand, uncut: what steps read. */
+  readonly #ready = new Map<string, Dataset>()
+  /** Their files as frames read them. */
+  readonly #frameFiles = new Map<string, readonly string[]>()
+  readonly #written: string[] = []
+
+  constructor(bound: Bound, request: TransformRequest, ctx: RunContext, plan: TransformPlan, folder: string, db: DuckDB) {
+    this.#bound = bound
+    this.#request = request
+    this.#ctx = ctx
+    this.#plan = plan
+    this.#folder = folder
+    this.#db = db
+    const { start, end, partition } = request.window
+    this.#values = { ...request.parameters, ...(start && { start }), ...(end && { end }), ...(partition !== undefined && { partition }) }
+  }
+
+  async run(): Promise<Record<string, Dataset>> {
+    registerUdfs(this.#db, this.#bound.steps)
+    const results = new Map<string, Dataset>()
+    for (const name of this.#plan.inputs) await this.#offer(name, given(this.#request, name))
+    for (const { name, cut } of this.#plan.extracted) {
+      const dataset = given(this.#request, name)
+      results.set(
+        name,
+        cut !== undefined && this.#request.window.start ? await this.#reported(name, () => this.#cut(dataset, cut)) : dataset,
+      )
+    }
+    for (const write of this.#plan.writes) {
+      const dataset = await this.#reported(write.name, () => this.#write(write))
+      if (this.#request.wanted.includes(write.name)) results.set(write.name, dataset)
+    }
+    const kept = new Set([...results.values()].flatMap(({ files }) => files))
+    for (const file of this.#written) if (!kept.has(file)) await rm(file, { force: true })
+    return Object.fromEntries(this.#request.wanted.map((name) => [name, results.get(name) as Dataset]))
+  }
+
+  async #reported(dataset: string, work: () => Promise<Dataset>): Promise<Dataset> {
+    const began = elapsedMs(this.#ctx.clock)
+    const ended = (outcome: 'done' | 'failed', counts: { readonly rows?: number; readonly bytes?: number } = {}) =>
+      this.#ctx.emit({
+        type: 'stage',
+        phase: 'end',
+        stage: 'transform',
+        dataset,
+        ...counts,
+        ms: elapsedMs(this.#ctx.clock) - began,
+        outcome,
+      })
+    this.#ctx.emit({ type: 'stage', phase: 'start', stage: 'transform', dataset })
+    try {
+      const done = await work()
+      ended('done', { rows: done.rows, bytes: await sizeOf(done.files) })
+      return done
+    } catch (error) {
+      ended('failed')
+      throw error
+    }
+  }
+
+  /** Writes a step's result; gives the wanted form of it, and offers the uncut one to the steps that read it. */
+  async #write(write: Write): Promise<Dataset> {
+    const { name, engine, cut } = write
+    const windowed = cut !== undefined && this.#request.window.start !== undefined
+    if (engine === 'duckdb' && windowed && !write.readOn) {
+      const { sql, values } = fuseSteps(this.#bound, write.fused, name, this.#values)
+      return this.#copy(name, { sql: cutToWindow(`(${sql})`, cut), values }, write.keepsOrder)
+    }
+    const whole =
+      engine === 'duckdb'
+        ? await this.#copy(name, fuseSteps(this.#bound, write.fused, name, this.#values), write.keepsOrder)
+        : await this.#sink(write)
+    if (write.readOn) await this.#offer(name, whole)
+    if (!windowed) return whole
+    return this.#cut(whole, cut)
+  }
+
+  async #copy(name: string, { sql, values }: Statement, keepsOrder: boolean): Promise<Dataset> {
+    const file = this.#nextFile(name)
+    try {
+      // Twice as slow under memory pressure; an ORDER BY holds either way.
+      await this.#db.run(`SET preserve_insertion_order = ${keepsOrder}`)
+      await this.#db.run(`COPY (${sql}) TO ${quoteLiteral(file)} (FORMAT parquet, COMPRESSION zstd)`, values, this.#ctx.signal)
+    } catch (error) {
+      throw transformError(error, 'duckdb', { dataset: name }, this.#ctx.signal)
+    }
+    return this.#datasetOf(name, file)
+  }
+
+  async #sink(write: Write): Promise<Dataset> {
+    const pl = await loadPolars(this.#ctx.limits.threads)
+    const file = this.#nextFile(write.name)
+    const lazy = new Map<string, LazyDataFrame>()
+    for (const name of write.reads) lazy.set(name, scanParquet(pl, await this.#filesForFrames(name)))
+    try {
+      for (const name of [...write.fused, write.name]) lazy.set(name, this.#call(pl, name, lazy))
+      await sinkParquet(lazy.get(write.name) as LazyDataFrame, file)
+    } catch (error) {
+      throw transformError(error, 'polars', { dataset: write.name }, this.#ctx.signal)
+    }
+    this.#ctx.signal.throwIfAborted()
+    return this.#datasetOf(write.name, file)
+  }
+
+  #call(pl: Polars, name: string, lazy: ReadonlyMap<string, LazyDataFrame>): LazyDataFrame {
+    const step = this.#bound.steps[name]
+    if (step?.engine !== 'polars') throw new Error(`${name} is no frame`)
+    const reads = this.#bound.datasets[name]?.reads ?? []
+    const datasets = new Proxy<Record<string, LazyDataFrame>>(Object.create(null), {
+      get: (_, read) => {
+        if (typeof read === 'string' && reads.includes(read)) return lazy.get(read)
+        throw new ConfigError(
+          `it reads "${String(read)}" on data, but not on zero rows: what a frame reads must not depend on the partition`,
+          { dataset: name },
+        )
+      },
+    })
+    const { start, end, partition } = this.#request.window
+    const window = { start, end, partition, parameters: this.#request.parameters } as FrameWindow
+    return callFrame(pl, step.frame as never, datasets, window)
+  }
+
+  /** A dataset's files as frames read them: uuid and json as text, and every column of its declared type. */
+  async #filesForFrames(name: string): Promise<readonly string[]> {
+    const known = this.#frameFiles.get(name)
+    if (known) return known
+    const { columns, files } = this.#ready.get(name) ?? given(this.#request, name)
+    const wanted = frameColumns(name, columns)
+    let usable = files
+    if (!sameColumns(await columnsOfFiles(this.#db, files), wanted)) {
+      const file = this.#nextFile(name)
+      await this.#db.run(`SET preserve_insertion_order = true`)
+      const sql = `SELECT ${casts(wanted)} FROM (${relationOfFiles(columns, files)})`
+      await this.#db.run(`COPY (${sql}) TO ${quoteLiteral(file)} (FORMAT parquet, COMPRESSION zstd)`, {}, this.#ctx.signal)
+      usable = [file]
+    }
+    this.#frameFiles.set(name, usable)
+    return usable
+  }
+
+  /** Makes a dataset readable under its name in SQL. */
+  async #offer(name: string, dataset: Dataset): Promise<void> {
+    this.#ready.set(name, dataset)
+    const changesOf = datasetOfName(name)
+    if (changesOf !== name) await this.#db.run(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(changesOf)}`)
+    const table = changesOf === name ? quoteIdentifier(name) : `${quoteIdentifier(changesOf)}.changes`
+    await this.#db.run(`CREATE VIEW ${table} AS ${relationOfFiles(dataset.columns, dataset.files)}`)
+  }
+
+  async #cut(dataset: Dataset, column: string): Promise<Dataset> {
+    const relation = `(SELECT ${casts(fileColumns(dataset.columns))} FROM (${relationOfFiles(dataset.columns, dataset.files)}))`
+    const { rows, files } = await this.#copy(dataset.name, { sql: cutToWindow(relation, column), values: this.#values }, false)
+    return { ...dataset, rows, files, hash: hashOf({ cut: dataset.hash, column, window: this.#request.window }) }
+  }
+
+  /** Compares what was written with what was bound. */
+  async #datasetOf(name: string, file: string): Promise<Dataset> {
+    const columns = this.#bound.datasets[name]?.columns ?? {}
+    requireColumns(name, await columnsOfFiles(this.#db, [file]), fileColumns(columns))
+    const [count] = await this.#db.meta(`SELECT sum(num_rows) AS rows FROM parquet_file_metadata(${quoteLiteral(file)})`)
+    return { name, columns, files: [file], rows: Number(count?.rows ?? 0), hash: this.#hashOf(name) }
+  }
+
+  #hashOf(name: string): string {
+    const { reads = [], columns, parameters = [] } = this.#bound.datasets[name] ?? {}
+    const step = this.#bound.steps[name]
+    if (!step) return this.#request.inputs[name]?.hash ?? ''
+    return hashOf({
+      columns,
+      code:
+        step.engine === 'duckdb'
+          ? [step.text, step.values.map(String), Object.values(step.udf ?? {}).map((udf) => String(udf.apply))]
+          : String(step.frame),
+      inputs: reads.map((read) => [read, this.#hashOf(read)]),
+      parameters: parameters.map((parameter) => [parameter, String(this.#values[parameter])]),
+    })
+  }
+
+  #nextFile(name: string): string {
+    const file = join(this.#folder, `${this.#written.length + 1}-${name.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 60)}.parquet`)
+    this.#written.push(file)
+    return file
+  }
+}

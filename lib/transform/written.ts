@@ -1,0 +1,37 @@
+import { stat } from 'node:fs/promises'
+import type { Columns } from '../core/dataset.ts'
+import { ConfigError } from '../core/errors.ts'
+import { quoteList } from '../core/quote.ts'
+import type { DuckDB } from '../engines/duckdb.ts'
+import { textFromDuckdbType } from '../engines/types.ts'
+
+/** The columns that Parquet files really have; a type without a text under DuckDB's name. */
+export async function columnsOfFiles(db: DuckDB, files: readonly string[]): Promise<Columns> {
+  const described = await db.describe(`SELECT * FROM read_parquet(${quoteList(files)}, hive_partitioning = false)`)
+  return Object.fromEntries(described.map(({ name, type }) => [name, textFromDuckdbType(type) ?? type]))
+}
+
+/** Equal names and types in equal order. */
+export function sameColumns(a: Columns, b: Columns): boolean {
+  return JSON.stringify(Object.entries(a)) === JSON.stringify(Object.entries(b))
+}
+
+/** Compares a result with what was bound. @throws ConfigError naming the first column that differs */
+export function requireColumns(dataset: string, real: Columns, bound: Columns): void {
+  const place = { stage: 'transform', dataset } as const
+  for (const [column, type] of Object.entries(bound)) {
+    const found = real[column]
+    if (found === undefined)
+      throw new ConfigError(`the result has no column "${column}", which plan found on zero rows`, { ...place, column })
+    if (found !== type) throw new ConfigError(`column "${column}" is ${found}, but plan found ${type} on zero rows`, { ...place, column })
+  }
+  for (const column of Object.keys(real))
+    if (!(column in bound))
+      throw new ConfigError(`the result has a column "${column}", which plan did not find on zero rows`, { ...place, column })
+}
+
+/** Bytes of files on disk. */
+export async function sizeOf(files: readonly string[]): Promise<number> {
+  const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size))
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
