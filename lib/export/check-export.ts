@@ -1,0 +1,30 @@
+import { ConfigError } from '../core/errors.ts'
+import type { Export } from './contract.ts'
+
+/** What plan knows of a dataset that is to be exported. */
+export interface ExportedDataset {
+  readonly partitioned: boolean
+  /** Float columns whose last digits depend on thread order. */
+  readonly floatAggregates: readonly string[]
+}
+
+/**
+ * Refuses at plan time a path that cannot be right for its dataset; gives the contract's float aggregates that it does not round, which plan warns of.
+ * @throws ConfigError for `{partition}` without partitions, partitions without `{partition}`, an unknown placeholder, and a path that is no key
+ */
+export function checkExport(target: Export<never>, dataset: ExportedDataset): readonly string[] {
+  const { path, contract } = target
+  if (path === '' || path.startsWith('/') || path.split('/').some((part) => part === '' || part === '.' || part === '..'))
+    throw new ConfigError(`export path "${path}" must be a relative path without empty parts, "." and ".."`)
+  const placeholders = [...path.matchAll(/\{([^}]*)\}/g)].map(([, name]) => name)
+  const unknown = placeholders.find((name) => name !== 'partition')
+  if (unknown !== undefined) throw new ConfigError(`export path "${path}" has an unknown placeholder {${unknown}}; expected {partition}`)
+  if (dataset.partitioned && placeholders.length === 0)
+    throw new ConfigError(
+      `export path "${path}" of a partitioned dataset needs {partition}: each partition would replace the last one's file`,
+    )
+  if (!dataset.partitioned && placeholders.length > 0)
+    throw new ConfigError(`export path "${path}" has {partition}, but its dataset has no partitions`)
+  const rounded: Readonly<Record<string, unknown>> = contract.round
+  return dataset.floatAggregates.filter((column) => Object.hasOwn(contract.columns, column) && !Object.hasOwn(rounded, column))
+}

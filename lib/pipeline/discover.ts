@@ -1,0 +1,144 @@
+import type { RunContext } from '../core/context.ts'
+import type { Columns } from '../core/dataset.ts'
+import { CheckError, ConfigError, placed } from '../core/errors.ts'
+import { quoteIdentifier } from '../core/quote.ts'
+import type { DuckDB } from '../engines/duckdb.ts'
+import type { Reader } from '../engines/reader.ts'
+import { emptyRelation } from '../engines/relation.ts'
+import { textFromDuckdbType } from '../engines/types.ts'
+import type { Extract } from '../extract/source.ts'
+import type { AnyPipeline, Schema } from './definition.ts'
+import { type Partition, partitionsUntil } from './partitions.ts'
+import type { Sources } from './sources.ts'
+
+interface Tools {
+  readonly sources: Sources
+  readonly reader: () => Reader
+  readonly binder: DuckDB
+}
+
+/**
+ * Asks the sources for the columns of every extracted dataset: the extracted part of a new schema. Where schema.ts declares a column already its type stays, for types are
+ * the pipeline author's to choose; columns that the source no longer has go.
+ * @throws what a source's `describe` throws, and ConfigError for an expression that does not bind or has a type that millrace does not carry
+ */
+export async function discover(definition: AnyPipeline, known: Schema, tools: Tools, ctx: RunContext): Promise<Schema> {
+  const found: Record<string, Columns> = {}
+  const example = examplePartition(definition, ctx.clock.now())
+  for (const [dataset, extract] of Object.entries(definition.extract)) {
+    try {
+      const source = await describe(definition, dataset, extract, example, tools, ctx)
+      const { expressions } = extract
+      if (expressions) {
+        found[`${dataset}.source`] = keep(source, known[`${dataset}.source`])
+        found[dataset] = keep(await typesOf(expressions, found[`${dataset}.source`] ?? {}, tools.binder), known[dataset])
+      } else found[dataset] = keep(source, known[dataset])
+    } catch (error) {
+      throw placed(error, { pipeline: definition.name, stage: 'extract', dataset })
+    }
+  }
+  return found
+}
+
+/** The newest partition whose window has ended, else the first: where a source is likely to have rows. */
+function examplePartition({ partition }: AnyPipeline, now: Date): Partition | undefined {
+  if (!partition) return undefined
+  const all = partitionsUntil(partition, now)
+  return all.findLast(({ window }) => window === undefined || window.end <= now) ?? all[0]
+}
+
+async function describe(
+  definition: AnyPipeline,
+  dataset: string,
+  extract: Extract<string>,
+  example: Partition | undefined,
+  tools: Tools,
+  ctx: RunContext,
+): Promise<Columns> {
+  const { request, connection, kind } = extract
+  const each = 'each' in request ? request.each : undefined
+  const parents = each && (await exampleParent(definition, each.parent, each.column, example, tools, ctx))
+  return tools.sources.use(connection, (source) =>
+    source.describe(
+      {
+        dataset,
+        request,
+        ...(example && { partition: example.name }),
+        ...(example?.window && { window: { ...example.window } }),
+        ...(kind.by === 'cursor' && { cursor: { column: kind.column } }),
+        ...(parents && { parents }),
+      },
+      ctx,
+    ),
+  )
+}
+
+/** One value of a parent dataset's column, read from its source: a child request needs one to be described. */
+async function exampleParent(
+  definition: AnyPipeline,
+  parent: string,
+  column: string,
+  example: Partition | undefined,
+  tools: Tools,
+  ctx: RunContext,
+): Promise<readonly string[]> {
+  const extract = definition.extract[parent]
+  if (!extract) throw new ConfigError(`each: unknown parent dataset "${parent}"`)
+  const columns = await describe(definition, parent, extract, example, tools, ctx)
+  const relation = await tools.sources.use(extract.connection, (source) =>
+    source.read(
+      {
+        dataset: parent,
+        request: extract.request,
+        columns,
+        ...(example && { partition: example.name }),
+        ...(example?.window && { window: example.window }),
+      },
+      ctx,
+    ),
+  )
+  try {
+    const name = quoteIdentifier(column)
+    const { meta } = await tools.reader().execute(
+      {
+        dataset: parent,
+        before: relation.before,
+        ...(relation.arrow && { arrow: relation.arrow }),
+        meta: { sql: `SELECT CAST(${name} AS VARCHAR) AS value FROM (${relation.sql}) WHERE ${name} IS NOT NULL LIMIT 1` },
+      },
+      ctx.signal,
+    )
+    const value = meta[0]?.value
+    if (value === undefined || value === null)
+      throw new CheckError(`parent "${parent}" has no value of "${column}" to describe a child request with`)
+    return [value]
+  } finally {
+    await relation.close()
+  }
+}
+
+/** The types of the `columns:` expressions over a source's own columns, bound on zero rows. */
+async function typesOf(expressions: Readonly<Record<string, string>>, source: Columns, db: DuckDB): Promise<Columns> {
+  const types: Record<string, string> = {}
+  for (const [column, expression] of Object.entries(expressions)) {
+    const described = await db.describe(`SELECT (${expression}) AS value FROM (${emptyRelation(source)})`).catch((cause: unknown) => {
+      throw new ConfigError(`columns.${column}: ${String(cause instanceof Error ? cause.message : cause).split('\n')[0]}`, {
+        column,
+        value: expression,
+        cause,
+      })
+    })
+    const duck = described[0]?.type ?? ''
+    const type = textFromDuckdbType(duck)
+    if (!type)
+      throw new ConfigError(`columns.${column} gives ${duck}, which millrace does not carry; cast it`, { column, value: expression })
+    types[column] = type
+  }
+  return types
+}
+
+function keep(found: Columns, known: Columns | undefined): Columns {
+  return Object.fromEntries(
+    Object.entries(found).map(([column, type]) => [column, known && Object.hasOwn(known, column) ? (known[column] ?? type) : type]),
+  )
+}

@@ -1,0 +1,87 @@
+import { canonicalJson, hashOf } from '../core/hash.ts'
+import { quoteLiteral } from '../core/quote.ts'
+import type { DuckDB } from '../engines/duckdb.ts'
+import { type BoundDataset, datasetOfName, type LoadedStep } from '../transform/bound.ts'
+import type { Udf } from '../transform/steps.ts'
+import type { BoundPipeline, Target } from './bind.ts'
+import { type PipelineCode, readPipelineCode } from './code.ts'
+import type { Partition } from './partitions.ts'
+
+/** The hashes of a pipeline's steps: of what they say, not of how it is written. */
+export type StepHashes = Readonly<Record<string, string>>
+
+/** Hashes each step: SQL as DuckDB's parsed tree says it, a frame by its tokens and those of the local code that it reaches. */
+export async function stepHashes(pipeline: BoundPipeline, db: DuckDB): Promise<StepHashes> {
+  const needsCode = Object.values(pipeline.bound.steps).some((step) => step.engine === 'polars' || step.udf)
+  const code = needsCode ? await readPipelineCode(pipeline.loaded.file) : undefined
+  return Object.fromEntries(
+    await Promise.all(Object.entries(pipeline.bound.steps).map(async ([name, step]) => [name, await stepHash(step, code, db)])),
+  )
+}
+
+async function stepHash(step: LoadedStep, code: PipelineCode | undefined, db: DuckDB): Promise<string> {
+  if (step.engine === 'polars') return hashOf({ frame: code?.hashOfFunction(step.frame.toString()), window: step.window })
+  const [row] = await db.meta(`SELECT json_deserialize_sql(json_serialize_sql(${quoteLiteral(step.text)})) AS text`)
+  const udfs = Object.entries(step.udf ?? {}).map(([name, { parameters, returns, apply }]: [string, Udf]) => ({
+    name,
+    parameters,
+    returns,
+    apply: code?.hashOfFunction(apply.toString()),
+  }))
+  return hashOf({ sql: row?.text ?? step.text, values: step.values.map(String), window: step.window, udfs })
+}
+
+/** What a target was made from. */
+export interface KeyInputs {
+  readonly steps: StepHashes
+  /** Content hashes of the loads behind each extracted dataset that the target is computed from; a look-back has several. */
+  readonly contents: (dataset: string) => readonly string[]
+  readonly partition: Partition | undefined
+}
+
+/**
+ * The input key of a target: hash of code, content of the inputs, and parameters. Never load ids (a re-read that found the same is the same), never output bytes. For a target that applies
+ * loads one by one the loads are the token's, so its key is that of code and parameters alone.
+ */
+export function inputKey(pipeline: BoundPipeline, target: Target, { steps, contents, partition }: KeyInputs): string {
+  const { bound, definition, zone } = pipeline
+  const closure = closureOf(pipeline, target.dataset)
+  const asked = new Set(closure.flatMap(({ parameters }) => parameters))
+  const frames = closure.some(({ engine }) => engine === 'polars')
+  const parameters = Object.fromEntries(Object.entries(definition.parameters ?? {}).filter(([name]) => frames || asked.has(name)))
+  const inputs = (bound.datasets[target.dataset]?.inputs ?? []).filter(
+    (input) => target.appliesLoadsOf.length === 0 || !target.appliesLoadsOf.includes(datasetOfName(input)),
+  )
+  return hashOf({
+    steps: closure
+      .flatMap(({ name }) => (steps[name] === undefined ? [] : [{ name, hash: steps[name] }]))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    inputs: Object.fromEntries(inputs.map((input) => [input, contents(datasetOfName(input))])),
+    parameters: Object.fromEntries(
+      Object.entries(parameters).map(([name, value]) => [
+        name,
+        value instanceof Date ? value.toISOString() : typeof value === 'bigint' ? `${value}n` : value,
+      ]),
+    ),
+    partition: target.partitioned
+      ? { name: partition?.name, start: partition?.window?.start.toISOString(), end: partition?.window?.end.toISOString(), zone }
+      : null,
+    target:
+      target.stage === 'load'
+        ? { table: target.load.table, disposition: target.load.disposition }
+        : { format: target.export.format, path: target.export.path, contract: JSON.parse(canonicalJson(target.export.contract)) },
+  })
+}
+
+/** A dataset and all that it is computed from, itself first. */
+export function closureOf({ bound }: Pick<BoundPipeline, 'bound'>, name: string): readonly BoundDataset[] {
+  const found = new Map<string, BoundDataset>()
+  const visit = (each: string) => {
+    const dataset = bound.datasets[datasetOfName(each)]
+    if (!dataset || found.has(dataset.name)) return
+    found.set(dataset.name, dataset)
+    dataset.reads.forEach(visit)
+  }
+  visit(name)
+  return [...found.values()]
+}

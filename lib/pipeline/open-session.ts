@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto'
+import type { RunContext } from '../core/context.ts'
+import { openReader, type Reader } from '../engines/reader.ts'
+import { type EventSink, emitTo, fanOut, silent } from '../observe/events.ts'
+import { bindPipeline } from './bind.ts'
+import { stepHashes } from './input-key.ts'
+import { loadPipeline } from './load-definition.ts'
+import { openBinder, type Project, statePaths } from './project.ts'
+import { requireCurrentSchema } from './schema-check.ts'
+import { type RunChoices, type Session, tokenBook } from './session.ts'
+import { openSources } from './sources.ts'
+import { type StepCollector, stepCollector } from './steps.ts'
+import { openWorkspace, type Workspace } from './workspace.ts'
+
+/** A pipeline bound, with its stores at hand; sources, reader child and warehouse are opened by whoever first asks. */
+export interface OpenSession {
+  readonly session: Session
+  /** The run's id: when it began (UTC), and six random digits. */
+  readonly id: string
+  readonly workspace: Workspace
+  readonly collector: StepCollector
+  readonly signal: AbortSignal
+  /** The context of a partition, or (undefined) of the shared datasets, working in `folder`. */
+  context(partition: string | undefined, folder: string): RunContext
+  /** Closes everything that was opened, last first. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens what works on a pipeline's data share: run, show, status, prune.
+ * @throws ConfigError when the pipeline or its schema.ts is wrong
+ */
+export async function openSession(
+  project: Project,
+  name: string,
+  choices: RunChoices,
+  options: { readonly events?: EventSink; readonly signal?: AbortSignal } = {},
+): Promise<OpenSession> {
+  const { config } = project
+  const id = `${new Date().toISOString().replace(/[-:]|\.\d+Z/g, '')}-${randomBytes(3).toString('hex')}`
+  const signal = options.signal ?? new AbortController().signal
+  const closing: (() => unknown)[] = []
+  const close = async () => {
+    for (const each of closing.reverse()) await each()
+  }
+  try {
+    const workspace = await openWorkspace(statePaths(config.state).workspaces, id)
+    closing.push(() => workspace.close())
+    let reader: Reader | undefined
+    const theReader = () => (reader ??= openReader({ limits: config.limits, zone: 'UTC', temp: workspace.folder, signal }))
+    closing.push(() => reader?.close())
+    const binder = await openBinder(config.state)
+    closing.push(() => binder.close())
+    const loaded = await loadPipeline(config.folder, name)
+    const schema = loaded.definition.schema ?? {}
+    const pipeline = await bindPipeline(loaded, schema, config.connections, binder)
+    requireCurrentSchema(pipeline, schema)
+    const [store, exports, warehouse] = [config.landing.open(), config.store.open(), config.warehouse.open()]
+    const sources = openSources(config.connections, theReader)
+    closing.push(
+      () => store.close(),
+      () => exports.close(),
+      () => warehouse.close(),
+      () => sources.close(),
+    )
+    const collector = stepCollector()
+    const sink = fanOut([collector, options.events ?? silent])
+    const clock = project.clock(name)
+    const context = (partition: string | undefined, folder: string): RunContext => {
+      const place = { pipeline: name, run: id, ...(partition !== undefined && { partition }) }
+      return { ...place, clock, signal, workspace: folder, limits: config.limits, emit: emitTo(sink, place) }
+    }
+    const loads = pipeline.targets.some(({ stage }) => stage === 'load')
+    const session: Session = {
+      pipeline,
+      schema,
+      store,
+      sources,
+      exports,
+      binder,
+      reader: theReader,
+      refresh: choices.refresh,
+      choices,
+      steps: await stepHashes(pipeline, binder),
+      warehouse: () => warehouse,
+      tokens: tokenBook(loads ? await warehouse.tokens(name, context(undefined, workspace.folder)) : []),
+      shared: new Map(),
+      pinned: new Set(),
+    }
+    return { session, id, workspace, collector, signal, context, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** Choices of whoever only looks. */
+export const LOOKING: RunChoices = { refresh: false, force: false, only: undefined }

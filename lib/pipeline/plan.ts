@@ -1,0 +1,183 @@
+import type { RunContext } from '../core/context.ts'
+import { disk } from '../core/disk.ts'
+import { ConfigError, placed } from '../core/errors.ts'
+import { openReader, type Reader } from '../engines/reader.ts'
+import { checkExport } from '../export/check-export.ts'
+import type { ReadKind } from '../extract/source.ts'
+import { silent } from '../observe/events.ts'
+import { openLedger } from '../state/ledger.ts'
+import { type BoundPipeline, bindPipeline, type Target, targetName } from './bind.ts'
+import type { AnyPipeline, Schema } from './definition.ts'
+import { discover } from './discover.ts'
+import { type LoadedPipeline, loadPipeline } from './load-definition.ts'
+import { partitionsUntil } from './partitions.ts'
+import { openBinder, type Project, statePaths } from './project.ts'
+import type { PlannedDataset, PlannedTarget, PlanReport } from './report.ts'
+import { extractedPart, resultingSchema } from './schema-check.ts'
+import { renderSchema, schemaDifference } from './schema-file.ts'
+import { openSources } from './sources.ts'
+import { openWorkspace } from './workspace.ts'
+
+export interface PlanOptions {
+  /** Ask the sources for their columns and write them into schema.ts. */
+  readonly discover?: boolean
+  /** Write nothing; a schema.ts that is out of date is an error. For CI. */
+  readonly frozen?: boolean
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Binds a pipeline on zero rows and says what a run would do; writes the results' part of schema.ts. Opens no connection, unless asked to discover: what is up to date it takes
+ * from the ledger, as last seen.
+ * @throws ConfigError for everything that can be known to be wrong before data is read
+ */
+export async function plan(project: Project, name: string, options: PlanOptions = {}): Promise<PlanReport> {
+  const begun = performance.now()
+  if (options.discover && options.frozen) throw new ConfigError('--discover and --frozen exclude each other')
+  const { config } = project
+  const loaded = await loadPipeline(config.folder, name)
+  const known: Schema = loaded.definition.schema ?? {}
+  const binder = await openBinder(config.state)
+  try {
+    const extracted = options.discover ? await discoverWith(project, loaded, known, options) : extractedPart(loaded.definition, known)
+    const pipeline = await bindPipeline(loaded, extracted, config.connections, binder)
+    const schema = resultingSchema(pipeline, extracted)
+    const schemaChanges = schemaDifference(known, schema)
+    if (options.frozen && schemaChanges.length > 0)
+      throw new ConfigError(`schema.ts is out of date: ${schemaChanges.join('; ')}`, {
+        pipeline: name,
+        file: loaded.schemaFile,
+        hint: `run millrace plan ${name} and commit schema.ts`,
+      })
+    if (schemaChanges.length > 0) await disk.write(loaded.schemaFile, renderSchema(name, schema))
+    return {
+      pipeline: name,
+      profile: config.profile,
+      datasets: plannedDatasets(pipeline, extracted),
+      targets: pipeline.targets.map(plannedTarget),
+      partitions: partitionsAsLastSeen(project, loaded.definition),
+      warnings: warningsOf(pipeline),
+      schemaChanges,
+      schemaFile: loaded.schemaFile,
+      ms: performance.now() - begun,
+    }
+  } catch (error) {
+    throw placed(error, { pipeline: name })
+  } finally {
+    binder.close()
+  }
+}
+
+async function discoverWith(project: Project, { definition }: LoadedPipeline, known: Schema, options: PlanOptions): Promise<Schema> {
+  const { config } = project
+  const signal = options.signal ?? new AbortController().signal
+  const workspace = await openWorkspace(statePaths(config.state).workspaces, `discover-${process.pid}-${Date.now()}`)
+  const binder = await openBinder(config.state)
+  let opened: Reader | undefined
+  const reader = () => (opened ??= openReader({ limits: config.limits, zone: 'UTC', temp: workspace.folder, signal }))
+  const sources = openSources(config.connections, reader)
+  const ctx: RunContext = {
+    pipeline: definition.name,
+    run: 'discover',
+    clock: project.clock(definition.name),
+    signal,
+    workspace: workspace.folder,
+    limits: config.limits,
+    emit: (event) => silent.event(event, { pipeline: definition.name, run: 'discover' }),
+  }
+  try {
+    return await discover(definition, known, { sources, reader, binder }, ctx)
+  } finally {
+    await sources.close()
+    await opened?.close()
+    binder.close()
+    await workspace.close()
+  }
+}
+
+function plannedDatasets({ bound, definition }: BoundPipeline, extracted: Schema): PlannedDataset[] {
+  const sources = Object.entries(definition.extract).map(([name, { connection, kind }]): PlannedDataset => {
+    const dataset = bound.datasets[name]
+    return {
+      name,
+      engine: 'source',
+      columns: extracted[name] ?? {},
+      reads: [connection],
+      partitioned: dataset?.partitioned ?? false,
+      note: readNote(kind),
+    }
+  })
+  const steps = bound.order.map((name): PlannedDataset => {
+    const dataset = bound.datasets[name]
+    if (!dataset) throw new RangeError(`${name} is not bound`)
+    const { engine, columns, reads, partitioned, window } = dataset
+    return {
+      name,
+      engine: engine === 'polars' ? 'polars' : 'duckdb',
+      columns,
+      reads,
+      partitioned,
+      note: window === undefined ? '' : `cut by ${window}`,
+    }
+  })
+  return [...sources, ...steps]
+}
+
+function readNote(kind: ReadKind): string {
+  if (kind.by === 'window') return `window ${kind.column}${kind.lookback === undefined ? '' : `, looks back ${kind.lookback}`}`
+  if (kind.by === 'cursor')
+    return `cursor ${kind.column}, key ${kind.key.join(', ')}${kind.overlap === undefined ? '' : `, overlap ${kind.overlap}`}${kind.deletes === 'keys' ? ', deletes by keys' : ''}`
+  return 'whole'
+}
+
+function plannedTarget(target: Target): PlannedTarget {
+  const { dataset, stage } = target
+  const how =
+    target.stage === 'load'
+      ? [
+          target.load.disposition.mode,
+          target.load.disposition.mode === 'merge' ? `by ${target.load.disposition.key.join(', ')}` : '',
+          target.appliesLoadsOf.length > 0 ? `load by load of ${target.appliesLoadsOf.join(', ')}` : '',
+        ]
+      : [
+          target.export.format,
+          target.export.contract.compression === 'none' ? '' : target.export.contract.compression,
+          target.export.plain ? 'plain copy' : '',
+        ]
+  return { dataset, stage, target: targetName(target), how: how.filter(Boolean).join(', ') }
+}
+
+function warningsOf({ bound, targets }: BoundPipeline): string[] {
+  const rounding = targets.flatMap((target) => {
+    const dataset = bound.datasets[target.dataset]
+    if (target.stage !== 'export' || !dataset) return []
+    return checkExport(target.export, dataset).map(
+      (column) =>
+        `${target.dataset}.${column}: a sum or mean of floats, whose last digits depend on thread order; round it in the contract of ${target.export.path}`,
+    )
+  })
+  return [
+    ...bound.warnings.map(({ dataset, column, message }) => `${dataset}${column === undefined ? '' : `.${column}`}: ${message}`),
+    ...rounding,
+  ]
+}
+
+function partitionsAsLastSeen(project: Project, { name, partition }: AnyPipeline): PlanReport['partitions'] {
+  if (!partition) return { done: 0, due: [], open: [], failed: [] }
+  const now = project.clock(name).now()
+  const ledger = openLedger(statePaths(project.config.state).ledger)
+  try {
+    const seen = new Map(ledger.partitions(name).map((each) => [each.partition, each.state]))
+    const all = partitionsUntil(partition, now)
+    const open = all.filter(({ window }) => window !== undefined && window.end > now)
+    const rest = all.filter((each) => !open.includes(each)).map(({ name: label }) => ({ label, state: seen.get(label) }))
+    return {
+      done: rest.filter(({ state }) => state === 'done').length,
+      due: rest.filter(({ state }) => state !== 'done' && state !== 'failed').map(({ label }) => label),
+      open: open.map(({ name: label }) => label),
+      failed: rest.filter(({ state }) => state === 'failed').map(({ label }) => label),
+    }
+  } finally {
+    ledger.close()
+  }
+}

@@ -1,0 +1,44 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { loadConfig, type ProjectConfig, pinnedNow } from '../config/load.ts'
+import { type Clock, pinnedClock, systemClock } from '../core/clock.ts'
+import { type DuckDB, openDuckDB } from '../engines/duckdb.ts'
+
+/** A checkout with one profile chosen. Nothing is open in it. */
+export interface Project {
+  readonly config: ProjectConfig
+  /** The clock of a pipeline: the machine's, or pinned by the profile. */
+  clock(pipeline: string): Clock
+}
+
+/**
+ * Finds the project that `folder` is in and chooses a profile. Makes the project's folder the working folder: relative paths of a configuration are meant from
+ * there.
+ * @throws ConfigError when there is no configuration, or it is wrong
+ */
+export async function openProject(folder: string, profile?: string): Promise<Project> {
+  const config = await loadConfig(folder, profile)
+  process.chdir(config.folder)
+  return {
+    config,
+    clock: (pipeline) => {
+      const now = pinnedNow(config, pipeline)
+      return now ? pinnedClock(now) : systemClock
+    },
+  }
+}
+
+/** Paths under a profile's state folder. */
+export const statePaths = (state: string) => ({
+  ledger: join(state, 'ledger.sqlite'),
+  locks: join(state, 'locks'),
+  runs: join(state, 'runs'),
+  workspaces: join(state, 'workspace'),
+})
+
+/** A small engine for binding on zero rows. */
+export async function openBinder(state: string): Promise<DuckDB> {
+  const temp = join(statePaths(state).workspaces, '_bind')
+  await mkdir(temp, { recursive: true })
+  return openDuckDB({ memoryBytes: 256 * 2 ** 20, threads: 1, temp })
+}

@@ -1,0 +1,167 @@
+import { InterruptedError, type Stage } from '../core/errors.ts'
+import { errorReport } from '../observe/error-report.ts'
+import type { EventSink } from '../observe/events.ts'
+import { type MemoryWatch, watchMemory } from '../observe/memory.ts'
+import { writeRunRecord } from '../observe/record.ts'
+import { type Ledger, openLedger } from '../state/ledger.ts'
+import { lock, partitionLock, sharedLock } from '../state/lock.ts'
+import { chosenPartitions, type PartitionChoice } from './choose.ts'
+import { type OpenSession, openSession } from './open-session.ts'
+import type { Partition } from './partitions.ts'
+import { type Project, statePaths } from './project.ts'
+import type { PartitionReport, RunReport } from './report.ts'
+import { partitionStates } from './states.ts'
+import { extractedOf, runUnit } from './unit.ts'
+import { versions } from './versions.ts'
+
+/** What `millrace run` is given. */
+export interface RunOptions extends PartitionChoice {
+  /** Go on with the other partitions when one fails; the exit code is then 1. */
+  readonly keepGoing?: boolean
+  /** Compute again from what has landed, even where the input key is the same. */
+  readonly force?: boolean
+  /** Read sources again, even where a complete window has landed. */
+  readonly refresh?: boolean
+  /** Do this stage alone, from existing inputs. */
+  readonly only?: Stage
+  /** Where events go besides the run record. */
+  readonly events?: EventSink
+  /** Aborted to stop the run: what is committed stays, the rest is done by the next run. */
+  readonly signal?: AbortSignal
+}
+
+const SHARED_WAIT_MS = 60_000
+
+/** What the parts of one run share. */
+interface Running extends OpenSession {
+  readonly project: Project
+  readonly name: string
+  readonly options: RunOptions
+  readonly startedAt: Date
+  readonly memory: MemoryWatch
+  readonly ledger: Ledger
+}
+
+/**
+ * Runs a pipeline: first what its partitions share, then the partitions that were named, else those that are due, oldest first. Each partition commits, fails and
+ * resumes on its own. Writes the run record and the ledger whatever comes; a failure of a partition stands in the report.
+ * @throws ConfigError before anything was run: the pipeline, the configuration or the choice of partitions is wrong
+ */
+export async function run(project: Project, name: string, options: RunOptions = {}): Promise<RunReport> {
+  const startedAt = new Date()
+  const memory = watchMemory()
+  const { refresh = false, force = false, only } = options
+  try {
+    const open = await openSession(project, name, { refresh, force, only }, options)
+    try {
+      using ledger = openLedger(statePaths(project.config.state).ledger)
+      return await runUnits({ ...open, project, name, options, startedAt, memory, ledger })
+    } finally {
+      await open.close()
+    }
+  } finally {
+    memory.stop()
+  }
+}
+
+async function runUnits(running: Running): Promise<RunReport> {
+  const { ledger, name, id, project, startedAt, options, signal, session, context, workspace } = running
+  const units = await plannedUnits(running)
+  ledger.beginRun({ run: id, pipeline: name, profile: project.config.profile, startedAt, versions: versions() })
+  const { emit } = context(undefined, workspace.folder)
+  for (const { dataset, message } of session.pipeline.bound.warnings) emit({ type: 'warning', stage: 'transform', dataset, message })
+  const reports: PartitionReport[] = []
+  for (const [i, partition] of units.entries()) {
+    const report = await runOne(running, partition)
+    reports.push(report)
+    const failed = report.outcome === 'failed'
+    if (!signal.aborted && !(failed && (partition === undefined || !options.keepGoing))) continue
+    for (const left of units.slice(i + 1)) reports.push({ partition: left?.name ?? '', outcome: 'notRun', ms: 0, steps: [], rssBytes: 0 })
+    break
+  }
+  return finish(running, reports)
+}
+
+/** Which units there are to run: the shared datasets (undefined) if anybody wants them, then the partitions. */
+async function plannedUnits({ session, options, project, name }: Running): Promise<readonly (Partition | undefined)[]> {
+  const { pipeline, choices } = session
+  const now = project.clock(name).now()
+  const named = chosenPartitions(pipeline.definition, options, now)
+  const partitions = named ?? (await partitionStates(session, now)).filter(({ state }) => state === 'due').map(({ partition }) => partition)
+  if (!pipeline.definition.partition) return [undefined]
+  const asked = choices.only === 'extract' || choices.only === 'land'
+  const results =
+    pipeline.targets.some(({ partitioned }) => !partitioned) ||
+    Object.keys(pipeline.checks).some((each) => pipeline.bound.datasets[each]?.partitioned === false)
+  const wanted = results || (extractedOf(session, false).length > 0 && (partitions.length > 0 || asked))
+  return wanted ? [undefined, ...partitions] : partitions
+}
+
+/** Runs one unit under its lock; what it throws becomes its report. */
+async function runOne(
+  { session, collector, workspace, context, project, name, ledger, id, signal }: Running,
+  partition: Partition | undefined,
+): Promise<PartitionReport> {
+  const begun = performance.now()
+  // Shared datasets stay in the run's own folder until its end; a partition's files go with it.
+  const folder = partition ? await workspace.unit() : workspace.folder
+  const ctx = context(partition?.name, folder)
+  const label = partition?.name ?? ''
+  let outcome: PartitionReport['outcome']
+  let error: PartitionReport['error']
+  try {
+    signal.throwIfAborted()
+    const { locks } = statePaths(project.config.state)
+    const { path, what } = partition ? partitionLock(locks, name, label) : sharedLock(locks, name)
+    // Another run may be landing the shared datasets for other partitions: that is soon over. A partition at work elsewhere is not.
+    using _held = await lock(path, { what, signal, ...(partition ? {} : { waitMs: SHARED_WAIT_MS }) })
+    outcome = await runUnit(session, partition, ctx)
+    if (partition?.window && partition.window.end > ctx.clock.now()) outcome = 'open'
+  } catch (cause) {
+    outcome = signal.aborted ? 'notRun' : 'failed'
+    error = errorReport(
+      signal.aborted ? new InterruptedError('the run was stopped', { pipeline: name, ...(partition && { partition: label }) }) : cause,
+    )
+  }
+  if (partition) await workspace.drop(folder)
+  const report = {
+    partition: label,
+    outcome,
+    ms: performance.now() - begun,
+    steps: collector.steps(label),
+    ...(error && { error }),
+    rssBytes: process.memoryUsage.rss(),
+  }
+  ledger.endPartition({ run: id, pipeline: name, report, at: new Date() })
+  return report
+}
+
+async function finish(
+  { project, name, id, startedAt, session, ledger, collector, signal, options, memory }: Running,
+  partitions: readonly PartitionReport[],
+): Promise<RunReport> {
+  const { config } = project
+  const failed = partitions.filter(({ outcome }) => outcome === 'failed')
+  const worked = partitions.some(({ outcome }) => outcome === 'done' || outcome === 'open')
+  const outcome = signal.aborted ? 'interrupted' : failed.length > 0 ? 'failed' : worked ? 'done' : 'unchanged'
+  const exitCode = outcome === 'interrupted' ? 130 : failed.length === 0 ? 0 : options.keepGoing ? 1 : (failed[0]?.error?.exitCode ?? 1)
+  const report: RunReport = {
+    pipeline: name,
+    profile: config.profile,
+    run: id,
+    startedAt: startedAt.toISOString(),
+    endedAt: new Date().toISOString(),
+    outcome,
+    exitCode,
+    partitions,
+    retries: collector.retries,
+    warnings: collector.warnings,
+    peakRssBytes: memory.peakBytes(),
+    locations: { store: config.store.location, warehouse: config.warehouse.location, landing: config.landing.location },
+    manifests: [...session.pinned].sort(),
+    versions: versions(),
+  }
+  await writeRunRecord(config.state, report, failed[0]?.error)
+  ledger.endRun({ run: id, endedAt: new Date(report.endedAt), outcome, exitCode })
+  return report
+}

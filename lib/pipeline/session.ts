@@ -1,0 +1,57 @@
+import type { Store } from '../connectors/store.ts'
+import type { Token, Warehouse } from '../connectors/warehouse.ts'
+import type { Dataset } from '../core/dataset.ts'
+import type { Stage } from '../core/errors.ts'
+import type { BoundPipeline } from './bind.ts'
+import type { StepHashes } from './input-key.ts'
+import type { LandingTools } from './landing.ts'
+
+/** What a run is asked to do beyond bringing what is due up to date. */
+export interface RunChoices {
+  /** Read sources again, even where a complete window has landed. */
+  readonly refresh: boolean
+  /** Compute again from what has landed, even where the input key is the same. */
+  readonly force: boolean
+  /** Do this stage alone, from existing inputs. */
+  readonly only: Stage | undefined
+}
+
+/** What the units of one run share. */
+export interface Session extends LandingTools {
+  readonly pipeline: BoundPipeline
+  readonly choices: RunChoices
+  readonly steps: StepHashes
+  readonly exports: Store
+  /** Opened at first use, since a warehouse file has one writer. */
+  readonly warehouse: () => Warehouse
+  /** The warehouse's tokens, as read once and then kept by this run's own commits. */
+  readonly tokens: TokenBook
+  /** Shared datasets as this run sees them, by name: read once, pinned for all partitions. */
+  readonly shared: Map<string, Dataset>
+  /** Keys of the landing manifests that the run has read. */
+  readonly pinned: Set<string>
+}
+
+/** Whether a stage is part of this run. */
+export function does(choices: Pick<RunChoices, 'only'>, stage: Stage): boolean {
+  if (choices.only === undefined) return true
+  if (stage === 'extract' || stage === 'land') return choices.only === 'extract' || choices.only === 'land'
+  if (stage === 'transform') return choices.only !== 'extract' && choices.only !== 'land'
+  if (stage === 'check') return choices.only === 'check' || choices.only === 'load' || choices.only === 'export'
+  return choices.only === stage
+}
+
+/** Tokens by table and partition. */
+export interface TokenBook {
+  get(table: string, partition: string): Token | undefined
+  set(token: Token): void
+}
+
+export function tokenBook(tokens: readonly Token[]): TokenBook {
+  const key = (table: string, partition: string) => `${table}\0${partition}`
+  const book = new Map(tokens.map((token) => [key(token.table, token.partition), token]))
+  return {
+    get: (table, partition) => book.get(key(table, partition)),
+    set: (token) => void book.set(key(token.table, token.partition), token),
+  }
+}

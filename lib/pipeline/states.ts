@@ -1,0 +1,56 @@
+import type { Store } from '../connectors/store.ts'
+import { deliveredPartitions } from '../export/deliver.ts'
+import type { BoundPipeline } from './bind.ts'
+import type { Schema } from './definition.ts'
+import { usableLoad } from './landing.ts'
+import { type Partition, partitionsUntil } from './partitions.ts'
+import type { TokenBook } from './session.ts'
+
+/** A partition as the commit points say. */
+export interface PartitionState {
+  readonly partition: Partition
+  /** `open`: its window has not ended. `done`: every load and export of it is committed, from a read of the whole window. */
+  readonly state: 'done' | 'due' | 'open'
+}
+
+/** The state of every partition that has begun by `now`, oldest first. Reads commit points, asks no source. */
+export async function partitionStates(
+  {
+    pipeline,
+    schema,
+    store,
+    exports,
+    tokens,
+  }: {
+    readonly pipeline: BoundPipeline
+    readonly schema: Schema
+    readonly store: Store
+    readonly exports: Store
+    readonly tokens: TokenBook
+  },
+  now: Date,
+): Promise<readonly PartitionState[]> {
+  const { definition, targets } = pipeline
+  if (!definition.partition) return []
+  const partitioned = targets.filter((target) => target.partitioned)
+  const delivered = new Map<string, ReadonlySet<string>>()
+  for (const target of partitioned)
+    if (target.stage === 'export') delivered.set(target.export.path, await deliveredPartitions(exports, target.export))
+  const committed = ({ name }: Partition) =>
+    partitioned.every((target) =>
+      target.stage === 'load' ? tokens.get(target.load.table, name) !== undefined : delivered.get(target.export.path)?.has(name) === true,
+    )
+  const windows = Object.entries(definition.extract).filter(([name]) => pipeline.bound.datasets[name]?.partitioned)
+  const states: PartitionState[] = []
+  for (const partition of partitionsUntil(definition.partition, now)) {
+    const ended = partition.window === undefined || partition.window.end <= now
+    let done = ended && committed(partition)
+    for (const [name] of windows) {
+      if (!done) break
+      const load = await usableLoad({ pipeline, schema, store }, name, partition.name)
+      done = load !== undefined && !load.open
+    }
+    states.push({ partition, state: !ended ? 'open' : done ? 'done' : 'due' })
+  }
+  return states
+}

@@ -1,0 +1,41 @@
+import { openLedger } from '../state/ledger.ts'
+import { pipelineNames } from './load-definition.ts'
+import { LOOKING, openSession } from './open-session.ts'
+import { type Project, statePaths } from './project.ts'
+import type { PipelineStatus } from './report.ts'
+import { partitionStates } from './states.ts'
+
+/** How the partitions of one pipeline, or of all, stand: from the commit points, with what the ledger remembers of failures. Asks no source. */
+export async function status(project: Project, name?: string): Promise<readonly PipelineStatus[]> {
+  const names = name === undefined ? await pipelineNames(project.config.folder) : [name]
+  const found: PipelineStatus[] = []
+  for (const each of names) found.push(await statusOf(project, each))
+  return found
+}
+
+async function statusOf(project: Project, name: string): Promise<PipelineStatus> {
+  const { session, close } = await openSession(project, name, LOOKING)
+  try {
+    using ledger = openLedger(statePaths(project.config.state).ledger)
+    const remembered = new Map(ledger.partitions(name).map((row) => [row.partition, row]))
+    const [last] = ledger.runs(name, 1)
+    const states = await partitionStates(session, project.clock(name).now())
+    return {
+      pipeline: name,
+      profile: project.config.profile,
+      partitions: states.map(({ partition, state }) => {
+        const row = remembered.get(partition.name)
+        const failed = row?.state === 'failed' && state !== 'done'
+        return {
+          partition: partition.name,
+          state: failed ? 'failed' : state,
+          ...(row && { at: row.at }),
+          ...(failed && row.error !== undefined && { error: row.error }),
+        }
+      }),
+      ...(last && { lastRun: { run: last.run, at: last.startedAt, outcome: last.outcome ?? 'killed or running' } }),
+    }
+  } finally {
+    await close()
+  }
+}
