@@ -34,7 +34,10 @@ export interface LoadRequest {
 }
 
 export interface LoadReceipt {
+  /** Rows that entered the table. */
   readonly rows: number
+  /** Rows of the dataset that lost to a later row of the same key in the table (merge only): `rows + superseded` are the dataset's. */
+  readonly superseded: number
   /** Rows that left the table (replaced, deleted). */
   readonly removed: number
   /** Columns that were added to the table. */

@@ -201,7 +201,7 @@ export function warehouseContract(name: string, open: (folder: string) => Promis
     })
 
     it('takes odd names of tables, columns, partitions and values', async () => {
-      const names = ['two words', 'mart.daily', 'it\'s "quoted"', 'Größe 漢字 🦆', 'select', 'semi;colon--', '%s $1 ${x}', 'tab\tnew\nline']
+      const names = ['two words', 'mart.daily', 'it\'s "quoted"', 'Größe 漢字 🦆', 'select', 'semi;colon--', '%s $1 {x}', 'tab\tnew\nline']
       const { load, query, warehouse, ctx } = await setup()
       for (const odd of names) {
         const columns = { id: 'int64', [odd]: 'text' }
@@ -256,7 +256,7 @@ export function warehouseContract(name: string, open: (folder: string) => Promis
       const columns = { id: 'int64', value: 'text', at: 'timestamptz' }
       const row = (id: number, value: string, at: string) => `SELECT ${id} AS id, '${value}' AS value, ${at} AS at`
       const { load, rows } = await setup()
-      const day = (n: number) => `TIMESTAMPTZ '2005-05-0${n} 00:00+00'`
+      const day = (n: number) => `TIMESTAMPTZ '2005-05-0${n} 00:00:00+00'`
       await load(
         'numbers',
         merge('at'),
@@ -300,11 +300,11 @@ export function warehouseContract(name: string, open: (folder: string) => Promis
     it('gives the same table whatever the order of partitions, and however often they come', async () => {
       const row = fc.record({
         id: fc.integer({ min: 0, max: 5 }),
-        at: fc.option(fc.integer({ min: 0, max: 3 })),
+        seen: fc.option(fc.integer({ min: 0, max: 3 })),
         value: fc.string({ maxLength: 3 }),
       })
       const partition = fc.uniqueArray(row, { selector: ({ id }) => id, minLength: 1, maxLength: 5 })
-      const columns = { id: 'int64', value: 'text', at: 'int32' }
+      const columns = { id: 'int64', value: 'text', seen: 'int32' }
       await fc.assert(
         fc.asyncProperty(
           fc.array(partition, { minLength: 2, maxLength: 3 }).chain((parts) => {
@@ -313,11 +313,12 @@ export function warehouseContract(name: string, open: (folder: string) => Promis
           }),
           async ([parts, sequence, ordered]) => {
             const { load, rows } = await setup()
-            const disposition = merge(ordered ? 'at' : undefined)
+            const disposition = merge(ordered ? 'seen' : undefined)
             const one = async (table: string, i: number, attempt: number) => {
               const select = (parts[i] ?? [])
                 .map(
-                  ({ id, at, value }) => `SELECT ${id} AS id, '${value.replaceAll("'", "''").replaceAll('\0', '')}' AS value, ${at} AS at`,
+                  ({ id, seen, value }) =>
+                    `SELECT ${id} AS id, '${value.replaceAll("'", "''").replaceAll('\0', '')}' AS value, ${seen} AS seen`,
                 )
                 .join(' UNION ALL ')
               await load(table, disposition, select, { partition: `p${i}`, columns, inputKey: `k${attempt}` })
@@ -325,7 +326,7 @@ export function warehouseContract(name: string, open: (folder: string) => Promis
             for (let i = 0; i < parts.length; i++) await one('straight', i, 0)
             const whole = [...sequence, ...parts.keys()].reverse()
             for (const [attempt, i] of whole.entries()) await one('shuffled', i, attempt)
-            expect(await rows('shuffled', 'id, value, at, _partition')).toEqual(await rows('straight', 'id, value, at, _partition'))
+            expect(await rows('shuffled', 'id, value, seen, _partition')).toEqual(await rows('straight', 'id, value, seen, _partition'))
           },
         ),
         { numRuns: 8 },
@@ -428,7 +429,7 @@ export function warehouseContract(name: string, open: (folder: string) => Promis
         ),
       )
       for (const { exited } of children) expect(await exited).toContain('done')
-      expect(await rows('numbers', '_partition, count(*)', '1 LIMIT 9').catch(() => [])).toEqual([])
+      expect(await rows('numbers', 'count(*)', '1')).toEqual(['3000'])
       expect(await rows('numbers', 'DISTINCT _partition')).toEqual(['p0', 'p1', 'p2'])
     })
 
@@ -436,15 +437,12 @@ export function warehouseContract(name: string, open: (folder: string) => Promis
       const { folder, elsewhere, request, query, warehouse, ctx, rows, tokenOf } = await setup()
       const columns = { id: 'int64', value: 'text' }
       const dataset = await datasetOf(folder, 'numbers', columns, 'SELECT range AS id, md5(range::VARCHAR) AS value FROM range(400_000)')
-      const started = performance.now()
       const unkilled = child({ ...elsewhere, workspace: temporaryFolder(), request: await request('warm', replace, '', { dataset }) })
       await unkilled.begun
       const begun = performance.now()
       expect(await unkilled.exited).toContain('done')
       const durationMs = performance.now() - begun
-      expect(begun - started).toBeGreaterThan(0)
       let killed = 0
-      let committed = 0
       const kills = 12
       for (let i = 0; i < kills; i++) {
         const disposition = i % 2 === 0 ? replacePartition : merge()
@@ -459,12 +457,10 @@ export function warehouseContract(name: string, open: (folder: string) => Promis
         const token = await tokenOf('killed', 'p')
         const there = await warehouse.describe('killed', ctx)
         const loads = there ? await query('SELECT _load, count(*) AS n FROM killed GROUP BY ALL') : []
-        if (token?.inputKey === inputKey) committed++
-        else expect(token).toEqual(before)
+        if (token?.inputKey !== inputKey) expect(token).toEqual(before)
         expect(loads).toEqual(token ? [{ _load: token.inputKey, n: '400000' }] : [])
       }
       expect(killed).toBeGreaterThan(kills / 2)
-      expect(killed + committed).toBeGreaterThan(0)
       await warehouse.load(await request('killed', replacePartition, '', { dataset, partition: 'p', inputKey: 'last' }), ctx)
       expect(await rows('killed', 'count(*)', '1')).toEqual(['400000'])
     }, 180_000)

@@ -1,0 +1,45 @@
+import { CheckError, MillraceError, messageOf, PermanentError } from '../../core/errors.ts'
+
+/** Who holds the file, when that is what DuckDB says: ` (pid 12, /usr/bin/node)`, or nothing more known. */
+export function holderOf(error: unknown): { readonly text: string } | undefined {
+  const message = messageOf(error)
+  if (!message.includes('Could not set lock on file')) return undefined
+  const holder = /held in (.+?) \(PID (\d+)\)/.exec(message)
+  return { text: holder ? ` (pid ${holder[2]}, ${holder[1]})` : '' }
+}
+
+const DAMAGED =
+  /not a valid DuckDB database|Could not read enough bytes|replaying the WAL|replay WAL|WAL file|version number|Serialization Error|Corrupt|[Cc]hecksum|database has been invalidated|INTERNAL Error/
+const FULL = /No space left|File too large|Disk quota|ENOSPC|EFBIG/
+const DENIED = /Permission denied|EACCES|EPERM|Read-only file system|EROFS/
+
+/** What an error of DuckDB or of the disk means for the person who runs a pipeline; errors of ours, an abort's reason and what nobody foresaw come back as they are. */
+export function explained(error: unknown, file: string): unknown {
+  if (error instanceof MillraceError || !(error instanceof Error)) return error
+  const message = messageOf(error).split('\n')[0] ?? ''
+  if (FULL.test(message))
+    return new PermanentError(`no space for the warehouse ${file}`, {
+      file,
+      cause: error,
+      hint: 'make room, then run again: nothing was loaded',
+    })
+  if (DENIED.test(message)) return new PermanentError(`no permission to open the warehouse ${file}`, { file, cause: error })
+  if (/^Out of Memory Error/.test(message))
+    return new PermanentError(`loading needs more memory than its limit: ${message}`, { file, cause: error, hint: 'raise limits.memory' })
+  if (/\.parquet|magic bytes|Parquet/.test(message))
+    return new PermanentError(`a file of the dataset cannot be read: ${message}`, {
+      cause: error,
+      hint: 'run again with --force to make it anew',
+    })
+  if (/^(Conversion|Invalid Input) Error/.test(message))
+    return new CheckError(`a value does not fit its column's type: ${message}`, { cause: error })
+  if (DAMAGED.test(message))
+    return new PermanentError(`the warehouse ${file} is damaged or of another version: ${message}`, {
+      file,
+      cause: error,
+      hint: `it can be rebuilt from what has landed: move ${file} and ${file}.wal away, then run again`,
+    })
+  if (/^(IO|FATAL) Error/.test(message))
+    return new PermanentError(`reading or writing the warehouse ${file} failed: ${message}`, { file, cause: error })
+  return error
+}

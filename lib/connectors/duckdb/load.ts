@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto'
+import { dirname } from 'node:path'
+import type { RunContext } from '../../core/context.ts'
+import { disk } from '../../core/disk.ts'
+import { CheckError, ConfigError, messageOf, TransientError } from '../../core/errors.ts'
+import { quoteIdentifier } from '../../core/quote.ts'
+import type { DuckDB } from '../../engines/duckdb.ts'
+import type { LoadReceipt, LoadRequest } from '../warehouse.ts'
+import { withFile } from './open.ts'
+import { addedColumns, checkNames, columnDefinitions, describeTable } from './table.ts'
+import { createTokens, isCommitted, readTokens, sameToken, TOKENS, writeToken } from './tokens.ts'
+import { insertRows, mergeRows, type Target } from './write.ts'
+
+/** `Warehouse.load` for a DuckDB file. When COMMIT gives no clear answer the file is opened again and asked for this attempt's token: there it is, the load is done. */
+export async function loadFile(file: string, request: LoadRequest, ctx: RunContext): Promise<LoadReceipt> {
+  checkNames(request.table, request.dataset.columns)
+  if (request.table.toLowerCase() === TOKENS)
+    throw new ConfigError(`table "${request.table}" is the warehouse's own`, { table: request.table })
+  const attempt = randomUUID()
+  const commit: { asked?: LoadReceipt } = {}
+  try {
+    return await withFile({ file, readOnly: false }, ctx, async (db) => {
+      const receipt = await inTransaction(
+        db,
+        ctx.signal,
+        async () => {
+          const written = await loadRows(db, request, ctx.signal)
+          await writeToken(db, request.token, ctx.clock.now(), attempt)
+          return written
+        },
+        (written) => {
+          commit.asked = written
+        },
+      )
+      delete commit.asked
+      if (!(await isCommitted(db, attempt))) throw new Error(`the warehouse ${file} does not hold what it has committed`)
+      await checkpoint(db, file, ctx)
+      return receipt
+    })
+  } catch (error) {
+    if (commit.asked && (await committedAfterAll(file, attempt, ctx))) return commit.asked
+    throw error
+  }
+}
+
+async function inTransaction<T>(db: DuckDB, signal: AbortSignal, work: () => Promise<T>, beforeCommit: (result: T) => void): Promise<T> {
+  await db.run('BEGIN TRANSACTION')
+  let result: T
+  try {
+    result = await work()
+    signal.throwIfAborted()
+  } catch (error) {
+    // A fault of the disk may have ended the transaction, and the engine, already.
+    await db.run('ROLLBACK').catch(() => {})
+    throw error
+  }
+  beforeCommit(result)
+  await db.run('COMMIT')
+  return result
+}
+
+async function loadRows(db: DuckDB, request: LoadRequest, signal: AbortSignal): Promise<LoadReceipt> {
+  const { dataset, table, disposition, token } = request
+  await createTokens(db)
+  const [current] = await readTokens(db, { pipeline: token.pipeline, table: token.table, partition: token.partition })
+  if (!sameToken(current, request.expected))
+    throw new TransientError(`another run has loaded "${table}"${token.partition && ` for ${token.partition}`} in the meantime`, {
+      table,
+      hint: 'run again: what is loaded already is left alone',
+    })
+  const name = quoteIdentifier(table)
+  const existing = await describeTable(db, table)
+  if (existing && !existing.loadable)
+    throw new ConfigError(`table "${table}" is in the warehouse but was not made by millrace: it has no columns _partition and _load`, {
+      table,
+    })
+  const added = existing ? addedColumns(table, existing.columns, dataset.columns) : []
+  const addedTypes = Object.fromEntries(added.map((column) => [column, dataset.columns[column] ?? '']))
+  const target: Target = { table, name, isNew: !existing }
+
+  let removed = 0
+  if (!existing) await db.run(`CREATE TABLE ${name} (${columnDefinitions(dataset.columns)})`)
+  else if (disposition.mode === 'replace') {
+    // A new table in the old one's place, not DELETE: the file does not grow by the old rows, and views find the new table by its name.
+    removed = await countRows(db, name)
+    await db.run(`CREATE OR REPLACE TABLE ${name} (${columnDefinitions({ ...existing.columns, ...addedTypes })})`)
+  } else {
+    for (const column of added)
+      await db.run(`ALTER TABLE ${name} ADD COLUMN ${columnDefinitions({ [column]: dataset.columns[column] ?? '' }, [])}`)
+    if (disposition.mode === 'replacePartition')
+      removed = await db.run(`DELETE FROM ${name} WHERE _partition = $partition`, { partition: token.partition }, signal)
+  }
+  const written =
+    disposition.mode === 'merge'
+      ? await mergeRows(db, target, request, disposition, signal)
+      : { rows: await insertRows(db, target, request, '', signal), removed: 0, superseded: 0 }
+  if (written.rows + written.superseded !== dataset.rows)
+    throw new CheckError(
+      `"${table}" took ${written.rows} rows${written.superseded > 0 ? ` and left out ${written.superseded} older ones` : ''} where the dataset says ${dataset.rows}`,
+      { table, dataset: dataset.name },
+    )
+  return { rows: written.rows, superseded: written.superseded, removed: removed + written.removed, added }
+}
+
+async function countRows(db: DuckDB, name: string): Promise<number> {
+  const [row] = await db.meta(`SELECT count(*) AS n FROM ${name}`)
+  return Number(row?.n)
+}
+
+/** Moves the log into the file, so that the next one who opens it has nothing to replay. The commit stands without it; then the log's own name must last. */
+async function checkpoint(db: DuckDB, file: string, ctx: RunContext): Promise<void> {
+  try {
+    await db.run('CHECKPOINT')
+  } catch (error) {
+    ctx.emit({
+      type: 'warning',
+      stage: 'load',
+      message: `the warehouse's log stays until the next load: ${messageOf(error).split('\n')[0]}`,
+    })
+    await disk.syncFolder(dirname(file))
+  }
+}
+
+async function committedAfterAll(file: string, attempt: string, ctx: RunContext): Promise<boolean> {
+  try {
+    return await withFile({ file, readOnly: true }, ctx, (db) => isCommitted(db, attempt))
+  } catch {
+    return false
+  }
+}

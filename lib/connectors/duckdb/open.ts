@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto'
+import { realpath } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { elapsedMs } from '../../core/clock.ts'
+import type { RunContext } from '../../core/context.ts'
+import { TransientError } from '../../core/errors.ts'
+import { type DuckDB, openDuckDB } from '../../engines/duckdb.ts'
+import { createFile } from './create.ts'
+import { explained, holderOf } from './faults.ts'
+
+const WAIT_MS = 60_000
+const POLL_MS = 250
+
+export interface OpenOptions {
+  /** Absolute path. */
+  readonly file: string
+  readonly readOnly: boolean
+}
+
+/**
+ * Opens the file, works, closes it. One at a time in this process: the file's lock is the process's, a second engine here would pass it and destroy the file. While another process holds it:
+ * waits up to 60 s on the context's clock. A missing file is created unless `readOnly`.
+ * @throws TransientError when the file stays held; PermanentError when it cannot be opened or the disk is full
+ */
+export async function withFile<T>(options: OpenOptions, ctx: RunContext, work: (db: DuckDB) => Promise<T>): Promise<T> {
+  if (!options.readOnly) await createFile(options.file)
+  return alone(await realpath(options.file), ctx.signal, async () => {
+    const db = await openWaiting(options, ctx)
+    try {
+      return await work(db)
+    } catch (error) {
+      throw explained(error, options.file)
+    } finally {
+      db.close()
+    }
+  })
+}
+
+async function openWaiting(options: OpenOptions, ctx: RunContext): Promise<DuckDB> {
+  const begun = elapsedMs(ctx.clock)
+  for (let told = false; ; told = true) {
+    ctx.signal.throwIfAborted()
+    try {
+      return await openDuckDB({
+        ...options,
+        memoryBytes: ctx.limits.memoryBytes,
+        threads: ctx.limits.threads,
+        temp: join(ctx.workspace, `warehouse-${randomUUID()}`),
+      })
+    } catch (error) {
+      const holder = holderOf(error)
+      if (holder === undefined) throw explained(error, options.file)
+      const waited = elapsedMs(ctx.clock) - begun
+      if (waited >= WAIT_MS)
+        throw new TransientError(`the warehouse ${options.file} is held by another process${holder.text}`, {
+          file: options.file,
+          hint: 'close what has it open, then run again',
+          cause: error,
+        })
+      if (!told)
+        ctx.emit({
+          type: 'warning',
+          stage: 'load',
+          message: `waiting for the warehouse ${basename(options.file)}, held by another process${holder.text}`,
+        })
+      await ctx.clock.sleep(Math.min(POLL_MS, WAIT_MS - waited), ctx.signal)
+    }
+  }
+}
+
+const queues = new Map<string, Promise<unknown>>()
+
+/** Runs `work` after everything that was queued under `key` before; leaves the queue when the signal aborts first. */
+async function alone<T>(key: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const before = queues.get(key) ?? Promise.resolve()
+  const mine = before.then(() => {
+    signal.throwIfAborted()
+    return work()
+  })
+  const settled = mine.catch(() => {})
+  queues.set(key, settled)
+  void settled.then(() => {
+    if (queues.get(key) === settled) queues.delete(key)
+  })
+  return mine
+}

@@ -1,0 +1,64 @@
+import { canonicalJson } from '../../core/hash.ts'
+import type { DuckDB } from '../../engines/duckdb.ts'
+import type { Token } from '../warehouse.ts'
+
+/** The table of tokens, in the same file as the tables that they speak of. */
+export const TOKENS = '_millrace_tokens'
+
+type Place = Pick<Token, 'pipeline' | 'table' | 'partition'>
+
+/** `attempt` is random for each load: only so can a load whose COMMIT gave no clear answer tell its own commit from an earlier one under the same input key. */
+export async function createTokens(db: DuckDB): Promise<void> {
+  await db.run(
+    `CREATE TABLE IF NOT EXISTS ${TOKENS} (pipeline VARCHAR NOT NULL, "table" VARCHAR NOT NULL, "partition" VARCHAR NOT NULL, ` +
+      'input_key VARCHAR NOT NULL, loads JSON NOT NULL, committed_at TIMESTAMPTZ NOT NULL, attempt VARCHAR NOT NULL)',
+  )
+}
+
+export async function readTokens(db: DuckDB, of: { readonly pipeline: string } | Place): Promise<readonly Token[]> {
+  const there = await db.meta(
+    'SELECT 1 FROM duckdb_tables() WHERE schema_name = $schema AND table_name = $table AND database_name = current_database()',
+    {
+      schema: 'main',
+      table: TOKENS,
+    },
+  )
+  if (there.length === 0) return []
+  const place = 'table' in of ? ' AND "table" = $table AND "partition" = $partition' : ''
+  // As one JSON text: a pipeline may have more tokens than a metadata query gives rows.
+  const [row] = await db.meta(
+    `SELECT to_json(list({pipeline: pipeline, "table": "table", "partition": "partition", inputKey: input_key, loads: loads} ORDER BY "table", "partition")) AS tokens ` +
+      `FROM ${TOKENS} WHERE pipeline = $pipeline${place}`,
+    { ...of },
+  )
+  return JSON.parse(row?.tokens ?? '[]') ?? []
+}
+
+export async function writeToken(db: DuckDB, token: Token, committedAt: Date, attempt: string): Promise<void> {
+  const { pipeline, table, partition, inputKey, loads } = token
+  await db.run(`DELETE FROM ${TOKENS} WHERE pipeline = $pipeline AND "table" = $table AND "partition" = $partition`, {
+    pipeline,
+    table,
+    partition,
+  })
+  await db.run(`INSERT INTO ${TOKENS} VALUES ($pipeline, $table, $partition, $inputKey, $loads, $committedAt, $attempt)`, {
+    pipeline,
+    table,
+    partition,
+    inputKey,
+    loads: canonicalJson(loads),
+    committedAt,
+    attempt,
+  })
+}
+
+/** Whether this attempt's token is the one that stands in the file. */
+export async function isCommitted(db: DuckDB, attempt: string): Promise<boolean> {
+  return (await db.meta(`SELECT 1 FROM ${TOKENS} WHERE attempt = $attempt`, { attempt })).length === 1
+}
+
+/** Equal in input key and applied loads. */
+export function sameToken(a: Token | undefined, b: Token | undefined): boolean {
+  const content = (token: Token | undefined) => token && canonicalJson({ inputKey: token.inputKey, loads: token.loads })
+  return content(a) === content(b)
+}

@@ -1,0 +1,38 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import type { Columns, Dataset } from '../../lib/core/dataset.ts'
+import { hashOf } from '../../lib/core/hash.ts'
+import { quoteLiteral } from '../../lib/core/quote.ts'
+import { type MetaRow, openDuckDB } from '../../lib/engines/duckdb.ts'
+import { casts, mapScalars } from '../../lib/engines/relation.ts'
+import { parseType, typeText } from '../../lib/engines/types.ts'
+
+/** A Dataset in one Parquet file, as the road writes it (uuid, json and interval as text): the columns of a SELECT, taken by name. */
+export async function datasetOf(folder: string, name: string, columns: Columns, select: string): Promise<Dataset> {
+  const file = join(folder, `${randomUUID()}.parquet`)
+  const written = Object.fromEntries(Object.entries(columns).map(([column, type]) => [column, fileType(type)]))
+  const db = await openDuckDB({ memoryBytes: 512 * 2 ** 20, threads: 2, temp: join(folder, `${randomUUID()}.tmp`) })
+  try {
+    await db.run(
+      `COPY (SELECT ${casts(written)} FROM (SELECT ${casts(columns)} FROM (${select}))) TO ${quoteLiteral(file)} (FORMAT parquet)`,
+    )
+    const [row] = await db.meta(`SELECT count(*) AS n FROM read_parquet(${quoteLiteral(file)})`)
+    return { name, columns, files: [file], rows: Number(row?.n), hash: hashOf({ name, select }) }
+  } finally {
+    db.close()
+  }
+}
+
+function fileType(type: string): string {
+  return typeText(mapScalars(parseType(type), (name) => (name === 'uuid' || name === 'json' || name === 'interval' ? 'text' : name)))
+}
+
+/** Rows of a query on a DuckDB file, read by an engine of its own, read-only. */
+export async function queryFile(file: string, sql: string): Promise<readonly MetaRow[]> {
+  const db = await openDuckDB({ file, readOnly: true, memoryBytes: 512 * 2 ** 20, threads: 2, temp: `${file}.query-tmp` })
+  try {
+    return await db.meta(sql)
+  } finally {
+    db.close()
+  }
+}
