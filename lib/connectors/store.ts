@@ -43,8 +43,8 @@ export interface Store {
   list(prefix: string): AsyncIterable<string>
   /** Server-side copy; options decide about `to`. */
   copy(from: string, to: string, options?: Pick<PutOptions, 'ifAbsent' | 'ifVersion' | 'metadata'>): Promise<ObjectInfo>
-  /** No error when it is not there. */
-  delete(key: string): Promise<void>
+  /** No error when it is not there. With `ifVersion`, another version fails with PreconditionFailed. */
+  delete(key: string, options?: Pick<PutOptions, 'ifVersion'>): Promise<void>
   /** The object's path where the store is a local disk (for engines that read paths); undefined elsewhere. */
   localPath(key: string): string | undefined
   /** Removes what unfinished puts left under `prefix`, where the store knows for certain that nobody will finish them; gives how many. Absent where nothing can be left. */

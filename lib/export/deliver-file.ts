@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ObjectInfo } from '../connectors/store.ts'
+import { MillraceError, messageOf, NotFound, PermanentError, PreconditionFailed } from '../core/errors.ts'
+import { copyToCsv } from '../formats/csv-write.ts'
+import { conflict, type File, type Work } from './delivery.ts'
+import { TEMPORARY } from './layout.ts'
+import { anotherDelivery, INPUT_KEY, sameContent } from './objects.ts'
+import { checkTotalOrder, deliverySelect, quotedColumns } from './rows.ts'
+import { writeThroughFifo } from './write-csv.ts'
+
+/** Writes the rows to a temporary object, verified, and copies it to its immutable name. */
+export async function deliverFile(work: Work): Promise<File> {
+  const { request, layout, store, ctx, place } = work
+  const { dataset, inputKey } = request
+  const { contract } = request.export
+  const temporary = `${TEMPORARY}${ctx.run}/${layout.id}-${randomBytes(4).toString('hex')}${layout.extension}`
+  await mkdir(ctx.workspace, { recursive: true })
+  const folder = await mkdtemp(join(ctx.workspace, 'export-'))
+  try {
+    const db = await work.openEngine({ ...ctx.limits, temp: join(folder, 'spill'), zone: contract.zone })
+    try {
+      await checkTotalOrder(db, dataset, contract, ctx.signal)
+      const select = deliverySelect(dataset, contract)
+      const written = await writeThroughFifo(
+        {
+          key: temporary,
+          compression: contract.compression,
+          rows: dataset.rows,
+          threads: ctx.limits.threads,
+          workspace: folder,
+          signal: ctx.signal,
+          progress: (bytes) => ctx.emit({ type: 'progress', stage: 'export', dataset: dataset.name, bytes }),
+        },
+        (path, signal) => db.run(copyToCsv(select, path, contract, quotedColumns(contract)), undefined, signal),
+        store,
+      )
+      const file: File = { key: layout.data(inputKey, written.sha256), rows: dataset.rows, ...written }
+      try {
+        await createCopy(work, temporary, file)
+      } catch (error) {
+        // Another delivery of this partition swept it away.
+        throw error instanceof NotFound ? anotherDelivery(place, error) : error
+      } finally {
+        await store.delete(temporary).catch((error: unknown) =>
+          ctx.emit({
+            type: 'warning',
+            stage: 'export',
+            dataset: dataset.name,
+            message: `${temporary} is left for the next run to sweep: ${messageOf(error)}`,
+          }),
+        )
+      }
+      return file
+    } catch (error) {
+      throw ctx.signal.aborted ? ctx.signal.reason : engineError(error)
+    } finally {
+      db.close()
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Copies an object to a file's immutable name. One that is there already with the same content is adopted. */
+export async function createCopy(work: Work, from: string, file: File): Promise<void> {
+  const { store, request } = work
+  let info: ObjectInfo | undefined
+  try {
+    info = await store.copy(from, file.key, {
+      ifAbsent: true,
+      metadata: { [INPUT_KEY]: request.inputKey, sha256: file.sha256, rows: String(file.rows) },
+    })
+  } catch (error) {
+    if (!(error instanceof PreconditionFailed)) throw error
+    info = await store.head(file.key)
+  }
+  if (!sameContent(info, file)) throw conflict(file.key, info, file)
+}
+
+/** DuckDB's own error as one that says what was being done; others come back as they are. */
+function engineError(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof MillraceError || 'code' in error || !/^[A-Z]\w*( \w+)* Error: /.test(error.message))
+    return error
+  const [line] = error.message.split('\n')
+  const hint = error.message.startsWith('Out of Memory')
+    ? 'give the run more memory, or free space in its workspace'
+    : error.message.startsWith('IO Error')
+      ? "look at the workspace's disk, then run again"
+      : undefined
+  return new PermanentError(`DuckDB could not write the rows as CSV: ${line}`, { cause: error, ...(hint !== undefined && { hint }) })
+}

@@ -1,0 +1,81 @@
+import { version as duckdbVersion } from '@duckdb/node-api'
+import type { ObjectInfo, Store } from '../connectors/store.ts'
+import type { RunContext } from '../core/context.ts'
+import type { Dataset } from '../core/dataset.ts'
+import { type ErrorPlace, PermanentError } from '../core/errors.ts'
+import { millraceVersion } from '../core/version.ts'
+import type { openDuckDB } from '../engines/duckdb.ts'
+import type { Export } from './contract.ts'
+import type { DeliveryLayout } from './layout.ts'
+import type { DeliveryManifest, Latest } from './manifest.ts'
+
+/** One dataset on its way into one delivered file. */
+export interface DeliveryRequest {
+  readonly pipeline: string
+  readonly dataset: Dataset
+  readonly export: Export
+  /** undefined: an export without partitions. */
+  readonly partition: string | undefined
+  readonly inputKey: string
+  /** Recorded in the manifest. */
+  readonly codeVersion?: string
+  /** Write the rows again though this input key is delivered: the same bytes are adopted. */
+  readonly force?: boolean
+}
+
+/** What became of a delivery. */
+export interface ExportReceipt {
+  /**
+   * `delivered`; `unchanged`: equal key, all objects there; `mended`: equal key, a copy that was missing is made; `kept`: no rows, and `keepLast`.
+   */
+  readonly outcome: 'delivered' | 'unchanged' | 'mended' | 'kept'
+  readonly rows: number
+  /** As stored. */
+  readonly bytes: number
+  /** Keys of the immutable objects; none where there were no rows and no file. */
+  readonly files: readonly string[]
+  /** Key of the manifest; undefined when kept. */
+  readonly manifest: string | undefined
+  /** Key of the plain copy, where there is one. */
+  readonly plain: string | undefined
+}
+
+/** A delivered object as its manifest names it. */
+export type File = DeliveryManifest['files'][number]
+
+/** What stood when the delivery began: its versions are the preconditions of what the delivery replaces. */
+export interface Before {
+  readonly latestInfo: ObjectInfo | undefined
+  readonly latest: Latest | undefined
+  readonly plain: ObjectInfo | undefined
+}
+
+/** One delivery at work. */
+export interface Work {
+  readonly request: DeliveryRequest
+  readonly layout: DeliveryLayout
+  readonly before: Before
+  readonly store: Store
+  readonly ctx: RunContext
+  readonly openEngine: typeof openDuckDB
+  readonly place: ErrorPlace
+}
+
+/** What every object of a delivery says of it. */
+export function identity({ pipeline, dataset, export: target, partition, inputKey }: DeliveryRequest) {
+  return { format: 1, pipeline, dataset: dataset.name, path: target.path, partition: partition ?? null, inputKey } as const
+}
+
+/** What differs between two runs of the same delivery. */
+export function runOf(ctx: RunContext): DeliveryManifest['run'] {
+  return { id: ctx.run, at: ctx.clock.now().toISOString(), millrace: millraceVersion, duckdb: duckdbVersion() }
+}
+
+/** Other content under a name that never changes. */
+export function conflict(key: string, found: ObjectInfo | undefined, file: File): PermanentError {
+  const have = found ? `${found.bytes} bytes, crc32c ${found.crc32c}` : 'nothing'
+  return new PermanentError(
+    `${key} holds ${have}, where this delivery has ${file.bytes} bytes, crc32c ${file.crc32c}; it is not overwritten`,
+    { file: key },
+  )
+}

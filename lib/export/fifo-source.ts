@@ -1,0 +1,94 @@
+import { execFile } from 'node:child_process'
+import { close, constants, open } from 'node:fs'
+import { Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import { promisify } from 'node:util'
+import { isErrno } from '../core/disk.ts'
+import { PermanentError } from '../core/errors.ts'
+
+const openFd = promisify(open)
+const closeFd = promisify(close)
+const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
+
+/**
+ * Writes into the FIFO at `path` and resolves with the rows written once it has closed its end; rejects when anything went wrong. Stops soon after `signal`
+ * aborts: until it has settled, someone reads the FIFO.
+ */
+export type Producer = (path: string, signal: AbortSignal) => Promise<number>
+
+export interface FifoSource {
+  /** The producer's bytes. Ends only after the producer has succeeded and every byte was read; else it is destroyed with the producer's error. */
+  readonly stream: Readable
+  /** Settles when the producer has, and both ends of the FIFO are closed: its rows, or its error. Destroying the stream stops the producer. */
+  readonly rows: Promise<number>
+  /** Whether the stream was destroyed while the producer was at work: its error is then only an echo. */
+  stopped(): boolean
+}
+
+/** Makes a FIFO. Node has no call for it. @throws PermanentError where `mkfifo` (coreutils) is missing or the folder's disk has no FIFOs */
+export async function makeFifo(path: string): Promise<void> {
+  try {
+    await promisify(execFile)('mkfifo', ['-m', '600', path])
+  } catch (error) {
+    const hint = isErrno(error, 'ENOENT')
+      ? 'install coreutils: exports run through a named pipe'
+      : 'the workspace must be on a disk that has named pipes'
+    throw new PermanentError(`cannot make a named pipe with mkfifo at ${path}`, { stage: 'export', cause: error, hint })
+  }
+}
+
+/**
+ * Runs `produce` on the FIFO at `path` and gives what it writes as a stream. The end of file is ours: this side holds a writing end of its own, open until the
+ * producer has succeeded, so that a producer that dies cannot look like one that is done, and a producer that never comes ends the stream too. When the stream
+ * is destroyed, the producer is stopped and its remaining bytes are read and dropped until it has settled; only then the FIFO closes.
+ */
+export async function openFifo(path: string, produce: Producer): Promise<FifoSource> {
+  // Non-blocking: neither open waits for another side, and neither holds a thread.
+  const reader = new Socket({ fd: await openFd(path, O_RDONLY | O_NONBLOCK), readable: true, writable: false })
+  let writer: number
+  try {
+    writer = await openFd(path, O_WRONLY | O_NONBLOCK)
+  } catch (error) {
+    reader.destroy()
+    throw error
+  }
+  const stop = new AbortController()
+  let working = true
+  let stopped = false
+  const stream = new Readable({
+    highWaterMark: 256 * 1024,
+    read: () => void reader.resume(),
+    destroy: (error, done) => {
+      stopped = working
+      stop.abort(error ?? new Error('the reading side has gone'))
+      reader.resume()
+      settled.then(() => done(error))
+    },
+  })
+  reader.on('data', (chunk: Buffer) => {
+    if (!stop.signal.aborted && !stream.push(chunk)) reader.pause()
+  })
+  const ended = new Promise<void>((resolve, reject) => reader.once('end', resolve).once('error', reject))
+  ended.catch(() => {})
+  const produced = (async () => produce(path, stop.signal))()
+  const rows = (async () => {
+    try {
+      return await produced
+    } finally {
+      working = false
+      await closeFd(writer)
+    }
+  })().then(async (count) => {
+    await ended
+    return count
+  })
+  const settled = rows.then(
+    () => void reader.destroy(),
+    () => void reader.destroy(),
+  )
+  rows.then(
+    () => stream.push(null),
+    (error: unknown) => stream.destroy(error instanceof Error ? error : new Error(String(error))),
+  )
+  return { stream, rows, stopped: () => stopped }
+}

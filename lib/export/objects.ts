@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto'
+import { text } from 'node:stream/consumers'
+import { crc32c } from '@node-rs/crc32'
+import type { z } from 'zod'
+import type { ObjectInfo, PutOptions, Store } from '../connectors/store.ts'
+import { refusedByDisk } from '../core/disk-refusal.ts'
+import { type ErrorPlace, NotFound, PermanentError, PreconditionFailed, placed, TransientError } from '../core/errors.ts'
+import { canonicalJson } from '../core/hash.ts'
+
+/** The keys of what a `latest.json` and a `kept-last.json` say in their metadata too, so that heads are enough to ask. Lower case: some stores know no other. */
+export const INPUT_KEY = 'input-key'
+export const MANIFEST = 'manifest'
+export const OBJECT = 'object'
+
+/** The precondition that an object is still what it was when it was looked at. */
+export function unchangedSince(seen: ObjectInfo | undefined): Pick<PutOptions, 'ifAbsent' | 'ifVersion'> {
+  return seen ? { ifVersion: seen.version } : { ifAbsent: true }
+}
+
+/** The same stored content. */
+export function sameContent(a: Pick<ObjectInfo, 'bytes' | 'crc32c'> | undefined, b: Pick<ObjectInfo, 'bytes' | 'crc32c'>): boolean {
+  return a?.bytes === b.bytes && a.crc32c === b.crc32c
+}
+
+/** An object's JSON and the SHA-256 of its bytes; undefined when it is not there. @throws PermanentError when it is not what the schema says */
+export async function readJson<T>(
+  store: Store,
+  key: string,
+  schema: z.ZodType<T>,
+): Promise<{ readonly value: T; readonly sha256: string } | undefined> {
+  let json: string
+  try {
+    json = await text(await store.get(key))
+  } catch (error) {
+    if (error instanceof NotFound) return undefined
+    throw error
+  }
+  try {
+    return { value: schema.parse(JSON.parse(json)), sha256: sha256Of(json) }
+  } catch (cause) {
+    throw new PermanentError(`${key} is not what millrace writes there`, { file: key, cause, hint: 'move it away and deliver again' })
+  }
+}
+
+/** Writes JSON, one field a line. Gives the SHA-256 of its bytes. */
+export async function putJson(store: Store, key: string, value: object, options: PutOptions): Promise<string> {
+  const json = jsonText(value)
+  const crc = crc32c(Buffer.from(json)).toString(16).padStart(8, '0')
+  await store.put(key, { bytes: json }, { ...options, crc32c: crc, contentType: 'application/json' })
+  return sha256Of(json)
+}
+
+/** Equal but for `run`. */
+export function sameButRun(a: object, b: object): boolean {
+  return canonicalJson({ ...a, run: undefined }) === canonicalJson({ ...b, run: undefined })
+}
+
+/**
+ * Runs a step that only one delivery can win.
+ * @throws TransientError where another one was first
+ */
+export async function won<T>(place: ErrorPlace, step: () => Promise<T>): Promise<T> {
+  try {
+    return await step()
+  } catch (error) {
+    if (error instanceof PreconditionFailed || error instanceof NotFound) throw anotherDelivery(place, error)
+    throw error
+  }
+}
+
+export function anotherDelivery(place: ErrorPlace, cause?: unknown): TransientError {
+  return new TransientError('another delivery of this export and partition was faster', {
+    ...place,
+    cause,
+    hint: 'run again: what it delivered is found then',
+  })
+}
+
+/** An error as the user of a store is to see it, with its place. */
+export function exportError(error: unknown, place: ErrorPlace): unknown {
+  const path = error instanceof Error && 'path' in error ? String(error.path) : 'the export store'
+  return placed(refusedByDisk(error, path), place)
+}
+
+function jsonText(value: object): string {
+  return `${JSON.stringify(value, null, 2)}\n`
+}
+
+function sha256Of(data: string): string {
+  return createHash('sha256').update(data).digest('hex')
+}

@@ -1,0 +1,116 @@
+import { PermanentError, PreconditionFailed } from '../core/errors.ts'
+import { hashOf } from '../core/hash.ts'
+import type { Contract } from './contract.ts'
+import { conflict, type ExportReceipt, type File, identity, runOf, type Work } from './delivery.ts'
+import { DeliveryManifest, KeptLast, Latest } from './manifest.ts'
+import { INPUT_KEY, MANIFEST, OBJECT, putJson, readJson, sameButRun, sameContent, unchangedSince, won } from './objects.ts'
+
+/** The manifest of what is being delivered. */
+export function describeDelivery({ request, ctx }: Work, file: File | undefined): DeliveryManifest {
+  const { contract } = request.export
+  const columns = Object.entries(contract.columns).map(([name, type]) => ({ name, type }))
+  return DeliveryManifest.parse({
+    ...identity(request),
+    files: file ? [file] : [],
+    rows: request.dataset.rows,
+    contract: writtenContract(contract, columns),
+    schemaHash: hashOf(columns.map(({ name, type }) => [name, type])),
+    ...(request.codeVersion !== undefined && { codeVersion: request.codeVersion }),
+    run: runOf(ctx),
+  })
+}
+
+function writtenContract(contract: Contract, columns: DeliveryManifest['contract']['columns']): DeliveryManifest['contract'] {
+  const {
+    orderBy,
+    delimiter,
+    quote,
+    null: nullText,
+    header,
+    lineEnd,
+    compression,
+    dateFormat,
+    timestampFormat,
+    zone,
+    round,
+    zeroRows,
+  } = contract
+  const formats = {
+    dateFormat: dateFormat ?? null,
+    timestampFormat: timestampFormat ?? null,
+    zone,
+    round: { ...round } as Record<string, number>,
+  }
+  return {
+    columns,
+    orderBy: [...orderBy],
+    delimiter,
+    quote,
+    null: nullText,
+    header,
+    lineEnd,
+    compression,
+    encoding: 'utf-8',
+    ...formats,
+    zeroRows,
+  }
+}
+
+/** Gives the SHA-256 of the manifest that stands there: one of a killed run that says the same is adopted. */
+export async function createManifest({ store }: Work, key: string, manifest: DeliveryManifest): Promise<string> {
+  try {
+    return await putJson(store, key, manifest, { ifAbsent: true })
+  } catch (error) {
+    if (!(error instanceof PreconditionFailed)) throw error
+    const found = await readJson(store, key, DeliveryManifest)
+    if (found && sameButRun(found.value, manifest)) return found.sha256
+    throw new PermanentError(`${key} is immutable, and says something else`, { file: key, cause: error })
+  }
+}
+
+/** The delivery's switch: from here on the manifest is the current one. */
+export async function replaceLatest(work: Work, manifest: string, manifestSha256: string, file: File | undefined): Promise<void> {
+  const { request, layout, before, store, ctx, place } = work
+  const { latest } = before
+  if (latest?.inputKey === request.inputKey && latest.manifest === manifest && latest.run.manifestSha256 === manifestSha256) return
+  const next = Latest.parse({ ...identity(request), manifest, run: { ...runOf(ctx), manifestSha256 } })
+  const metadata = { [INPUT_KEY]: request.inputKey, [MANIFEST]: manifest, ...(file && { [OBJECT]: file.key }) }
+  ctx.signal.throwIfAborted()
+  await won(place, () => putJson(store, layout.latest, next, { ...unchangedSince(before.latestInfo), metadata }))
+}
+
+/** Brings the plain copy to what the manifest says: the file, or none. */
+export async function settlePlain(
+  work: Work,
+  manifest: string,
+  file: File | undefined,
+): Promise<{ readonly key: string | undefined; readonly changed: boolean }> {
+  const { request, layout, before, store, place } = work
+  const { plain } = before
+  if (!request.export.plain) return { key: undefined, changed: false }
+  if (!file) {
+    if (plain) await won(place, () => store.delete(layout.plain, { ifVersion: plain.version }))
+    return { key: undefined, changed: plain !== undefined }
+  }
+  if (plain?.metadata[MANIFEST] === manifest && sameContent(plain, file)) return { key: layout.plain, changed: false }
+  const info = await won(place, () =>
+    store.copy(file.key, layout.plain, {
+      ...unchangedSince(plain),
+      metadata: { [INPUT_KEY]: request.inputKey, [MANIFEST]: manifest, sha256: file.sha256 },
+    }),
+  )
+  if (!sameContent(info, file)) throw conflict(layout.plain, info, file)
+  return { key: layout.plain, changed: true }
+}
+
+/** Records that this input had no rows and left the last delivery in place. */
+export async function keepLast({ request, layout, store, ctx, place }: Work): Promise<ExportReceipt> {
+  const info = await store.head(layout.keptLast)
+  if (info?.metadata[INPUT_KEY] !== request.inputKey) {
+    const marker = KeptLast.parse({ ...identity(request), run: runOf(ctx) })
+    await won(place, () =>
+      putJson(store, layout.keptLast, marker, { ...unchangedSince(info), metadata: { [INPUT_KEY]: request.inputKey } }),
+    )
+  }
+  return { outcome: 'kept', rows: 0, bytes: 0, files: [], manifest: undefined, plain: undefined }
+}

@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { crc32c } from '@node-rs/crc32'
+import type { Store } from '../connectors/store.ts'
+import { PermanentError } from '../core/errors.ts'
+import { makeFifo, openFifo, type Producer } from './fifo-source.ts'
+import { gzipMembers } from './gzip-members.ts'
+
+export interface WriteRequest {
+  readonly key: string
+  readonly compression: 'none' | 'gzip'
+  /** The rows that the producer must report. */
+  readonly rows: number
+  /** How many gzip members are compressed at once. */
+  readonly threads: number
+  /** A folder for the FIFO. */
+  readonly workspace: string
+  readonly signal: AbortSignal
+  /** Bytes written so far, a few times a second. */
+  readonly progress?: (bytes: number) => void
+}
+
+/** An object as it was sent and is stored. */
+export interface Written {
+  readonly bytes: number
+  readonly crc32c: string
+  readonly sha256: string
+}
+
+/**
+ * Streams what a producer writes into a FIFO into a new object of the store; no file is written outside the store. It is there only if both sides succeeded, the producer reports the rows
+ * that were asked for, and the store holds as many bytes with the same CRC32C as were sent; else it is deleted again and the first cause is thrown.
+ */
+export async function writeThroughFifo(request: WriteRequest, produce: Producer, store: Store): Promise<Written> {
+  const release = await takeTurn(request.signal)
+  const folder = await mkdtemp(join(request.workspace, 'fifo-'))
+  try {
+    const path = join(folder, 'rows.csv')
+    await makeFifo(path)
+    const written = await stream(request, path, produce, store)
+    const stored = await store.head(request.key)
+    if (stored?.bytes !== written.bytes || stored.crc32c !== written.crc32c)
+      throw new PermanentError(
+        `the store holds other bytes than were sent: ${stored?.bytes ?? 'no'} bytes, crc32c ${stored?.crc32c ?? 'none'}, sent ${written.bytes}, ${written.crc32c}`,
+        { file: request.key },
+      )
+    return written
+  } catch (error) {
+    await store.delete(request.key).catch(() => {})
+    throw error
+  } finally {
+    await rm(folder, { recursive: true, force: true }).finally(release)
+  }
+}
+
+async function stream(request: WriteRequest, path: string, produce: Producer, store: Store): Promise<Written> {
+  const { key, compression, rows, threads, signal } = request
+  signal.throwIfAborted()
+  const fifo = await openFifo(path, produce)
+  const stop = () => void fifo.stream.destroy(signal.reason)
+  signal.addEventListener('abort', stop, { once: true })
+  const { meter, result } = measure(request.progress)
+  const flow =
+    compression === 'gzip'
+      ? pipeline(fifo.stream, (chunks: AsyncIterable<Uint8Array>) => gzipMembers(chunks, threads), meter)
+      : pipeline(fifo.stream, meter)
+  const put = store.put(
+    key,
+    { stream: meter },
+    { ifAbsent: true, signal, contentType: compression === 'gzip' ? 'application/gzip' : 'text/csv; charset=utf-8' },
+  )
+  // A store that gives up leaves nobody who reads: the producer is stopped, not left to wait. One that returns early is no success either.
+  const stored = put.finally(() => meter.destroy())
+  const [produced, flowed, kept] = await Promise.allSettled([fifo.rows, flow, stored])
+  signal.removeEventListener('abort', stop)
+  signal.throwIfAborted()
+  // What failed first is the cause, what failed after it an echo.
+  const causes = fifo.stopped() ? [kept, flowed, produced] : [produced, kept, flowed]
+  for (const each of causes) if (each.status === 'rejected') throw each.reason
+  if (produced.status === 'rejected') throw produced.reason
+  if (produced.value !== rows)
+    throw new PermanentError(`${produced.value} rows were written where the dataset has ${rows}`, {
+      hint: 'the files of the dataset have changed; run again',
+    })
+  return result()
+}
+
+/** Counts and hashes what flows through, natively, chunk by chunk. */
+function measure(progress: ((bytes: number) => void) | undefined): { readonly meter: Transform; readonly result: () => Written } {
+  const sha256 = createHash('sha256')
+  let crc = 0
+  let bytes = 0
+  let told = performance.now()
+  const meter = new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      bytes += chunk.length
+      crc = crc32c(chunk, crc)
+      sha256.update(chunk)
+      if (progress && performance.now() - told > 100) {
+        told = performance.now()
+        progress(bytes)
+      }
+      done(null, chunk)
+    },
+  })
+  return { meter, result: () => ({ bytes, crc32c: crc.toString(16).padStart(8, '0'), sha256: sha256.digest('hex') }) }
+}
+
+// Each engine that writes into a FIFO holds a thread of libuv's pool until its bytes are taken, and the store needs threads to take them.
+const turns = Math.max(1, Math.floor(Number(process.env.UV_THREADPOOL_SIZE ?? 4) / 2))
+let taken = 0
+const waiting: (() => void)[] = []
+
+async function takeTurn(signal: AbortSignal): Promise<() => void> {
+  if (taken < turns) taken++
+  else await new Promise<void>((resolve) => waiting.push(resolve))
+  const release = () => {
+    const next = waiting.shift()
+    if (next) next()
+    else taken--
+  }
+  if (signal.aborted) release()
+  signal.throwIfAborted()
+  return release
+}
