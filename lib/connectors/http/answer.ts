@@ -1,0 +1,80 @@
+import { PermanentError, TransientError } from '../../core/errors.ts'
+import { redact } from '../../core/secret.ts'
+
+const EXCERPT = 300
+const RETRIED_CLIENT_ERRORS: readonly number[] = [408, 425, 429]
+
+/** An answer that is not a success. */
+export interface Refused {
+  readonly status: number
+  readonly statusText: string
+  readonly headers: Headers
+  /** The beginning of the body. */
+  readonly excerpt: string
+  /** `page 2 of GET https://…`, without secrets. */
+  readonly what: string
+  /** The references of the credentials that were sent. */
+  readonly credentials: string
+  readonly now: Date
+}
+
+/**
+ * The error of an answer: TransientError for what may pass (408, 425, 429, 5xx), with the wait that `Retry-After` asks for; PermanentError for the rest, quoting the first 300 characters of what
+ * the service says.
+ */
+export function errorOfAnswer(refused: Refused): TransientError | PermanentError {
+  const { status, statusText, headers, what, credentials, now } = refused
+  const reason = `${status}${statusText === '' ? '' : ` ${statusText}`}`
+  const said = quoted(refused.excerpt)
+  if (status >= 500 || RETRIED_CLIENT_ERRORS.includes(status)) {
+    const retryAfterMs = retryAfter(headers.get('retry-after'), now)
+    return new TransientError(`${what} was answered ${reason}${said}`, {
+      stage: 'extract',
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    })
+  }
+  const hint =
+    status === 401 || status === 403
+      ? `check the credentials of this connection (${credentials})`
+      : status === 404
+        ? 'check the base URL and the path'
+        : undefined
+  return new PermanentError(`${what} was answered ${reason}${said}`, { stage: 'extract', ...(hint !== undefined && { hint }) })
+}
+
+/** Milliseconds that a `Retry-After` header asks for: seconds, or an HTTP date (RFC 9110, 10.2.3). Undefined for anything else. */
+export function retryAfter(header: string | null, now: Date): number | undefined {
+  const text = header?.trim() ?? ''
+  if (/^\d+$/.test(text)) return Number(text) * 1000
+  const date = /^[A-Za-z]{3,9},? /.test(text) ? Date.parse(text) : Number.NaN
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now.getTime())
+}
+
+/** `: "…"` with the beginning of a body on one line, or nothing. Cut after redaction, so that no part of a secret stays. */
+export function quoted(excerpt: string, length = EXCERPT): string {
+  const text = [...redact(excerpt).replace(/\s+/g, ' ').trim()]
+  if (text.length === 0) return ''
+  return `: ${JSON.stringify(text.length > length ? `${text.slice(0, length).join('')}…` : text.join(''))}`
+}
+
+const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(GET_ISSUER|VERIFY)|ERR_TLS|ERR_SSL/
+
+/** The error of a request that got no answer, or lost it on the way. Certificates that do not hold are not retried. */
+export function errorOfNetwork(error: unknown, what: string): TransientError | PermanentError {
+  const cause = deepest(error)
+  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
+  const reason = redact(
+    cause.message === '' ? code : code === '' || cause.message.includes(code) ? cause.message : `${cause.message} (${code})`,
+  )
+  if (CERTIFICATE.test(code))
+    return new PermanentError(`${what} was not sent: the server's certificate does not hold: ${reason}`, { stage: 'extract', cause: error })
+  return new TransientError(`${what} failed: ${reason}`, { stage: 'extract', cause: error })
+}
+
+/** Undici says "fetch failed" or "terminated"; why stands in the innermost cause. */
+function deepest(error: unknown): Error {
+  const first = error instanceof AggregateError ? error.errors[0] : undefined
+  const inner = first ?? (error instanceof Error ? error.cause : undefined)
+  if (inner instanceof Error && inner !== error) return deepest(inner)
+  return error instanceof Error ? error : new Error(String(error))
+}

@@ -1,0 +1,63 @@
+import { ConfigError } from '../../core/errors.ts'
+import { type MaybeSecret, Secret } from '../../core/secret.ts'
+import type { SourceConnection } from '../source.ts'
+import type { HttpAuth, HttpOptions } from './options.ts'
+import { openHttp } from './source.ts'
+
+/**
+ * A source that answers GET and POST requests with JSON, NDJSON or CSV bodies, page by page. Credentials and headers go to the origin of the base URL only. Opens no connection before the first
+ * read.
+ * @throws ConfigError for settings that cannot be.
+ */
+export function http(options: HttpOptions): SourceConnection {
+  checkBase(options)
+  if (options.auth && 'oauth2' in options.auth) checkUrl(options.auth.oauth2.tokenUrl, 'tokenUrl')
+  checkAbove('rate.perSecond', options.rate?.perSecond, 0)
+  checkWhole('rate.concurrency', options.rate?.concurrency, 1)
+  checkWhole('retries', options.retries, 0)
+  checkAbove('timeoutMs', options.timeoutMs, 0)
+  checkWhole('maxBodyBytes', options.maxBodyBytes, 1)
+  const { start, auth, ...plain } = options
+  return {
+    role: 'source',
+    kind: 'http',
+    methods: ['GET', 'POST'],
+    settings: { ...plain, ...(start && { baseUrl: 'started at the first request' }), ...(auth && { auth: hidden(auth) }) },
+    ...(options.zone !== undefined && { zone: options.zone }),
+    open: (tools) => openHttp(options, tools),
+  }
+}
+
+/** The settings of `auth` for printing: a credential that is written as plain text stays unseen, too. */
+function hidden(auth: HttpAuth): HttpAuth {
+  const hide = (setting: MaybeSecret) => (setting instanceof Secret ? setting : new Secret('configuration', () => setting))
+  if ('bearer' in auth) return { bearer: hide(auth.bearer) }
+  if ('basic' in auth) return { basic: { ...auth.basic, password: hide(auth.basic.password) } }
+  if ('query' in auth) return { query: { ...auth.query, value: hide(auth.query.value) } }
+  return { oauth2: { ...auth.oauth2, clientSecret: hide(auth.oauth2.clientSecret) } }
+}
+
+function checkBase({ baseUrl, start }: HttpOptions): void {
+  if (start !== undefined && baseUrl !== undefined) throw new ConfigError('http takes baseUrl or start, not both')
+  if (start !== undefined) return
+  if (baseUrl === undefined) throw new ConfigError('http needs a baseUrl, or start')
+  checkUrl(baseUrl, 'baseUrl')
+}
+
+function checkUrl(text: string, setting: string): void {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:'))
+    throw new ConfigError(`${setting} ${JSON.stringify(text.replace(/\/\/[^/@]*@/, '//…@'))} of http is not an http or https URL`)
+  if (url.username !== '' || url.password !== '')
+    throw new ConfigError(`${setting} of http holds credentials`, { hint: "use auth: { basic: { user, password: secret('env:…') } }" })
+}
+
+function checkAbove(setting: string, value: number | undefined, least: number): void {
+  if (value !== undefined && !(Number.isFinite(value) && value > least))
+    throw new ConfigError(`${setting} ${value} of http must be above ${least}`)
+}
+
+function checkWhole(setting: string, value: number | undefined, least: number): void {
+  if (value !== undefined && !(Number.isSafeInteger(value) && value >= least))
+    throw new ConfigError(`${setting} ${value} of http must be a whole number of at least ${least}`)
+}
