@@ -152,7 +152,7 @@ async function readAndLand(tools: LandingTools, source: Source, task: Task, ctx:
     const keys = kind.by === 'cursor' && kind.deletes === 'keys' && usable ? await keysOf(source, read, extract, columns, ctx) : undefined
     if (keys) relations.push(keys.relation)
     ended('done', relation.bytes === undefined ? {} : { bytes: relation.bytes })
-    const { load } = await land(
+    const { manifest } = await land(
       {
         dataset,
         partition: partition?.name ?? ALL,
@@ -172,7 +172,7 @@ async function readAndLand(tools: LandingTools, source: Source, task: Task, ctx:
     ).catch(async (error: unknown) => {
       throw await explainMisfit(relation, request, error, tools.reader(), ctx)
     })
-    return load
+    return manifest
   } catch (error) {
     if (relations.length === 0) ended('failed')
     throw error

@@ -1,6 +1,6 @@
 import type { Store } from '../connectors/store.ts'
-import { deliveredPartitions } from '../export/deliver.ts'
-import type { BoundPipeline } from './bind.ts'
+import { deliveryLayout } from '../export/layout.ts'
+import type { BoundPipeline, Target } from './bind.ts'
 import type { Schema } from './definition.ts'
 import { usableLoad } from './landing.ts'
 import { type Partition, partitionsUntil } from './partitions.ts'
@@ -33,18 +33,17 @@ export async function partitionStates(
   const { definition, targets } = pipeline
   if (!definition.partition) return []
   const partitioned = targets.filter((target) => target.partitioned)
-  const delivered = new Map<string, ReadonlySet<string>>()
-  for (const target of partitioned)
-    if (target.stage === 'export') delivered.set(target.export.path, await deliveredPartitions(exports, target.export))
-  const committed = ({ name }: Partition) =>
-    partitioned.every((target) =>
-      target.stage === 'load' ? tokens.get(target.load.table, name) !== undefined : delivered.get(target.export.path)?.has(name) === true,
-    )
+  const committed = async (target: Target, { name }: Partition) => {
+    if (target.stage === 'load') return tokens.get(target.load.table, name) !== undefined
+    const { latest, keptLast } = deliveryLayout(target.export, name)
+    return (await exports.head(latest)) !== undefined || (await exports.head(keptLast)) !== undefined
+  }
   const windows = Object.entries(definition.extract).filter(([name]) => pipeline.bound.datasets[name]?.partitioned)
   const states: PartitionState[] = []
   for (const partition of partitionsUntil(definition.partition, now)) {
     const ended = partition.window === undefined || partition.window.end <= now
-    let done = ended && committed(partition)
+    let done = ended
+    for (const target of partitioned) done &&= await committed(target, partition)
     for (const [name] of windows) {
       if (!done) break
       const load = await usableLoad({ pipeline, schema, store }, name, partition.name)

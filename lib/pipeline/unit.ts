@@ -2,9 +2,11 @@ import { check } from '../check/check.ts'
 import type { RunContext } from '../core/context.ts'
 import type { Dataset } from '../core/dataset.ts'
 import { placed } from '../core/errors.ts'
-import { deliver, isDelivered } from '../export/deliver.ts'
+import { deliver } from '../export/deliver.ts'
+import { isDelivered } from '../export/delivered.ts'
 import { currentState } from '../land/current-state.ts'
 import { changesOf } from '../land/datasets.ts'
+import { landingPlace } from '../land/keys.ts'
 import { currentLoad, loadsOf } from '../land/loads.ts'
 import { load } from '../load/load.ts'
 import type { LoadManifest } from '../state/manifest.ts'
@@ -69,7 +71,7 @@ function withRefresh(session: Session, named: boolean): Session {
 }
 
 /** A shared dataset as this run's transforms see it: a cursor dataset's current state, else the newest load. */
-async function sharedDataset(session: Session, name: string, ctx: RunContext): Promise<Dataset> {
+export async function sharedDataset(session: Session, name: string, ctx: RunContext): Promise<Dataset> {
   const { pipeline, schema, store } = session
   const kind = pipeline.definition.extract[name]?.kind
   for (const each of await loadsOf(store, pipeline.definition.name, name, ALL)) pin(session, each)
@@ -82,7 +84,7 @@ async function sharedDataset(session: Session, name: string, ctx: RunContext): P
 }
 
 function pin(session: Session, { pipeline, dataset, partition, id }: LoadManifest): void {
-  session.pinned.add(`${pipeline}/${dataset}/${partition}/_manifests/${String(id).padStart(6, '0')}.json`)
+  session.pinned.add(landingPlace(pipeline, dataset, partition).manifest(id))
 }
 
 /** The content hashes of what a unit's transforms see, by extracted dataset. */
@@ -177,7 +179,7 @@ function checkedDatasets({ pipeline }: Session, partitioned: boolean): string[] 
 }
 
 /** Transforms what has landed into the wanted datasets. */
-async function compute(
+export async function compute(
   session: Session,
   wanted: ReadonlySet<string>,
   partition: Partition | undefined,
@@ -254,7 +256,11 @@ async function commit(session: Session, target: Target, made: Made, partition: P
   const pipeline = session.pipeline.definition.name
   const { dataset, key } = made
   if (target.stage === 'export') {
-    await deliver({ pipeline, dataset, export: target.export, partition: partition?.name, inputKey: key }, session.exports, ctx)
+    await deliver(
+      { pipeline, dataset, export: target.export, partition: partition?.name, inputKey: key, force: session.choices.force },
+      session.exports,
+      ctx,
+    )
     return
   }
   const { table } = target.load
