@@ -99,6 +99,11 @@ export async function bindPipeline(
   }
 }
 
+/** A request that names its partition is read for each one, window or not. */
+function asksForPartition(request: unknown): boolean {
+  return /\{(partition|start|end)\}/.test(JSON.stringify(request))
+}
+
 function keysOf(record: Readonly<Record<string, unknown>> | undefined): string[] {
   return Object.keys(record ?? {})
 }
@@ -167,6 +172,11 @@ function checkExtract(
         column: kind.column,
       })
     if (kind.lookback !== undefined) durationMs(kind.lookback)
+  }
+  if (kind.by !== 'window' && asksForPartition(request)) {
+    if (kind.by === 'cursor')
+      throw new ConfigError(`a cursor dataset is read once for each run: its request cannot name a partition`, place)
+    if (!partition) throw new ConfigError(`the request names a partition, but the pipeline has none`, place)
   }
   if (kind.by === 'cursor' && kind.overlap !== undefined) durationMs(kind.overlap)
   if (expressions) {

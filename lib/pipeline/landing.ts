@@ -15,6 +15,7 @@ import type { Extract, ReadKind } from '../extract/source.ts'
 import { datasetOfLoads } from '../land/datasets.ts'
 import { land } from '../land/land.ts'
 import { currentLoad, lastCursor } from '../land/loads.ts'
+import { landingLock, lock } from '../state/lock.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 import type { BoundPipeline } from './bind.ts'
 import type { Schema } from './definition.ts'
@@ -23,6 +24,9 @@ import type { Sources } from './sources.ts'
 
 /** The name under which a dataset without partitions lands. */
 export const ALL = '_all'
+
+/** Another run may be reading the same partition for its look-back. */
+const LANDING_WAIT_MS = 600_000
 
 /** What landing needs of a run. */
 export interface LandingTools {
@@ -35,6 +39,8 @@ export interface LandingTools {
   readonly binder: DuckDB
   /** Read the source again, even what has landed complete. */
   readonly refresh: boolean
+  /** The folder of locks. */
+  readonly locks: string
 }
 
 /** The landing's current load of a dataset's partition, if it may be used: landed by today's request, and complete. */
@@ -95,9 +101,13 @@ export async function bringUpToDate(
   }
   const place = { stage: 'extract', pipeline: pipeline.definition.name, dataset, ...(partition && { partition: partition.name }) } as const
   try {
+    const { path, what } = landingLock(tools.locks, pipeline.definition.name, dataset, partition?.name ?? ALL)
+    using _held = await lock(path, { what, signal: ctx.signal, waitMs: LANDING_WAIT_MS })
+    const meanwhile = await usableLoad(tools, dataset, partition?.name ?? ALL)
+    if (meanwhile && meanwhile.id !== usable?.id && extract.kind.by === 'window' && !meanwhile.open) return meanwhile
     const parents = await parentValues(tools, extract, partition, ctx)
     return await tools.sources.use(extract.connection, (source) =>
-      readAndLand(tools, source, { dataset, extract, partition, usable, parents }, ctx),
+      readAndLand(tools, source, { dataset, extract, partition, usable: meanwhile, parents }, ctx),
     )
   } catch (error) {
     throw placed(error, place)

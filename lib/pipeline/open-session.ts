@@ -81,6 +81,7 @@ export async function openSession(
       reader: theReader,
       refresh: choices.refresh,
       choices,
+      locks: statePaths(config.state).locks,
       steps: await stepHashes(pipeline, binder),
       warehouse: () => warehouse,
       tokens: tokenBook(loads ? await warehouse.tokens(name, context(undefined, workspace.folder)) : []),

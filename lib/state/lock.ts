@@ -99,3 +99,16 @@ export function partitionLock(folder: string, pipeline: string, partition: strin
 export function sharedLock(folder: string, pipeline: string): { readonly path: string; readonly what: string } {
   return { path: join(folder, keyPart(pipeline), 'shared.lock'), what: `the shared datasets of pipeline "${pipeline}"` }
 }
+
+/** The lock under which one dataset of a partition lands, short of the partition's own: a look-back lands earlier partitions. */
+export function landingLock(
+  folder: string,
+  pipeline: string,
+  dataset: string,
+  partition: string,
+): { readonly path: string; readonly what: string } {
+  return {
+    path: join(folder, keyPart(pipeline), `landing-${keyPart(dataset)}-${keyPart(partition)}.lock`),
+    what: `the landing of "${dataset}" of pipeline "${pipeline}", partition ${partition}`,
+  }
+}

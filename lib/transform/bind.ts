@@ -74,7 +74,10 @@ class Binder implements AsyncDisposable {
     if (this.#folder) await rm(await this.#folder, { recursive: true, force: true })
   }
 
-  async #bindExtracted(name: string, { columns, by, window, lookback = false }: ExtractedInput): Promise<void> {
+  async #bindExtracted(
+    name: string,
+    { columns, by, window, lookback = false, partitioned = by === 'window' }: ExtractedInput,
+  ): Promise<void> {
     const changes = datasetOfName(name) !== name
     await this.#add({
       name,
@@ -83,7 +86,7 @@ class Binder implements AsyncDisposable {
       reads: [],
       inputs: [name],
       parameters: [],
-      partitioned: by === 'window',
+      partitioned,
       lookback,
       ...(lookback && window !== undefined && { window }),
       fromChanges: changes,

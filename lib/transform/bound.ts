@@ -10,6 +10,8 @@ export interface ExtractedInput {
   readonly window?: string
   /** Steps also see the time before the partition. */
   readonly lookback?: boolean
+  /** It is read for each partition. Default: a `window` dataset is; so is one whose request names the partition. */
+  readonly partitioned?: boolean
 }
 
 /** A step whose text is at hand: SQL with its text, or a frame. */
