@@ -26,6 +26,8 @@ const MAX_DEPTH = 1000
 const CLASS = new Uint8Array(256)
 for (const c of ' \t\n\r') CLASS[c.charCodeAt(0)] = 1
 for (const c of '+-.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ') CLASS[c.charCodeAt(0)] = 2
+/** What a number, true, false and null begin with. */
+const LITERAL_START = new Set([...'-0123456789tfn'].map((c) => c.charCodeAt(0)))
 const KINDS: Readonly<Record<string, string>> = {
   '{': 'an object',
   '[': 'an array',
@@ -83,7 +85,7 @@ export function jsonScanner({ lines, rows: rowKeys, next: nextKeys }: JsonScanOp
   function startValue(c: number): void {
     const kind = String.fromCharCode(c)
     const depth = open.length
-    if (c !== 0x7b && c !== 0x5b && c !== 0x22 && CLASS[c] !== 2) {
+    if (c !== 0x7b && c !== 0x5b && c !== 0x22 && !LITERAL_START.has(c)) {
       fail('it is not JSON')
       return
     }

@@ -1,0 +1,317 @@
+import { createServer } from 'node:net'
+import { gzipSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { InterruptedError, type MillraceError, PermanentError, TransientError } from '../../../lib/core/errors.ts'
+import { manualClock, testContext } from '../../kit/context.ts'
+import { failure, idsOf, read } from './reading.ts'
+import { json, plain, serve } from './service.ts'
+
+const OFFSET = { by: 'offset', parameter: 'offset', limitParameter: 'limit', limit: 2, first: 0 } as const
+
+test.each([
+  [401, 'Unauthorized', 'check the credentials of this connection (it sends none)'],
+  [403, 'Forbidden', 'check the credentials of this connection (it sends none)'],
+  [404, 'Not Found', 'check the base URL and the path'],
+  [400, 'Bad Request', undefined],
+])('http does not retry %i: exit 1, URL and the service’s own words', async (status, text, hint) => {
+  const service = await serve((_, response) => plain(response, status, 'Sorry,\n\nnot like this.'))
+  const ctx = testContext()
+  const error = await failure(ctx, read({ baseUrl: service.url }, { query: { a: 'b c' } }, {}, ctx))
+  expect(error).toBeInstanceOf(PermanentError)
+  expect(error).toMatchObject({
+    message: `page 1 of GET ${service.url}/things?a=b%20c was answered ${status} ${text}: "Sorry, not like this."`,
+    hint,
+    exitCode: 1,
+    place: { stage: 'extract', dataset: 'thing', file: `${service.url}/things?a=b%20c` },
+  })
+  expect(service.received).toHaveLength(1)
+  expect(ctx.events).toEqual([])
+})
+
+test('http quotes at most 300 characters of a 400', async () => {
+  const service = await serve((_, response) => plain(response, 400, 'x'.repeat(100_000)))
+  const ctx = testContext()
+  const error = (await failure(ctx, read({ baseUrl: service.url }, {}, {}, ctx))) as Error
+  expect(error.message).toBe(`page 1 of GET ${service.url}/things was answered 400 Bad Request: "${'x'.repeat(300)}…"`)
+})
+
+test.each([
+  ['7', {}, 7000],
+  ['Mon, 23 Nov 2026 08:00:09 GMT', { date: 'Mon, 23 Nov 2026 08:00:00 GMT' }, 9000],
+])('http waits as long as Retry-After %s says', async (after, more, delayMs) => {
+  const service = await serve((_, response, count) =>
+    count === 1 ? plain(response, 429, 'slow down', { 'retry-after': after, ...more }) : json(response, [{ id: 1 }]),
+  )
+  const clock = manualClock()
+  const ctx = testContext({ clock })
+  expect(await idsOf(await read({ baseUrl: service.url }, {}, {}, ctx))).toEqual(['1'])
+  expect(clock.slept).toEqual([delayMs])
+  expect(ctx.events.filter(({ type }) => type === 'retry')).toEqual([
+    {
+      type: 'retry',
+      stage: 'extract',
+      dataset: 'thing',
+      attempt: 1,
+      delayMs,
+      reason: `page 1 of GET ${service.url}/things was answered 429 Too Many Requests: "slow down"`,
+    },
+  ])
+})
+
+test('http goes through after two 500, each retry counted', async () => {
+  const service = await serve((_, response, count) => (count <= 2 ? plain(response, 500, 'oops') : json(response, [{ id: 1 }, { id: 2 }])))
+  const ctx = testContext()
+  expect(await idsOf(await read({ baseUrl: service.url }, {}, {}, ctx))).toEqual(['1', '2'])
+  expect(ctx.events.flatMap((event) => (event.type === 'retry' ? [event.attempt] : []))).toEqual([1, 2])
+  expect(service.received).toHaveLength(3)
+})
+
+test.each([408, 425, 429, 500, 502, 503, 504])('http gives up on %i after its retries: exit 75, number of tries', async (status) => {
+  const service = await serve((_, response) => plain(response, status, 'later'))
+  const ctx = testContext()
+  const error = await failure(ctx, read({ baseUrl: service.url }, {}, {}, ctx))
+  expect(error).toBeInstanceOf(TransientError)
+  expect((error as Error).message).toMatch(
+    new RegExp(`^page 1 of GET ${service.url}/things was answered ${status} [A-Z].*: "later" \\(tried 3 times\\)$`),
+  )
+  expect(error).toMatchObject({ exitCode: 75, place: { stage: 'extract', dataset: 'thing' } })
+  expect(service.received).toHaveLength(3)
+})
+
+test('http times out when nothing arrives, before the head and within the body', async () => {
+  const service = await serve((request, response) => {
+    if (request.path === '/body') response.writeHead(200, { 'content-type': 'application/json' }).write('[{"id": 1},')
+  })
+  for (const path of ['/head', '/body']) {
+    const ctx = testContext()
+    const error = await failure(ctx, read({ baseUrl: service.url, timeoutMs: 60, retries: 1 }, { path }, {}, ctx))
+    expect(error).toMatchObject({
+      constructor: TransientError,
+      message: `page 1 of GET ${service.url}${path} timed out: nothing arrived for 0.06 s (tried 2 times)`,
+      exitCode: 75,
+    })
+  }
+})
+
+test('http does not time out while a body is slow but alive', async () => {
+  const service = await serve(async (_, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' })
+    for (const part of ['[', '{"id"', ':', '1', '}', ']']) {
+      response.write(part)
+      await new Promise((resolve) => setTimeout(resolve, 60))
+    }
+    response.end()
+  })
+  expect(await idsOf(await read({ baseUrl: service.url, timeoutMs: 250, retries: 0 }, {}))).toEqual(['1'])
+})
+
+test('http says which host refuses the connection', async () => {
+  const free = await new Promise<number>((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
+    })
+  })
+  const ctx = testContext()
+  const error = await failure(ctx, read({ baseUrl: `http://127.0.0.1:${free}` }, {}, {}, ctx))
+  expect(error).toMatchObject({
+    constructor: TransientError,
+    message: `page 1 of GET http://127.0.0.1:${free}/things failed: connect ECONNREFUSED 127.0.0.1:${free} (tried 3 times)`,
+    exitCode: 75,
+  })
+})
+
+test('http says that a host is unknown', async () => {
+  const ctx = testContext()
+  const error = await failure(ctx, read({ baseUrl: 'http://no-such-host.invalid', retries: 0 }, {}, {}, ctx))
+  expect(error).toMatchObject({ constructor: TransientError, exitCode: 75 })
+  expect((error as Error).message).toMatch(
+    /^page 1 of GET http:\/\/no-such-host\.invalid\/things failed: getaddrinfo (ENOTFOUND|EAI_AGAIN) no-such-host\.invalid$/,
+  )
+})
+
+test('http retries a connection that is reset in mid-body, and fails the page when it stays so', async () => {
+  const cut = await serve((_, response, count) => {
+    if (count > 1) return json(response, [{ id: 1 }])
+    response.writeHead(200, { 'content-type': 'application/json' }).write('[{"id": 1},')
+    setTimeout(() => response.socket?.resetAndDestroy(), 20)
+  })
+  expect(await idsOf(await read({ baseUrl: cut.url }, {}))).toEqual(['1'])
+  const always = await serve((_, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' }).write('[{"id": 1}]')
+    setTimeout(() => response.socket?.destroy(), 20)
+  })
+  const ctx = testContext()
+  const error = await failure(ctx, read({ baseUrl: always.url, retries: 1 }, {}, {}, ctx))
+  expect(error).toMatchObject({ constructor: TransientError, exitCode: 75 })
+  expect((error as Error).message).toMatch(/^page 1 of GET .* failed: (other side closed|read ECONNRESET|terminated).* \(tried 2 times\)$/)
+})
+
+test('http refuses a body that is shorter or longer than its Content-Length', async () => {
+  const raw = (length: number, body: string) =>
+    new Promise<string>((resolve) => {
+      const server = createServer((socket) => {
+        socket.on('error', () => {})
+        socket.once('data', () =>
+          socket.end(`HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ${length}\r\n\r\n${body}`),
+        )
+      })
+      server.unref().listen(0, '127.0.0.1', () => {
+        const address = server.address()
+        resolve(`http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`)
+      })
+    })
+  for (const [length, body] of [
+    [40, '[{"id": 1}]'],
+    [7, '[{"id": 1}]'],
+  ] as const) {
+    const ctx = testContext()
+    const error = await failure(ctx, read({ baseUrl: await raw(length, body), retries: 1 }, {}, {}, ctx))
+    expect(error).toMatchObject({ constructor: TransientError, exitCode: 75 })
+    expect((error as Error).message).toMatch(
+      length === 40 ? /^page 1 of GET .* failed: .* \(tried 2 times\)$/ : /is not whole JSON: it ends early, after 7 bytes/,
+    )
+  }
+})
+
+test.each<[string, string, string, Record<string, unknown>, string]>([
+  [
+    'HTML',
+    'text/html',
+    '<!doctype html><title>Sign in</title>',
+    {},
+    'is not whole JSON: it is HTML; 37 bytes of text/html came: "<!doctype html><title>Sign in</title>"',
+  ],
+  [
+    'HTML for CSV',
+    'text/csv',
+    '<html><body>Sign in',
+    { format: 'csv' },
+    'is not whole CSV: it is HTML; 19 bytes of text/csv came: "<html><body>Sign in"',
+  ],
+  ['text', 'text/plain', 'Service restarting', {}, 'is not whole JSON: it is not JSON; 18 bytes of text/plain came: "Service restarting"'],
+  [
+    'truncated JSON',
+    'application/json',
+    '{"data": [{"id": 1}, {"i',
+    { rows: 'data' },
+    'is not whole JSON: it ends early, after 24 bytes; 24 bytes of application/json came: "{\\"data\\": [{\\"id\\": 1}, {\\"i"',
+  ],
+  ['an empty body', 'application/json', '', {}, 'is not whole JSON: it is empty'],
+  [
+    'an empty object',
+    'application/json',
+    '{}',
+    { rows: 'data' },
+    'is not whole JSON: it has nothing at "data", where an array of rows should be; 2 bytes of application/json came: "{}"',
+  ],
+  [
+    'an error with 200',
+    'application/json',
+    '{"error":"quota"}',
+    { rows: 'data' },
+    'is not whole JSON: it has nothing at "data", where an array of rows should be; 17 bytes of application/json came: "{\\"error\\":\\"quota\\"}"',
+  ],
+  [
+    'truncated NDJSON',
+    'application/x-ndjson',
+    '{"id":1}\n{"id"',
+    { format: 'ndjson' },
+    'is not whole NDJSON: it ends early, after 14 bytes; 14 bytes of application/x-ndjson came: "{\\"id\\":1} {\\"id\\""',
+  ],
+])('http retries, then refuses %s with 200', async (_name, type, body, request, message) => {
+  const service = await serve((_, response) => response.writeHead(200, { 'content-type': type }).end(body))
+  const ctx = testContext()
+  const error = await failure(ctx, read({ baseUrl: service.url }, request, {}, ctx))
+  expect(error).toMatchObject({
+    constructor: TransientError,
+    message: `page 1 of GET ${service.url}/things ${message} (tried 3 times)`,
+    exitCode: 75,
+    place: { stage: 'extract', dataset: 'thing', file: `${service.url}/things` },
+  })
+})
+
+test('http retries a gzip body that ends early', async () => {
+  const packed = gzipSync(JSON.stringify(Array.from({ length: 5000 }, (_, id) => ({ id, text: `${Math.random()}` }))))
+  const service = await serve((_, response, count) =>
+    response
+      .writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' })
+      .end(count === 1 ? packed.subarray(0, packed.length / 2) : packed),
+  )
+  expect(await idsOf(await read({ baseUrl: service.url }, {}))).toHaveLength(5000)
+  expect(service.received).toHaveLength(2)
+})
+
+test('http caps a body by its unpacked bytes', async () => {
+  const bomb = gzipSync(`[{"id":"${'0'.repeat(5_000_000)}"}]`)
+  const service = await serve((_, response) =>
+    response.writeHead(200, { 'content-encoding': 'gzip', 'content-type': 'application/json' }).end(bomb),
+  )
+  const ctx = testContext()
+  const error = await failure(ctx, read({ baseUrl: service.url, maxBodyBytes: 1_000_000 }, {}, {}, ctx))
+  expect(error).toMatchObject({
+    name: 'CheckError',
+    message: `page 1 of GET ${service.url}/things is larger than 1000000 bytes`,
+    hint: 'ask for smaller pages, or raise maxBodyBytes of the connection',
+    exitCode: 3,
+  })
+  expect(service.received).toHaveLength(1)
+})
+
+test('http refuses a page that repeats', async () => {
+  const service = await serve((_, response) => json(response, { generated: Math.random(), data: [{ id: 1 }, { id: 2 }] }))
+  const ctx = testContext()
+  const error = await failure(ctx, read({ baseUrl: service.url }, { rows: 'data', paging: OFFSET }, {}, ctx))
+  expect(error).toMatchObject({
+    name: 'CheckError',
+    message: `page repeats: page 2 of ${service.url}/things?limit=2&offset=2 is page 1 again`,
+    exitCode: 3,
+    place: { stage: 'extract', dataset: 'thing' },
+  })
+  expect(service.received).toHaveLength(2)
+})
+
+test('http names the page that failed and removes those before it', async () => {
+  const service = await serve((request, response) =>
+    request.query.offset === '2' ? plain(response, 404, 'gone') : json(response, [{ id: 1 }, { id: 2 }]),
+  )
+  const ctx = testContext()
+  const error = (await failure(ctx, read({ baseUrl: service.url }, { paging: OFFSET }, {}, ctx))) as MillraceError
+  expect(error.message).toBe(`page 2 of GET ${service.url}/things?limit=2&offset=2 was answered 404 Not Found: "gone"`)
+})
+
+test('http opens the circuit of a host that keeps failing: later requests fail at once', async () => {
+  const service = await serve((_, response) => plain(response, 503, 'down'))
+  const { http } = await import('../../../lib/connectors/http/index.ts')
+  const clock = manualClock()
+  const source = http({ baseUrl: service.url, retries: 4 }).open({ reader: { execute: () => Promise.reject(), close: async () => {} } })
+  const get = (ctx = testContext({ clock })) =>
+    failure(ctx, source.read({ dataset: 'thing', columns: { id: 'int64' }, request: { method: 'GET', path: '/things' } }, ctx))
+  expect(await get()).toMatchObject({ message: expect.stringContaining('(tried 5 times)') })
+  expect(await get()).toMatchObject({ message: expect.stringContaining('(tried 5 times)') })
+  expect(service.received).toHaveLength(10)
+  const asleep = clock.slept.length
+  expect(await get()).toMatchObject({
+    name: 'CircuitOpenError',
+    message: `circuit open: ${new URL(service.url).host} failed 10 times in a row, last: page 1 of GET ${service.url}/things was answered 503 Service Unavailable: "down"`,
+    exitCode: 75,
+    place: { stage: 'extract', dataset: 'thing' },
+  })
+  expect(service.received).toHaveLength(10)
+  expect(clock.slept).toHaveLength(asleep)
+  clock.advance(30_000)
+  await get()
+  expect(service.received).toHaveLength(11)
+})
+
+test('http stops with the signal’s reason in the middle of a body, and leaves nothing', async () => {
+  const stop = new AbortController()
+  const reason = new InterruptedError('asked to stop')
+  const service = await serve((_, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' }).write('[{"id": 1},')
+    setTimeout(() => stop.abort(reason), 30)
+  })
+  const ctx = testContext({ signal: stop.signal })
+  expect(await failure(ctx, read({ baseUrl: service.url }, {}, {}, ctx))).toBe(reason)
+  expect(service.received).toHaveLength(1)
+})
