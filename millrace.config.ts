@@ -9,6 +9,8 @@ export default config({
         usgs: http({ start: () => serveQuakes({ pageLimit: 100 }) }),
         nycflights13: files('fixtures/weather/nycflights13'),
         bts: files('fixtures/flights/bts'),
+        // What `millrace init` makes reads from here.
+        fixtures: files('fixtures'),
       },
       warehouse: duckdb('.millrace/dev/warehouse.duckdb'),
       landing: local('.millrace/dev/landing'),
