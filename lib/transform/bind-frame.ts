@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import type { LazyDataFrame } from 'nodejs-polars'
+import type { DataFrame, LazyDataFrame } from 'nodejs-polars'
+import type { Columns } from '../core/dataset.ts'
 import { ConfigError, messageOf } from '../core/errors.ts'
 import { quoteLiteral } from '../core/quote.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
@@ -69,7 +70,7 @@ export async function bindFrame(name: string, step: FrameOnly, scope: FrameScope
         : new ConfigError(`the frame threw: ${polarsWords(messageOf(failure))}`, { cause: failure })
     const file = join(await scope.folder(), `${scope.files.size}.parquet`)
     const inputs = await Promise.all([...reads].map(scope.bind))
-    const columns = await describeFrame(scope.db, frame, file)
+    const columns = await describeFrame(scope.db, frame, file, inputs)
     const plan = readFramePlan(frame, inputs, columns)
     scope.files.set(name, file)
     return { columns, reads: [...reads], parameters: [...parameters], plan }
@@ -84,8 +85,16 @@ async function emptyFile(name: string, scope: FrameScope): Promise<void> {
   scope.files.set(name, file)
 }
 
-async function describeFrame(db: DuckDB, frame: LazyDataFrame, file: string): Promise<Record<string, string>> {
+async function describeFrame(
+  db: DuckDB,
+  frame: LazyDataFrame,
+  file: string,
+  inputs: readonly BoundDataset[],
+): Promise<Record<string, string>> {
+  let empty: DataFrame
   try {
+    // Over no rows the streaming engine calls no expression; the other one does, and finds wrong types.
+    empty = await frame.collect()
     await sinkParquet(frame, file)
   } catch (error) {
     throw new ConfigError(`Polars cannot bind it: ${polarsWords(messageOf(error))}`, { cause: error })
@@ -98,21 +107,20 @@ async function describeFrame(db: DuckDB, frame: LazyDataFrame, file: string): Pr
     described.map(({ type }, i) => ({ name: names[i] ?? '', type })),
     'polars',
   )
-  await refuseUntyped(file, columns)
+  refuseUntyped(empty, columns, inputs)
   return columns
 }
 
-/** A file does not show that integers were durations, or that a column of nulls has no type. */
-async function refuseUntyped(file: string, columns: Readonly<Record<string, string>>): Promise<void> {
-  const pl = await loadPolars()
-  // The names with bytes in their type: asking Polars for theirs throws.
-  const visible = Object.keys(columns).filter((name) => !columns[name]?.includes('bytes'))
-  const sample = await scanParquet(pl, [file])
-    .select(...visible.map((name) => pl.col(name)))
-    .collect({ streaming: true })
-  for (const [column, type] of Object.entries(sample.schema)) {
+/** A file does not show that its integers were durations, or that a column of nulls has no type: Polars is asked about integers that no input has. */
+function refuseUntyped(empty: DataFrame, columns: Columns, inputs: readonly BoundDataset[]): void {
+  const doubtful = Object.entries(columns).filter(
+    ([name, type]) => /\bint(32|64)\b/.test(type) && !type.includes('bytes') && !inputs.some((input) => input.columns[name] === type),
+  )
+  if (doubtful.length === 0) return
+  const { schema } = empty.select(...doubtful.map(([name]) => name))
+  for (const [column, type] of Object.entries(schema)) {
     const text = String(type)
-    if (/Duration/.test(text))
+    if (/\bDuration\b/.test(text))
       throw new ConfigError(`column "${column}" is a duration, which cannot be carried; write .dt.totalMicroseconds()`, { column })
     if (/\bNull\b/.test(text))
       throw new ConfigError(`column "${column}" is all null and has no type; write pl.lit(null).cast(pl.Utf8) or another type`, { column })

@@ -13,7 +13,7 @@ interface Described {
  * instead, and for two columns whose names are equal, or equal but for case: DuckDB knows no difference.
  */
 export function carriedColumns(result: readonly Described[], engine: 'duckdb' | 'polars'): Record<string, string> {
-  const columns: Record<string, string> = {}
+  const columns: [string, string][] = []
   const seen = new Map<string, string>()
   for (const { name, type } of result) {
     const other = seen.get(name.toLowerCase())
@@ -21,9 +21,9 @@ export function carriedColumns(result: readonly Described[], engine: 'duckdb' | 
     seen.set(name.toLowerCase(), name)
     const text = textFromDuckdbType(type)
     if (text === undefined) throw new ConfigError(notCarried(name, type, engine), { column: name })
-    columns[name] = text
+    columns.push([name, text])
   }
-  return columns
+  return Object.fromEntries(columns)
 }
 
 function clash(other: string, name: string): ConfigError {

@@ -28,6 +28,8 @@ export function callFrame(
 ): LazyDataFrame {
   const result: unknown = guarded(pl, () => frame(datasets as never, window))
   if (isLazyFrame(result)) return result
+  // Nobody waits for it: what it throws is not worth more than what follows here.
+  if (result instanceof Promise) result.catch(() => undefined)
   throw new ConfigError(`a frame gives back a lazy frame, not ${kindOf(result)}; leave out collect() and await: millrace runs it`)
 }
 

@@ -27,7 +27,7 @@ export interface SqlTree {
 
 /** Parses one SELECT. @throws ConfigError without a dataset in its place: syntax (DuckDB's words and the line), not one SELECT, PIVOT without IN. */
 export async function parseSelect(db: DuckDB, text: string): Promise<SqlTree> {
-  const [row] = await db.meta('SELECT json_serialize_sql($sql::VARCHAR, skip_null := true, skip_empty := true) AS tree', { sql: text })
+  const [row] = await db.meta('SELECT json_serialize_sql($sql::VARCHAR) AS tree', { sql: text })
   const tree = JSON.parse(row?.tree ?? '{}') as {
     error?: boolean
     error_type?: string
@@ -85,14 +85,18 @@ function note(node: TreeNode, scope: ReadonlySet<string>, found: Found): void {
   if (node.type === 'BASE_TABLE') {
     const table: TableName = {
       name: String(node.table_name),
-      ...(node.schema_name !== undefined && { schema: String(node.schema_name) }),
-      ...(node.catalog_name !== undefined && { catalog: String(node.catalog_name) }),
+      ...(isText(node.schema_name) && { schema: String(node.schema_name) }),
+      ...(isText(node.catalog_name) && { catalog: String(node.catalog_name) }),
     }
     if (table.schema !== undefined || !scope.has(table.name.toLowerCase())) found.tables.push(table)
   } else if (node.type === 'TABLE_FUNCTION' && isNode(node.function)) found.tableFunctions.push(String(node.function.function_name))
   else if (node.type === 'SHOW_REF') found.tableFunctions.push(String(node.show_type ?? 'show').toLowerCase())
   else if (node.class === 'PARAMETER') {
     if (!found.parameters.includes(String(node.identifier))) found.parameters.push(String(node.identifier))
+  } else if (node.class === 'COLUMN_REF' && Array.isArray(node.column_names) && node.column_names.length === 1) {
+    // current_date and its like are functions only if no column has the name; the parser cannot know.
+    const name = String(node.column_names[0]).toLowerCase()
+    if (/^(current|local)_?(date|time|timestamp)$/.test(name)) found.functions.add(name)
   } else if ((node.class === 'FUNCTION' || node.class === 'WINDOW') && typeof node.function_name === 'string') {
     found.functions.add(node.function_name.toLowerCase())
     const orders = isNode(node.order_bys) ? node.order_bys.orders : undefined
@@ -101,11 +105,16 @@ function note(node: TreeNode, scope: ReadonlySet<string>, found: Found): void {
 }
 
 /** The CTEs that a query node defines, in order. */
-export function ctesOf(node: TreeNode): readonly { readonly key: string; readonly value: TreeNode }[] {
+function ctesOf(node: TreeNode): readonly { readonly key: string; readonly value: TreeNode }[] {
   const map = isNode(node.cte_map) ? node.cte_map.map : undefined
   return Array.isArray(map) ? map : []
 }
 
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value !== ''
+}
+
+/** True for an object of the tree. */
 export function isNode(value: unknown): value is TreeNode {
   return value !== null && typeof value === 'object' && !Array.isArray(value)
 }

@@ -8,7 +8,7 @@ const INEXACT =
   /^(stddev(_pop|_samp)?|var(iance|_pop|_samp)?|corr|covar_(pop|samp)|regr_\w+|skewness|kurtosis(_pop)?|sem|geomean|geometric_mean)$/
 const NO_SPILL = ['list', 'array_agg', 'string_agg', 'group_concat', 'listagg']
 const UNREPEATABLE =
-  /^(random|setseed|uuid|gen_random_uuid|uuidv4|uuidv7|now|today|get_current_timestamp|transaction_timestamp|current_(timestamp|date|localtime|localtimestamp)|get_current_time|getvariable|current_setting|nextval|currval)$/
+  /^(random|setseed|uuid|gen_random_uuid|uuidv4|uuidv7|now|today|get_current_timestamp|transaction_timestamp|(current|local)_?(timestamp|date|time)|current_local(time|timestamp)|get_current_time|getvariable|current_setting|nextval|currval)$/
 
 /** What plan says of a SELECT, without its dataset: aggregates that do not spill, functions that give something else on the next run. */
 export function sqlWarnings(tree: SqlTree): string[] {
@@ -110,10 +110,17 @@ async function aggregatesFloats(db: DuckDB, select: TreeNode, item: TreeNode, va
   if (calls.some((call) => !EXACT_OF_EXACT.includes(String(call.function_name).toLowerCase()))) return true
   const list = calls.flatMap((call) => (Array.isArray(call.children) ? call.children.slice(0, 1) : []))
   if (list.length === 0) return false
-  const bare = Object.fromEntries(Object.entries(select).filter(([key]) => !/^(modifiers|group_.*|having|qualify)$/.test(key)))
-  const node = { ...bare, select_list: list, aggregate_handling: 'STANDARD_HANDLING' }
+  const ungrouped = {
+    modifiers: [],
+    group_expressions: [],
+    group_sets: [],
+    having: null,
+    qualify: null,
+    aggregate_handling: 'STANDARD_HANDLING',
+  }
+  const node = { ...select, ...ungrouped, select_list: list }
   try {
-    // Locations are unsigned 64-bit numbers, which JavaScript rounds beyond what DuckDB takes back.
+    // Locations are unsigned 64-bit numbers that JavaScript rounds.
     const json = JSON.stringify({ error: false, statements: [{ node }] }, (key, value: unknown) =>
       key === 'query_location' ? undefined : value,
     )
