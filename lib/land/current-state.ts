@@ -1,16 +1,52 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Store } from '../connectors/store.ts'
 import type { RunContext } from '../core/context.ts'
 import type { Columns, Dataset } from '../core/dataset.ts'
+import { refusedByDisk } from '../core/disk-refusal.ts'
+import { ConfigError, placed } from '../core/errors.ts'
+import { keyPart } from '../core/key-part.ts'
+import { quoteIdentifier, quoteLiteral } from '../core/quote.ts'
+import { openDuckDB } from '../engines/duckdb.ts'
+import { contentOf } from './content-hash.ts'
+import { historyFiles, loadsOfState, stateSelect } from './history.ts'
+import { loadsOf } from './loads.ts'
 
 export interface CurrentStateRequest {
   readonly pipeline: string
   readonly dataset: string
+  /** Columns wanted, in order: those of schema.ts. A column that older loads have not is NULL there, one of another type is cast. */
   readonly columns: Columns
   readonly key: readonly string[]
   readonly cursor: string
 }
 
-/** The current state of a cursor dataset: the latest row of each key over all loads, less those that are gone. */
-export async function currentState(_store: Store, _request: CurrentStateRequest, _ctx: RunContext): Promise<Dataset> {
-  throw new Error('not built yet')
+/**
+ * The current state of a cursor dataset, as one Parquet file in the workspace that both engines read: the latest row of each key over all loads, less those that are gone. Rows come in any order; `hash` is that of the
+ * content. Written anew at each call: call it once for each invocation, under the lock of the shared datasets.
+ * @throws ConfigError when nothing has landed, CheckError naming a landed file that is missing or cut short
+ */
+export async function currentState(store: Store, request: CurrentStateRequest, ctx: RunContext): Promise<Dataset> {
+  const { pipeline, dataset, columns, key, cursor } = request
+  const folder = join(ctx.workspace, 'state')
+  const file = join(folder, `${keyPart(dataset)}.parquet`)
+  try {
+    await mkdir(folder, { recursive: true })
+    const loads = loadsOfState(await loadsOf(store, pipeline, dataset, '_all'))
+    if (loads.length === 0) throw new ConfigError(`nothing of "${dataset}" has landed`, { hint: `run millrace run ${pipeline}` })
+    const { rows, gone } = await historyFiles(store, loads, ctx)
+    const { memoryBytes, threads } = ctx.limits
+    const db = await openDuckDB({ memoryBytes, threads, temp: join(folder, 'spill'), preserveOrder: false })
+    try {
+      const names = Object.keys(columns).map(quoteIdentifier).join(', ')
+      const select = `SELECT ${names} FROM (${stateSelect({ columns, key, cursor, rows, gone })})`
+      await db.run(`COPY (${select}) TO ${quoteLiteral(file)} (FORMAT parquet, COMPRESSION zstd)`, undefined, ctx.signal)
+      const content = await contentOf(db, [file], columns, ctx.signal)
+      return { name: dataset, columns, files: [file], ...content }
+    } finally {
+      db.close()
+    }
+  } catch (error) {
+    throw placed(refusedByDisk(error, file), { stage: 'land', pipeline, dataset })
+  }
 }

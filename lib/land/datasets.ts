@@ -1,26 +1,81 @@
+import { join } from 'node:path'
 import type { Store } from '../connectors/store.ts'
 import type { RunContext } from '../core/context.ts'
 import type { Dataset } from '../core/dataset.ts'
+import { CheckError, ConfigError } from '../core/errors.ts'
+import { canonicalJson, hashOf } from '../core/hash.ts'
+import { quoteIdentifier, quoteList } from '../core/quote.ts'
+import { openDuckDB } from '../engines/duckdb.ts'
 import type { LoadManifest } from '../state/manifest.ts'
+import { localFiles } from './local-files.ts'
 
-/** The dataset that loads of window and whole kinds add up to. `loads` are of one dataset, at least one, with equal columns. */
-export async function datasetOfLoads(_store: Store, _loads: readonly LoadManifest[], _ctx: RunContext): Promise<Dataset> {
-  throw new Error('not built yet')
+export { verifyFiles } from './local-files.ts'
+
+/**
+ * The dataset that loads of window and whole kinds add up to: `loads` are of one dataset, one for each partition, at least one. Presence and size of every file are looked at.
+ * @throws CheckError naming a file that is missing or cut short, ConfigError when the loads have not the same columns
+ */
+export async function datasetOfLoads(store: Store, loads: readonly LoadManifest[], ctx: RunContext): Promise<Dataset> {
+  const [first, ...others] = loads
+  if (!first) throw new RangeError('a dataset needs a load')
+  const columns = canonicalJson(Object.entries(first.columns))
+  const other = others.find((load) => canonicalJson(Object.entries(load.columns)) !== columns)
+  if (other)
+    throw new ConfigError(`"${first.dataset}" has landed with other columns in partition ${other.partition} than in ${first.partition}`, {
+      ...{ stage: 'land', pipeline: first.pipeline, dataset: first.dataset, partition: first.partition },
+      hint: `read the older one again: millrace run ${first.pipeline} --partition ${first.partition} --refresh`,
+    })
+  const files = await Promise.all(loads.map((load) => localFiles(store, load, load.files, ctx)))
+  return {
+    name: first.dataset,
+    columns: first.columns,
+    files: files.flat(),
+    rows: loads.reduce((sum, load) => sum + load.rows, 0),
+    hash: others.length === 0 ? first.contentHash : hashOf(loads.map(({ contentHash }) => contentHash)).slice(0, 32),
+  }
 }
 
 /** What one load of a cursor dataset brought. */
 export interface Changes {
-  /** The load's rows, named `<dataset>.changes`. */
+  /** The load's rows, one for each key, named `<dataset>.changes`. */
   readonly dataset: Dataset
   /** Local Parquet files with the keys that are gone; absent when there are none. */
   readonly tombstones?: readonly string[]
 }
 
-export async function changesOf(_store: Store, _load: LoadManifest, _ctx: RunContext): Promise<Changes> {
-  throw new Error('not built yet')
+/** The changes that one load of a cursor dataset brought. @throws CheckError naming a file that is missing or cut short */
+export async function changesOf(store: Store, load: LoadManifest, ctx: RunContext): Promise<Changes> {
+  const files = await localFiles(store, load, load.files, ctx)
+  const tombstones = await localFiles(store, load, load.tombstones ?? [], ctx)
+  return {
+    dataset: { name: `${load.dataset}.changes`, columns: load.columns, files, rows: load.rows, hash: load.contentHash },
+    ...(tombstones.length > 0 && { tombstones }),
+  }
 }
 
-/** Compares every file of the loads with its manifest byte for byte (SHA-256). */
-export async function verifyFiles(_store: Store, _loads: readonly LoadManifest[]): Promise<void> {
-  throw new Error('not built yet')
+/**
+ * The distinct values of a column as text, ascending by the column's own order, without NULL: what parent → child requests are made for.
+ * @throws CheckError beyond 10,000 of them
+ */
+export async function distinctValues(dataset: Dataset, column: string, ctx: RunContext): Promise<readonly string[]> {
+  const { memoryBytes, threads } = ctx.limits
+  const db = await openDuckDB({ memoryBytes, threads, temp: join(ctx.workspace, 'spill') })
+  try {
+    const name = quoteIdentifier(column)
+    const values = await db.meta(
+      `SELECT CAST(${name} AS VARCHAR) AS value FROM (SELECT DISTINCT ${name} FROM read_parquet(${quoteList(dataset.files)}) WHERE ${name} IS NOT NULL ORDER BY 1 LIMIT 10001)`,
+      undefined,
+      ctx.signal,
+    )
+    return values.map(({ value }) => String(value))
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new CheckError(`"${dataset.name}" has more than 10,000 values of ${column}: too many requests`, {
+      stage: 'extract',
+      dataset: dataset.name,
+      column,
+    })
+  } finally {
+    db.close()
+  }
 }

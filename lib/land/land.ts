@@ -1,7 +1,105 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Relation } from '../connectors/source.ts'
+import { elapsedMs } from '../core/clock.ts'
 import type { RunContext } from '../core/context.ts'
-import type { Landed, LandRequest, LandTools } from './request.ts'
+import { disk } from '../core/disk.ts'
+import { refusedByDisk } from '../core/disk-refusal.ts'
+import { placed } from '../core/errors.ts'
+import { quoteLiteral } from '../core/quote.ts'
+import { type DuckDB, openDuckDB } from '../engines/duckdb.ts'
+import { landDelta } from './land-delta.ts'
+import { landWhole } from './land-whole.ts'
+import { loadsOf } from './loads.ts'
+import type { Landed, LandRequest, LandTools, Selected, Work } from './request.ts'
+import { sweepLanding } from './sweep.ts'
 
-/** */
-export async function land(_request: LandRequest, _tools: LandTools, _ctx: RunContext): Promise<Landed> {
-  throw new Error('not built yet')
+/**
+ * Lands one read: `COPY (select)` into the run's folder by the reader child; then this process counts and hashes what came, puts it through the store under an immutable name, and writes the manifest last, by
+ * create-if-absent. Until then nothing has landed, whatever happens, and a rerun comes to the same. Content equal to that of the current load commits no new load; it is confirmed where the window
+ * has ended since, or what was asked or the source's version changed. Called under the lock of the partition (or of the pipeline's shared datasets): what killed runs have left there is
+ * removed first. `relation.verify` is called, `relation.close` is the caller's. Always one file: DuckDB gives up the order of rows where it writes several.
+ *
+ * Emits a stage event at start and end.
+ * @throws what the reader child throws (CheckError for a value that does not fit), CheckError for a cursor that cannot be followed or a damaged landing, TransientError when another run was first or
+ * the source changed meanwhile, PermanentError for a full disk
+ */
+export async function land(request: LandRequest, tools: LandTools, ctx: RunContext): Promise<Landed> {
+  const { dataset, partition } = request
+  const begun = elapsedMs(ctx.clock)
+  ctx.emit({ type: 'stage', phase: 'start', stage: 'land', dataset })
+  const folder = join(ctx.workspace, 'land', randomUUID())
+  let db: DuckDB | undefined
+  try {
+    await mkdir(folder, { recursive: true })
+    db = await openDuckDB({ memoryBytes: ctx.limits.memoryBytes, threads: ctx.limits.threads, temp: join(folder, 'spill') })
+    const landed = await landWith(request, tools, { folder, db, ctx })
+    ctx.emit({
+      type: 'stage',
+      phase: 'end',
+      stage: 'land',
+      dataset,
+      rows: landed.rows,
+      bytes: landed.bytes,
+      ms: elapsedMs(ctx.clock) - begun,
+      outcome: landed.outcome,
+    })
+    return landed
+  } catch (error) {
+    ctx.emit({ type: 'stage', phase: 'end', stage: 'land', dataset, ms: elapsedMs(ctx.clock) - begun, outcome: 'failed' })
+    throw placed(refusedByDisk(error, folder), {
+      stage: 'land',
+      pipeline: ctx.pipeline,
+      dataset,
+      ...(partition !== '_all' && { partition }),
+    })
+  } finally {
+    db?.close()
+    await disk.removeTree(folder).catch(() => undefined)
+  }
+}
+
+async function landWith(request: LandRequest, tools: LandTools, work: Work): Promise<Landed> {
+  const { dataset, partition } = request
+  const { store } = tools
+  const { ctx } = work
+  const loads = await loadsOf(store, ctx.pipeline, dataset, partition)
+  await sweepLanding(store, ctx.pipeline, dataset, partition, loads)
+  const staged = await stageRows(request.select, request.relation, 'read', request, tools, work)
+  const keys = request.keys && (await stageRows(request.keys.select, request.keys.relation, 'keys', request, tools, work))
+  await request.relation.verify?.()
+  await request.keys?.relation.verify?.()
+  ctx.signal.throwIfAborted()
+  return request.kind.by === 'cursor'
+    ? landDelta(request, request.kind, { staged, ...(keys !== undefined && { keys }), loads }, tools, work)
+    : landWhole(request, staged, loads.at(-1), tools, work)
+}
+
+/** Writes a SELECT's rows by the reader child; gives the file. */
+async function stageRows(
+  select: Selected,
+  relation: Relation,
+  name: string,
+  { dataset }: LandRequest,
+  { reader }: LandTools,
+  { folder, ctx }: Work,
+): Promise<string> {
+  const file = join(folder, `${name}.parquet`)
+  await reader.execute(
+    {
+      dataset,
+      ...(relation.zone !== undefined && { zone: relation.zone }),
+      ...(relation.arrow && { arrow: relation.arrow }),
+      before: relation.before,
+      statements: [
+        {
+          sql: `COPY (${select.sql}) TO ${quoteLiteral(file)} (FORMAT parquet, COMPRESSION zstd)`,
+          ...(select.values && { values: select.values }),
+        },
+      ],
+    },
+    ctx.signal,
+  )
+  return file
 }

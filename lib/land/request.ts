@@ -1,7 +1,8 @@
 import type { Relation } from '../connectors/source.ts'
 import type { Store } from '../connectors/store.ts'
+import type { RunContext } from '../core/context.ts'
 import type { Columns, TimeWindow } from '../core/dataset.ts'
-import type { SqlValues } from '../engines/duckdb.ts'
+import type { DuckDB, SqlValues } from '../engines/duckdb.ts'
 import type { Reader } from '../engines/reader.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 
@@ -62,4 +63,12 @@ export interface Landed {
   readonly removed: number
   /** Bytes of the new load's files. */
   readonly bytes: number
+}
+
+/** What the parts of one landing share. */
+export interface Work {
+  /** In the workspace, removed at the end. */
+  readonly folder: string
+  readonly db: DuckDB
+  readonly ctx: RunContext
 }

@@ -36,6 +36,8 @@ export interface LoadManifest {
   readonly open: boolean
   /** The range of the cursor column that this load really covered, as DuckDB's text. */
   readonly cursor?: { readonly column: string; readonly from?: string; readonly to?: string }
+  /** Cursor datasets: the state begins with this load, a whole read; those before it could not be read any more. */
+  readonly base?: boolean
   /** What the source said of its own version; equal next time means nothing changed. */
   readonly sourceVersion?: string
   readonly run: { readonly id: string; readonly at: string; readonly millrace: string; readonly duckdb: string }

@@ -1,0 +1,122 @@
+import { version } from '@duckdb/node-api'
+import type { Store } from '../connectors/store.ts'
+import type { RunContext } from '../core/context.ts'
+import { PreconditionFailed, TransientError } from '../core/errors.ts'
+import { millraceVersion } from '../core/version.ts'
+import type { LandedFile, LoadManifest } from '../state/manifest.ts'
+import { type Confirmation, textOfRecord } from '../state/manifest-text.ts'
+import { contentHashName } from './content-hash.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import { landingPlace } from './keys.ts'
+import { nextConfirmation } from './loads.ts'
+import type { LandRequest, LandTools } from './request.ts'
+
+/** A finished Parquet file of a new load, in the workspace. */
+export interface StagedFile {
+  readonly file: string
+  readonly rows: number
+  readonly kind: '' | 'gone'
+}
+
+/** A manifest but for what the commit itself makes. */
+export type Draft = Omit<LoadManifest, 'pipeline' | 'files' | 'tombstones' | 'rows' | 'run'>
+
+const MOST_NAMES = 100
+
+/**
+ * Commits a load: its files under names that no other load has, then the manifest, by create-if-absent. Before the manifest nothing is landed; what is left of a commit that was cut off no manifest
+ * names. The staged files are moved.
+ * @throws TransientError when another run has committed a load of this id meanwhile
+ */
+export async function commitLoad(draft: Draft, staged: readonly StagedFile[], store: Store, ctx: RunContext): Promise<LoadManifest> {
+  const place = landingPlace(ctx.pipeline, draft.dataset, draft.partition)
+  const landed = { '': [] as LandedFile[], gone: [] as LandedFile[] }
+  for (const each of staged) landed[each.kind].push(await putFile(place, draft.id, each, store, ctx))
+  ctx.signal.throwIfAborted()
+  const manifest: LoadManifest = {
+    ...{ pipeline: ctx.pipeline, ...draft, files: landed[''] },
+    ...(landed.gone.length > 0 && { tombstones: landed.gone }),
+    ...{ rows: landed[''].reduce((sum, file) => sum + file.rows, 0), run: provenance(ctx) },
+  }
+  await createRecord(place.manifest(draft.id), textOfRecord(manifest), store)
+  return manifest
+}
+
+/** Commits that a load was found the same again. Gives the load as it now stands. */
+export async function commitConfirmation(
+  load: LoadManifest,
+  found: Pick<Confirmation, 'open' | 'readKey' | 'sourceVersion'>,
+  store: Store,
+  ctx: RunContext,
+): Promise<LoadManifest> {
+  const place = landingPlace(load.pipeline, load.dataset, load.partition)
+  const confirmation: Confirmation = { id: load.id, contentHash: load.contentHash, ...found, run: provenance(ctx) }
+  await createRecord(place.confirmation(load.id, await nextConfirmation(store, load)), textOfRecord(confirmation), store)
+  const { sourceVersion: _, ...rest } = load
+  return { ...rest, ...found }
+}
+
+async function putFile(
+  place: ReturnType<typeof landingPlace>,
+  id: number,
+  { file, rows, kind }: StagedFile,
+  store: Store,
+  ctx: RunContext,
+): Promise<LandedFile> {
+  const { bytes, sha256, crc32c } = await fingerprintOf(file, ctx.signal)
+  // A name can be taken by what an attempt of this very run has left where it could not be swept.
+  for (let n = 1; ; n++) {
+    const key = place.file(id, ctx.run, n, kind)
+    try {
+      await store.put(key, { file }, { ifAbsent: true, crc32c, contentType: 'application/vnd.apache.parquet', signal: ctx.signal })
+      return { key, rows, bytes, sha256 }
+    } catch (error) {
+      if (!(error instanceof PreconditionFailed) || n === MOST_NAMES) throw error
+    }
+  }
+}
+
+async function createRecord(key: string, text: string, store: Store): Promise<void> {
+  try {
+    await store.put(key, { bytes: text }, { ifAbsent: true, contentType: 'application/json' })
+  } catch (error) {
+    if (!(error instanceof PreconditionFailed)) throw error
+    throw new TransientError(`another run has landed ${key} meanwhile`, {
+      file: key,
+      hint: 'run again: what it landed will be used',
+      cause: error,
+    })
+  }
+}
+
+function provenance(ctx: RunContext): LoadManifest['run'] {
+  return { id: ctx.run, at: ctx.clock.now().toISOString(), millrace: millraceVersion, duckdb: version() }
+}
+
+/** The current load, confirmed where what is known of it has changed. */
+export async function confirmed(
+  current: LoadManifest,
+  { open, readKey, sourceVersion }: LandRequest,
+  store: LandTools['store'],
+  ctx: RunContext,
+): Promise<LoadManifest> {
+  // A window that had ended stays complete, whatever a clock says later.
+  const found = { open: open && current.open, readKey, ...(sourceVersion !== undefined && { sourceVersion }) }
+  if (found.open === current.open && readKey === current.readKey && sourceVersion === current.sourceVersion) return current
+  return commitConfirmation(current, found, store, ctx)
+}
+
+/** What a request says of the load that it becomes. */
+export function draftOf(request: LandRequest, id: number, contentHash: string): Draft {
+  const { dataset, partition, columns, readKey, window, open, sourceVersion } = request
+  return {
+    ...{ dataset, partition, id, columns, readKey, contentHash, hashName: contentHashName, open },
+    ...(window && { window: { start: window.start.toISOString(), end: window.end.toISOString() } }),
+    ...(sourceVersion !== undefined && { sourceVersion }),
+  }
+}
+
+/** Bytes of a load's files. */
+export function bytesOf({ files, tombstones = [] }: LoadManifest): number {
+  return [...files, ...tombstones].reduce((sum, { bytes }) => sum + bytes, 0)
+}

@@ -1,0 +1,157 @@
+import type { RunContext } from '../core/context.ts'
+import type { Columns } from '../core/dataset.ts'
+import { CheckError } from '../core/errors.ts'
+import { quoteIdentifier, quoteList, quoteLiteral } from '../core/quote.ts'
+import type { DuckDB } from '../engines/duckdb.ts'
+import { type HistoryFile, LOAD, stateSelect } from './history.ts'
+
+/** A cursor dataset's read as it was staged, and what has landed before. */
+export interface DeltaRequest {
+  readonly dataset: string
+  readonly columns: Columns
+  readonly key: readonly string[]
+  readonly cursor: string
+  readonly staged: string
+  readonly history: { readonly rows: readonly HistoryFile[]; readonly gone: readonly HistoryFile[] }
+  /** All keys of the source as staged, with `deletes: 'keys'`. */
+  readonly keys?: string
+  /** The last landed cursor value as text. */
+  readonly last?: string
+}
+
+/** What of a read is new. */
+export interface Delta {
+  readonly read: number
+  /** Rows in `file`, one for each key. */
+  readonly rows: number
+  readonly superseded: number
+  /** Local Parquet files: the new rows, and the keys that are gone. */
+  readonly file: string
+  readonly gone?: { readonly file: string; readonly rows: number }
+  /** Keys that the source has and the landing has not, though they are no news: their cursor is before the last landed one. */
+  readonly unseen: number
+  /** The highest cursor value that has landed with this load, as text. */
+  readonly to?: string
+}
+
+const PARQUET = '(FORMAT parquet, COMPRESSION zstd)'
+
+/**
+ * Takes from a read what has not landed yet. Of several rows of a key the one with the latest cursor is kept; rows that equal the state's row of their key in all columns, or are older than it, are
+ * dropped, so that duplicate, reordered and overlapping reads change nothing. New rows come ordered by key: the same read gives the same bytes.
+ * @throws CheckError when key or cursor is NULL, or two rows of a key with the same latest cursor differ: which is later cannot be known
+ */
+export async function deltaOf(request: DeltaRequest, folder: string, db: DuckDB, ctx: RunContext): Promise<Delta> {
+  const { columns, key, cursor, staged, history, last } = request
+  const { signal } = ctx
+  const keys = key.map(quoteIdentifier).join(', ')
+  const at = quoteIdentifier(cursor)
+  const read = `read_parquet(${quoteList([staged])})`
+  const meta = async (sql: string) => (await db.meta(sql, last === undefined ? undefined : { last }, signal))[0] ?? {}
+
+  const counts =
+    await meta(`SELECT count(*) AS read, count(*) FILTER (WHERE ${[...key, cursor].map((name) => `${quoteIdentifier(name)} IS NULL`).join(' OR ')}) AS nulls,
+    CAST(greatest(max(${at})${last === undefined ? '' : `, CAST($last AS ${await typeOf(db, read, cursor)})`}) AS VARCHAR) AS until FROM ${read}`)
+  if (counts.nulls !== '0') await refuseNulls(request, read, db, ctx)
+  const several = await meta(`SELECT 1 AS found FROM ${read} GROUP BY ${keys} HAVING count(*) > 1 LIMIT 1`)
+  if (several.found) await refuseTies(request, read, db, ctx)
+
+  let file = staged
+  if (several.found || history.rows.length > 0) {
+    file = `${folder}/rows.parquet`
+    const latest = `SELECT * FROM ${read} QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${at} DESC) = 1`
+    const same = Object.keys(columns).map((name) => `latest.${quoteIdentifier(name)} IS NOT DISTINCT FROM state.${quoteIdentifier(name)}`)
+    const joined = key.map((name) => `latest.${quoteIdentifier(name)} = state.${quoteIdentifier(name)}`)
+    await db.run(
+      `COPY (WITH latest AS MATERIALIZED (${latest}), state AS (${stateSelect({ columns, key, cursor, ...history, only: 'latest' })})
+       SELECT ${Object.keys(columns).map((name) => `latest.${quoteIdentifier(name)}`)} FROM latest LEFT JOIN state ON ${joined.join(' AND ')}
+       WHERE state.${LOAD} IS NULL OR (latest.${at} >= state.${at} AND NOT (${same.join(' AND ')}))
+       ORDER BY ${key.map((name) => `latest.${quoteIdentifier(name)}`)}) TO ${quoteLiteral(file)} ${PARQUET}`,
+      undefined,
+      signal,
+    )
+  }
+  const found = await meta(`SELECT count(*) AS rows FROM read_parquet(${quoteList([file])})`)
+  const distinct = several.found ? await meta(`SELECT count(*) AS keys FROM (SELECT DISTINCT ${keys} FROM ${read})`) : undefined
+  const gone = await goneKeys(request, file, folder, db, ctx)
+  return {
+    read: Number(counts.read),
+    rows: Number(found.rows),
+    superseded: distinct ? Number(counts.read) - Number(distinct.keys) : 0,
+    file,
+    ...(gone.rows > 0 && { gone }),
+    unseen: gone.unseen,
+    ...(counts.until !== null && counts.until !== undefined && { to: counts.until }),
+  }
+}
+
+/** Keys of the state that neither the source's keys nor the new rows have. */
+async function goneKeys(
+  request: DeltaRequest,
+  rows: string,
+  folder: string,
+  db: DuckDB,
+  ctx: RunContext,
+): Promise<{ file: string; rows: number; unseen: number }> {
+  const file = `${folder}/gone.parquet`
+  if (request.keys === undefined) return { file, rows: 0, unseen: 0 }
+  const { columns, key, cursor, history } = request
+  const keys = key.map(quoteIdentifier).join(', ')
+  const needed = Object.fromEntries([...key, cursor].map((name) => [name, columns[name] ?? 'text']))
+  const state = `SELECT ${keys} FROM (${stateSelect({ columns: needed, key, cursor, ...history })})`
+  const there = `SELECT ${keys} FROM read_parquet(${quoteList([request.keys])})`
+  const fresh = `SELECT ${keys} FROM read_parquet(${quoteList([rows])})`
+  const gone = `SELECT * FROM ((${state}) EXCEPT (${there}) EXCEPT (${fresh})) ORDER BY ${keys}`
+  await db.run(`COPY (${gone}) TO ${quoteLiteral(file)} ${PARQUET}`, undefined, ctx.signal)
+  const [found] = await db.meta(
+    `SELECT (SELECT count(*) FROM read_parquet(${quoteList([file])})) AS rows, (SELECT count(*) FROM ((${there}) EXCEPT (${state}) EXCEPT (${fresh}))) AS unseen`,
+    undefined,
+    ctx.signal,
+  )
+  return { file, rows: Number(found?.rows), unseen: Number(found?.unseen) }
+}
+
+async function refuseNulls({ dataset, key, cursor }: DeltaRequest, read: string, db: DuckDB, ctx: RunContext): Promise<never> {
+  for (const column of [...key, cursor]) {
+    const [row] = await db.meta(`SELECT count(*) AS nulls FROM ${read} WHERE ${quoteIdentifier(column)} IS NULL`, undefined, ctx.signal)
+    if (row?.nulls !== '0')
+      throw new CheckError(
+        `${row?.nulls} rows of "${dataset}" have no ${column}, which is ${column === cursor ? 'the cursor' : 'in the key'}`,
+        {
+          ...{ stage: 'land', pipeline: ctx.pipeline, dataset, column },
+          hint:
+            column === cursor
+              ? 'a row without a cursor would never be read again: give it a value with columns: { … }'
+              : 'choose a key that every row has',
+        },
+      )
+  }
+  throw new RangeError('no column has the NULL that was counted')
+}
+
+async function refuseTies({ dataset, columns, key, cursor }: DeltaRequest, read: string, db: DuckDB, ctx: RunContext): Promise<void> {
+  const keys = key.map(quoteIdentifier).join(', ')
+  const all = Object.keys(columns).map(quoteIdentifier).join(', ')
+  const [tie] = await db.meta(
+    `SELECT ${keys}, any_value(${quoteIdentifier(cursor)}) AS ${LOAD} FROM (
+       SELECT DISTINCT ${all} FROM ${read} SEMI JOIN (SELECT ${keys} FROM ${read} GROUP BY ${keys} HAVING count(*) > 1) USING (${keys})
+       QUALIFY rank() OVER (PARTITION BY ${keys} ORDER BY ${quoteIdentifier(cursor)} DESC) = 1)
+     GROUP BY ${keys} HAVING count(*) > 1 ORDER BY ${keys} LIMIT 1`,
+    undefined,
+    ctx.signal,
+  )
+  if (!tie) return
+  const value = key.map((name) => `${name}=${tie[name]}`).join(' ')
+  throw new CheckError(
+    `two rows of "${dataset}" with ${value} have the same ${cursor} ${tie['_millrace load']} and differ: which one is later cannot be known`,
+    {
+      ...{ stage: 'land', pipeline: ctx.pipeline, dataset, column: cursor, value: value.slice(0, 200) },
+      hint: 'add a column to the key, or choose a finer cursor',
+    },
+  )
+}
+
+async function typeOf(db: DuckDB, relation: string, column: string): Promise<string> {
+  const [described] = await db.describe(`SELECT ${quoteIdentifier(column)} FROM ${relation}`)
+  return described?.type ?? 'VARCHAR'
+}

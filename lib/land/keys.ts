@@ -1,0 +1,32 @@
+import { keyPart } from '../core/key-part.ts'
+
+/** Where the loads of one dataset's partition are in the landing store: `<pipeline>/<dataset>/<partition>/`. */
+export interface LandingPlace {
+  readonly folder: string
+  readonly manifests: string
+  manifest(id: number): string
+  confirmation(id: number, n: number): string
+  /** A data file of a load; `kind` is '' for rows, 'gone' for tombstones. */
+  file(id: number, run: string, n: number, kind?: '' | 'gone'): string
+}
+
+export function landingPlace(pipeline: string, dataset: string, partition: string): LandingPlace {
+  const folder = `${keyPart(pipeline)}/${keyPart(dataset)}/${keyPart(partition)}/`
+  const manifests = `${folder}_manifests/`
+  return {
+    folder,
+    manifests,
+    manifest: (id) => `${manifests}${padded(id)}.json`,
+    confirmation: (id, n) => `${manifests}${padded(id)}.confirmed-${padded(n)}.json`,
+    file: (id, run, n, kind = '') => `${folder}${padded(id)}-${keyPart(run)}-${kind}${n}.parquet`,
+  }
+}
+
+/** What an object under `_manifests/` is. Undefined for what millrace does not write. */
+export function recordOfKey(key: string): { readonly id: number; readonly confirmed?: number } | undefined {
+  const [, id, n] = /\/(\d{6,})(?:\.confirmed-(\d{6,}))?\.json$/.exec(key) ?? []
+  if (id === undefined) return undefined
+  return { id: Number(id), ...(n !== undefined && { confirmed: Number(n) }) }
+}
+
+const padded = (n: number): string => String(n).padStart(6, '0')

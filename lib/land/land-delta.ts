@@ -1,0 +1,102 @@
+import type { RunContext } from '../core/context.ts'
+import { CheckError } from '../core/errors.ts'
+import { hashOf } from '../core/hash.ts'
+import type { LoadManifest } from '../state/manifest.ts'
+import { bytesOf, commitLoad, confirmed, type Draft, draftOf } from './commit.ts'
+import { contentOf } from './content-hash.ts'
+import { deltaOf } from './delta.ts'
+import { historyFiles, loadsOfState } from './history.ts'
+import { verifyFiles } from './local-files.ts'
+import type { Landed, LandRequest, LandTools, Work } from './request.ts'
+
+/** A cursor dataset's read as it was staged. */
+export interface StagedDelta {
+  readonly staged: string
+  readonly keys?: string
+  readonly loads: readonly LoadManifest[]
+}
+
+/** Lands what a cursor dataset's read brought that had not landed: nothing where nothing is new, but for the very first load. */
+export async function landDelta(
+  request: LandRequest,
+  kind: { readonly column: string; readonly key: readonly string[] },
+  delta: StagedDelta,
+  { store }: LandTools,
+  work: Work,
+): Promise<Landed> {
+  const { dataset, columns, cursorFrom } = request
+  const { folder, db, ctx } = work
+  const { staged, keys, loads } = delta
+  const current = loads.at(-1)
+  const readable = await readableHistory(request, loads, store, ctx)
+  const history = await historyFiles(store, readable, ctx)
+  const last = current?.cursor?.to
+  const found = await deltaOf(
+    {
+      dataset,
+      columns,
+      key: kind.key,
+      cursor: kind.column,
+      staged,
+      history,
+      ...(keys !== undefined && { keys }),
+      ...(last !== undefined && { last }),
+    },
+    folder,
+    db,
+    ctx,
+  )
+  if (found.unseen > 0 && last !== undefined)
+    ctx.emit({
+      ...{ type: 'warning', stage: 'land', dataset },
+      message: `${found.unseen} keys of the source have not landed: their rows came while it was read, or late with a cursor before ${last} (then read with an overlap, or once with --refresh)`,
+    })
+  const counts = { read: found.read, superseded: found.superseded, removed: found.gone?.rows ?? 0 }
+  const base = readable.length === 0 && loads.length > 0
+  if (current && !base && found.rows === 0 && !found.gone) {
+    const manifest = await confirmed(current, { ...request, open: false }, store, ctx)
+    return { manifest, outcome: 'unchanged', ...counts, rows: 0, unchanged: found.read - found.superseded, bytes: 0 }
+  }
+  const rowsHash = (await contentOf(db, [found.file], columns, ctx.signal)).hash
+  const keyColumns = Object.fromEntries(kind.key.map((name) => [name, columns[name] ?? 'text']))
+  const hash = found.gone
+    ? hashOf([rowsHash, (await contentOf(db, [found.gone.file], keyColumns, ctx.signal)).hash]).slice(0, 32)
+    : rowsHash
+  const draft: Draft = {
+    ...draftOf(request, (current?.id ?? 0) + 1, hash),
+    ...(base && { base }),
+    cursor: { column: kind.column, ...(cursorFrom !== undefined && { from: cursorFrom }), ...(found.to !== undefined && { to: found.to }) },
+  }
+  const files = [
+    { file: found.file, rows: found.rows, kind: '' as const },
+    ...(found.gone ? [{ ...found.gone, kind: 'gone' as const }] : []),
+  ]
+  const manifest = await commitLoad(draft, files, store, ctx)
+  return {
+    manifest,
+    outcome: 'done',
+    ...counts,
+    rows: found.rows,
+    unchanged: found.read - found.superseded - found.rows,
+    bytes: bytesOf(manifest),
+  }
+}
+
+/** The loads that the state is made of. When all of the source was read, damaged ones are given up: what was read begins the state anew. */
+async function readableHistory(
+  { dataset, cursorFrom }: LandRequest,
+  loads: readonly LoadManifest[],
+  store: LandTools['store'],
+  ctx: RunContext,
+): Promise<readonly LoadManifest[]> {
+  const history = loadsOfState(loads)
+  if (cursorFrom !== undefined) return history
+  try {
+    await verifyFiles(store, history)
+    return history
+  } catch (error) {
+    if (!(error instanceof CheckError)) throw error
+    ctx.emit({ type: 'warning', stage: 'land', dataset, message: `${error.message}; the state begins anew with this read` })
+    return []
+  }
+}

@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto'
+import { mkdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Store } from '../connectors/store.ts'
+import type { RunContext } from '../core/context.ts'
+import { disk, exists } from '../core/disk.ts'
+import { refusedByDisk } from '../core/disk-refusal.ts'
+import { CheckError, NotFound } from '../core/errors.ts'
+import type { LandedFile, LoadManifest } from '../state/manifest.ts'
+import { fingerprintOfStream } from './fingerprint.ts'
+
+/**
+ * Local paths of landed files, for engines: those of a local store after a look at presence and size, those of another store copied into the workspace and compared byte for byte.
+ * @throws CheckError naming the file that is missing or is not what the manifest says
+ */
+export async function localFiles(store: Store, load: LoadManifest, files: readonly LandedFile[], ctx: RunContext): Promise<string[]> {
+  const paths: string[] = []
+  for (const file of files) {
+    const path = store.localPath(file.key)
+    paths.push(path === undefined ? await download(store, load, file, ctx) : await checked(store, load, file, path))
+  }
+  return paths
+}
+
+/**
+ * Compares every file of the loads with its manifest byte for byte (SHA-256), rows and tombstones alike.
+ * @throws CheckError naming the first file that is missing or differs
+ */
+export async function verifyFiles(store: Store, loads: readonly LoadManifest[]): Promise<void> {
+  for (const load of loads)
+    for (const file of [...load.files, ...(load.tombstones ?? [])]) {
+      const stream = await store.get(file.key).catch((error: unknown) => {
+        throw error instanceof NotFound ? damaged(load, file, 'is missing') : error
+      })
+      const { bytes, sha256 } = await fingerprintOfStream(stream)
+      if (bytes !== file.bytes) throw damaged(load, file, `has ${bytes} bytes, not ${file.bytes}`)
+      if (sha256 !== file.sha256) throw damaged(load, file, 'has other bytes than were landed (its SHA-256 differs)')
+    }
+}
+
+async function checked(store: Store, load: LoadManifest, file: LandedFile, path: string): Promise<string> {
+  const found = await store.head(file.key)
+  if (!found) throw damaged(load, file, 'is missing')
+  if (found.bytes !== file.bytes) throw damaged(load, file, `has ${found.bytes} bytes, not ${file.bytes}`)
+  return path
+}
+
+async function download(store: Store, load: LoadManifest, file: LandedFile, ctx: RunContext): Promise<string> {
+  const folder = join(ctx.workspace, 'landed')
+  const path = join(folder, `${createHash('sha256').update(file.key).digest('hex').slice(0, 32)}.parquet`)
+  if (await exists(path)) return path
+  try {
+    await mkdir(folder, { recursive: true })
+    const stream = await store.get(file.key).catch((error: unknown) => {
+      throw error instanceof NotFound ? damaged(load, file, 'is missing') : error
+    })
+    const sha = createHash('sha256')
+    await disk.writeStream(`${path}.part`, stream, (chunk) => sha.update(chunk), ctx.signal)
+    if (sha.digest('hex') !== file.sha256) throw damaged(load, file, 'has other bytes than were landed (its SHA-256 differs)')
+    await rename(`${path}.part`, path)
+    return path
+  } catch (error) {
+    await rm(`${path}.part`, { force: true })
+    throw refusedByDisk(error, path)
+  }
+}
+
+function damaged({ pipeline, dataset, partition }: LoadManifest, file: LandedFile, what: string): CheckError {
+  return new CheckError(`the landed file ${file.key} ${what}`, {
+    ...{ stage: 'land', pipeline, dataset, partition, file: file.key },
+    hint: `read the source again: millrace run ${pipeline}${partition === '_all' ? '' : ` --partition ${partition}`} --refresh`,
+  })
+}
