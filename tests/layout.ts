@@ -20,7 +20,7 @@ export const LAYERS: readonly (readonly string[])[] = [
 export const ALLOWED_ROW_OBJECTS: readonly string[] = ['lib/engines/duckdb.ts']
 
 /** What a pipeline or an experiment may import beside its own local files. */
-const PIPELINE_IMPORTS: readonly string[] = ['#millrace']
+const PIPELINE_IMPORTS: readonly string[] = ['#millrace', 'nodejs-polars']
 
 const MAX_LINES = 400
 const STAGES: readonly string[] = ['extract', 'land', 'transform', 'check', 'load', 'export']

@@ -1,0 +1,154 @@
+import { execFile } from 'node:child_process'
+import { existsSync, globSync } from 'node:fs'
+import { cp, readFile, rm, symlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { DuckDBInstance } from '@duckdb/node-api'
+import { describe, expect, test } from 'vitest'
+import { quoteIdentifier, quoteLiteral } from '../../lib/core/quote.ts'
+import { temporaryFolder } from '../kit/context.ts'
+
+const root = new URL('../..', import.meta.url).pathname
+
+/** `case.json` of a golden case, `fixtures/<pipeline>/<case>/`. Beside it: `expected/export/` and `expected/load/`, and `input/`, which is laid over `fixtures/`. */
+interface Case {
+  /** What `millrace run <pipeline>` is given besides. */
+  readonly run: readonly string[]
+  /** Beginnings of the paths whose exports are copied to the plain path. */
+  readonly plain: readonly string[]
+  /** Float columns of tables that are sums in any order, by table: they may differ from the expected by 1e-12 of the value. */
+  readonly approximate: Readonly<Record<string, readonly string[]>>
+}
+
+/** Declares the tests of all golden cases of a pipeline: run by the command line in a project of its own, then compared. Their scripts run where neither lib/ nor a package is. */
+export function testGoldenCases(pipeline: string): void {
+  const folders = globSync('*/case.json', { cwd: join(root, 'fixtures', pipeline) })
+    .map(dirname)
+    .sort()
+  describe.each(folders)(`${pipeline} %s`, (name) => {
+    test('delivers and loads what SQLite made of the same input', async () => {
+      await expectCase(await copyProject(), pipeline, name)
+    })
+
+    test('has the expected files that its script makes, without an engine under test', async () => {
+      const project = await copyProject()
+      const folder = join('fixtures', pipeline, name)
+      await rm(join(project, folder, 'expected'), { recursive: true })
+      await Promise.all(['lib', 'node_modules'].map((each) => rm(join(project, each))))
+      await promisify(execFile)(process.execPath, [join(project, folder, 'make-expected.ts')])
+      expect(await filesUnder(join(project, folder, 'expected'))).toEqual(await filesUnder(join(root, folder, 'expected')))
+    })
+  })
+}
+
+/** Runs a pipeline as a case says in a project, and compares all that it delivered and loaded with the case's expected files. */
+export async function expectCase(project: string, pipeline: string, name: string): Promise<void> {
+  const folder = join(root, 'fixtures', pipeline, name)
+  const golden = JSON.parse(await readFile(join(folder, 'case.json'), 'utf8')) as Case
+  if (existsSync(join(folder, 'input'))) await cp(join(folder, 'input'), join(project, 'fixtures'), { recursive: true })
+  await runPipeline(project, pipeline, golden.run)
+  expect(await deliveries(project, golden.plain)).toEqual(await filesUnder(join(folder, 'expected/export')))
+  const expected = await filesUnder(join(folder, 'expected/load'))
+  const tables = await warehouseTables(project)
+  expect(Object.keys(tables)).toEqual(Object.keys(expected))
+  for (const [table, csv] of Object.entries(expected))
+    expect(settled(tables[table] ?? '', csv, golden.approximate[table.replace('.csv', '')] ?? []), table).toEqual(csv)
+}
+
+/** A project beside the checkout, with its configuration, pipelines and fixtures, and nothing landed. */
+export async function copyProject(): Promise<string> {
+  const project = temporaryFolder()
+  for (const name of ['millrace.config.ts', 'package.json', 'pipelines', 'fixtures'])
+    await cp(join(root, name), join(project, name), { recursive: true })
+  for (const name of ['lib', 'node_modules']) await symlink(join(root, name), join(project, name))
+  return project
+}
+
+export async function runPipeline(project: string, pipeline: string, options: readonly string[] = []): Promise<void> {
+  await promisify(execFile)(process.execPath, [join(root, 'bin/millrace.js'), 'run', pipeline, ...options], { cwd: project })
+}
+
+/** The current deliveries by path, followed from each `latest.json`; a plain copy must be there where it is wanted, and nowhere else, with the same bytes. */
+async function deliveries(project: string, plain: readonly string[]): Promise<Record<string, string>> {
+  const store = join(project, '.millrace/dev/export')
+  const found: Record<string, string> = {}
+  for (const latest of globSync('**/latest.json', { cwd: store }).sort()) {
+    const { manifest } = JSON.parse(await readFile(join(store, latest), 'utf8')) as { manifest: string }
+    const { files } = JSON.parse(await readFile(join(store, manifest), 'utf8')) as { files: { key: string }[] }
+    expect(files).toHaveLength(1)
+    const path = `${dirname(latest)}.csv`
+    const text = await readFile(join(store, files[0]?.key ?? ''), 'utf8')
+    found[path] = text
+    const copied = plain.some((beginning) => path.startsWith(beginning))
+    expect(existsSync(join(store, path)), path).toBe(copied)
+    if (copied) expect(await readFile(join(store, path), 'utf8'), path).toBe(text)
+  }
+  return found
+}
+
+async function filesUnder(folder: string): Promise<Record<string, string>> {
+  const names = globSync('**/*.csv', { cwd: folder }).sort()
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name), 'utf8')] as const)))
+}
+
+/** The tables of the pipelines as CSV, without the engine's own columns: values as DuckDB casts them to text (UTC), rows by all columns from left to right. */
+async function warehouseTables(project: string): Promise<Record<string, string>> {
+  const tables = await select(
+    project,
+    `SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main' AND NOT starts_with(table_name, '_') ORDER BY 1`,
+  )
+  const found: Record<string, string> = {}
+  for (const [table = ''] of tables) {
+    const columns = (
+      await select(
+        project,
+        `SELECT column_name FROM duckdb_columns() WHERE table_name = ${quoteLiteral(table ?? '')} AND column_name NOT IN ('_partition', '_load') ORDER BY column_index`,
+      )
+    ).map(([name]) => name ?? '')
+    const own = columns.map(quoteIdentifier).join(', ')
+    const rows = await select(
+      project,
+      `SELECT CAST(COLUMNS(*) AS VARCHAR) FROM (SELECT ${own} FROM ${quoteIdentifier(table ?? '')} ORDER BY ALL)`,
+    )
+    found[`${table}.csv`] = [columns, ...rows].map((row) => `${row.map(csvField).join(',')}\n`).join('')
+  }
+  return found
+}
+
+/** Rows of texts of a query on a project's warehouse, opened read-only. */
+export async function select(project: string, sql: string): Promise<(string | null)[][]> {
+  const instance = await DuckDBInstance.create(join(project, '.millrace/dev/warehouse.duckdb'), { access_mode: 'READ_ONLY' })
+  const connection = await instance.connect()
+  try {
+    await connection.run(`SET TimeZone = 'UTC'`)
+    const rows = await (await connection.runAndReadAll(sql)).getRows()
+    return rows.map((row) => row.map((value) => (value === null ? null : String(value))))
+  } finally {
+    connection.closeSync()
+    instance.closeSync()
+  }
+}
+
+function csvField(text: string | null): string {
+  if (text === null) return ''
+  return text === '' || /[",\r\n]|^#/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
+
+/** The actual text with the expected value wherever an approximate column comes close enough to it. */
+function settled(actual: string, expected: string, approximate: readonly string[]): string {
+  const columns = expected.slice(0, expected.indexOf('\n')).split(',')
+  const close = (a = '', b = '') => a !== '' && b !== '' && Math.abs(Number(a) - Number(b)) <= 1e-12 * Math.abs(Number(b))
+  const lines = expected.split('\n').map((line) => line.split(','))
+  if (approximate.length === 0) return actual
+  return actual
+    .split('\n')
+    .map((line, at) =>
+      line
+        .split(',')
+        .map((field, column) =>
+          approximate.includes(columns[column] ?? '') && close(field, lines[at]?.[column]) ? lines[at]?.[column] : field,
+        )
+        .join(','),
+    )
+    .join('\n')
+}

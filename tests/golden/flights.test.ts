@@ -1,0 +1,3 @@
+import { testGoldenCases } from './cases.ts'
+
+testGoldenCases('flights')
