@@ -16,6 +16,13 @@ const STRFTIME = /^(?:[^%]|%[%ABGHIMSTUVWXYZabcdfghjmnpuwxyz]|%-[HIMSdmyj])*$/s
  */
 export function checkContract(contract: Contract, columns: Columns): void {
   for (const [column, type] of Object.entries(contract.columns)) {
+    if (/^(0|[1-9]\d{0,9})$/.test(column))
+      throw new ConfigError(
+        `contract column "${column}" cannot keep its place: JavaScript puts keys that are whole numbers first; rename it`,
+        {
+          column,
+        },
+      )
     const wanted = normal(type, column)
     const actual = columns[column]
     if (actual === undefined || !Object.hasOwn(columns, column))

@@ -23,7 +23,7 @@ export interface ValueFormats {
  * | date | `2018-02-04` |
  * | time | `05:06:07.123` |
  * | timestamp | `2018-02-04T05:06:07.123456`, the fraction only as long as it is needed |
- * | timestamptz | the same in `zone`, then `Z` for UTC and else the offset: `+01:00` |
+ * | timestamptz | the same in `zone`, then `Z` for UTC and else the offset: `+01:00`; in UTC where the offset has seconds (before zones had standard times) |
  * | infinite dates and timestamps | `infinity`, `-infinity`; years before 1 as DuckDB writes them: `0044-03-15 (BC)` |
  * | interval | DuckDB's text: `1 year 2 months 3 days 04:05:06.7` |
  * | bytes | lower-case hexadecimal |
@@ -70,12 +70,20 @@ function isoText(value: string): string {
 }
 
 function zonedText(value: string, zone: string): string {
-  const finite = `${value} >= TIMESTAMPTZ '0001-01-02 00:00:00+00' AND isfinite(${value})`
-  // In the session's zone DuckDB writes an offset of whole hours without minutes.
-  const text = isUtc(zone)
-    ? `replace(CAST(timezone('UTC', ${value}) AS VARCHAR), ' ', 'T') || 'Z'`
-    : `regexp_replace(replace(CAST(${value} AS VARCHAR), ' ', 'T'), '([+-]\\d\\d)$', '\\1:00')`
-  return `CASE WHEN ${finite} THEN ${text} ELSE CAST(${value} AS VARCHAR) END`
+  const utc = `CAST(timezone('UTC', ${value}) AS VARCHAR)`
+  const utcIso = `replace(${utc}, ' ', 'T') || 'Z'`
+  const from1 = `${value} >= TIMESTAMPTZ '0001-01-02 00:00:00+00'`
+  return `CASE WHEN NOT isfinite(${value}) THEN CAST(${value} AS VARCHAR) WHEN ${from1} THEN ${isUtc(zone) ? utcIso : offsetText(value, utcIso)} ELSE ${utc} || '+00' END`
+}
+
+/**
+ * DuckDB's text in the session's zone. It writes an offset of whole hours without minutes, and cuts the seconds of an offset off (local mean times, until 1972 in
+ * places), which is another instant: those are written in UTC.
+ */
+function offsetText(value: string, utcIso: string): string {
+  const wholeMinutes = `(epoch_us(CAST(${value} AS TIMESTAMP)) - epoch_us(${value})) % 60000000 = 0`
+  const local = `regexp_replace(replace(CAST(${value} AS VARCHAR), ' ', 'T'), '([+-]\\d\\d)$', '\\1:00')`
+  return `CASE WHEN ${wholeMinutes} THEN ${local} ELSE ${utcIso} END`
 }
 
 /**

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { buffer, text } from 'node:stream/consumers'
+import { onTestFinished } from 'vitest'
+import { local } from '../../lib/connectors/local/index.ts'
+import type { Store } from '../../lib/connectors/store.ts'
+import type { Columns, Dataset } from '../../lib/core/dataset.ts'
+import { type ContractOptions, contract, csv, type Export } from '../../lib/export/contract.ts'
+import type { DeliveryRequest } from '../../lib/export/deliver.ts'
+import { DeliveryManifest, Latest } from '../../lib/export/manifest.ts'
+import { temporaryFolder } from '../kit/context.ts'
+import { datasetOf } from '../kit/dataset.ts'
+
+/** A fresh folder store, closed after the test. */
+export function freshStore(folder = temporaryFolder()): Store {
+  const store = local(join(folder, 'store')).open()
+  onTestFinished(() => store.close())
+  return store
+}
+
+export const keyOf = (digit: string) => digit.repeat(64)
+
+export async function readText(store: Store, key: string): Promise<string> {
+  return text(await store.get(key))
+}
+
+export async function readBytes(store: Store, key: string): Promise<Buffer> {
+  return buffer(await store.get(key))
+}
+
+export async function keysOf(store: Store, prefix = ''): Promise<string[]> {
+  const keys: string[] = []
+  for await (const key of store.list(prefix)) keys.push(key)
+  return keys
+}
+
+export const idName = { id: 'int64', name: 'text' } as const
+
+/** A dataset of `id` and `name`, rows shuffled. */
+export async function namesDataset(rows: number, name = 'names'): Promise<Dataset> {
+  return datasetOf(temporaryFolder(), name, idName, `SELECT range AS id, 'name ' || range AS name FROM range(${rows}) ORDER BY hash(range)`)
+}
+
+/** An export with any contract. */
+export function exportOf<R extends Columns>(path: string, options: ContractOptions<R>, plain = false): Export {
+  return csv(path, { contract: contract(options), plain }) as unknown as Export
+}
+
+/** A request of pipeline `p`, partition 2018-02-04, to `names/{partition}.csv`. */
+export function requestOf(dataset: Dataset, overrides: Partial<DeliveryRequest> = {}): DeliveryRequest {
+  return {
+    pipeline: 'p',
+    dataset,
+    export: exportOf('names/{partition}.csv', { columns: idName, orderBy: ['id'] }, true),
+    partition: '2018-02-04',
+    inputKey: keyOf('a'),
+    ...overrides,
+  }
+}
+
+/** All objects with their content; JSON without `run`, as two runs are compared. */
+export async function contentOf(store: Store): Promise<Record<string, unknown>> {
+  const content: Record<string, unknown> = {}
+  for (const key of await keysOf(store)) {
+    const body = await readText(store, key)
+    content[key] = key.endsWith('.json') ? { ...(JSON.parse(body) as object), run: undefined } : body
+  }
+  return content
+}
+
+/**
+ * What a downstream reader does: follows latest.json, and holds every object against the manifest. Throws when anything that is visible is not whole.
+ */
+export async function followLatest(store: Store, latestKey: string): Promise<DeliveryManifest | undefined> {
+  if (!(await store.head(latestKey))) return undefined
+  const latest = Latest.parse(JSON.parse(await readText(store, latestKey)))
+  const manifest = DeliveryManifest.parse(JSON.parse(await readText(store, latest.manifest)))
+  for (const file of manifest.files) {
+    const bytes = await readBytes(store, file.key)
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    if (bytes.length !== file.bytes || sha256 !== file.sha256) throw new Error(`${file.key} is not what its manifest says`)
+  }
+  return manifest
+}

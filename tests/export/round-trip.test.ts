@@ -1,0 +1,253 @@
+import { createReadStream, createWriteStream } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip } from 'node:zlib'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Dataset } from '../../lib/core/dataset.ts'
+import { quoteIdentifier, quoteLiteral } from '../../lib/core/quote.ts'
+import { openDuckDB } from '../../lib/engines/duckdb.ts'
+import { relationOfFiles } from '../../lib/engines/relation.ts'
+import { duckdbTypeFromText } from '../../lib/engines/types.ts'
+import { deliver } from '../../lib/export/deliver.ts'
+import { type CsvDialect, readCsvBack } from '../../lib/formats/csv-write.ts'
+import { temporaryFolder, testContext } from '../kit/context.ts'
+import { parseCsv } from '../kit/csv.ts'
+import { datasetOf } from '../kit/dataset.ts'
+import { exportOf, freshStore, requestOf } from './kit.ts'
+
+/** Values of each carried type as DuckDB's text, and the SQL that makes such a value from its CSV text `v` again. */
+interface Carried {
+  readonly type: string
+  readonly values: fc.Arbitrary<string>
+  readonly back: (v: string) => string
+}
+
+const cast = (type: string) => (v: string) => `CAST(${v} AS ${duckdbTypeFromText(type)})`
+const fromJson = (type: string) => (v: string) => `CAST(CAST(${v} AS JSON) AS ${duckdbTypeFromText(type)})`
+const carried = (type: string, values: fc.Arbitrary<string>, back = cast(type)): Carried => ({ type, values, back })
+
+const integers = (bits: number, signed: boolean) =>
+  fc.bigInt({ min: signed ? -(2n ** BigInt(bits - 1)) : 0n, max: 2n ** BigInt(signed ? bits - 1 : bits) - 1n }).map(String)
+const decimals = (precision: number, scale: number) =>
+  fc.bigInt({ min: -(10n ** BigInt(precision)) + 1n, max: 10n ** BigInt(precision) - 1n }).map((n) => {
+    const digits = (n < 0n ? -n : n).toString().padStart(scale + 1, '0')
+    return `${n < 0n ? '-' : ''}${digits.slice(0, digits.length - scale)}.${digits.slice(digits.length - scale)}`
+  })
+const floats = (single: boolean) =>
+  fc.oneof(
+    (single ? fc.float() : fc.double()).map(String),
+    fc.constantFrom('nan', 'inf', '-inf', '-0.0', '0.1', '1e22', '5e-324').filter((v) => !(single && v === '5e-324')),
+  )
+const instants = fc.oneof(
+  fc
+    .integer({ min: -62_000_000_000, max: 250_000_000_000 })
+    .chain((s) =>
+      fc
+        .constantFrom('', '.5', '.000001', '.123456', '.999999')
+        .map((f) => `${new Date(s * 1000).toISOString().slice(s * 1000 > 253402300799999 ? 1 : 0, -5)}${f}`),
+    ),
+  fc.constantFrom('infinity', '-infinity', '2013-11-03T01:30:00', '0044-03-15 (BC) 01:02:03'),
+)
+const texts = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 12 }).map((s) => s.replaceAll('\0', '').toWellFormed()),
+  fc.constantFrom(
+    '',
+    ' ',
+    'NULL',
+    'NA',
+    '\\N',
+    '"',
+    '""',
+    "'",
+    ',',
+    ';',
+    '\t',
+    '\n',
+    '\r',
+    '\r\n',
+    'a\r\nb',
+    '#x',
+    '=1+1',
+    'true',
+    '1',
+    'nan',
+    '\ufeff',
+    ' lead',
+    'trail ',
+  ),
+)
+
+const TYPES: readonly Carried[] = [
+  carried('boolean', fc.constantFrom('true', 'false')),
+  ...[8, 16, 32, 64].flatMap((bits) => [carried(`int${bits}`, integers(bits, true)), carried(`uint${bits}`, integers(bits, false))]),
+  carried('float32', floats(true)),
+  carried('float64', floats(false)),
+  carried('decimal(38,10)', decimals(38, 10)),
+  carried('decimal(4,0)', fc.integer({ min: -9999, max: 9999 }).map(String)),
+  carried('text', texts),
+  carried(
+    'bytes',
+    fc.uint8Array({ maxLength: 8 }).map((b) => [...b].map((n) => `\\x${n.toString(16).padStart(2, '0').toUpperCase()}`).join('')),
+    (v) => `unhex(${v})`,
+  ),
+  carried(
+    'date',
+    fc.oneof(
+      fc.date({ min: new Date('0001-01-01'), max: new Date('9999-12-31'), noInvalidDate: true }).map((d) => d.toISOString().slice(0, 10)),
+      fc.constantFrom('infinity', '-infinity', '0044-03-15 (BC)'),
+    ),
+  ),
+  carried(
+    'time',
+    fc.integer({ min: 0, max: 86_399_999 }).map((ms) => new Date(ms).toISOString().slice(11, -1)),
+  ),
+  carried('timestamp', instants),
+  carried(
+    'timestamptz',
+    instants.map((v) => (v.includes('inf') ? v : `${v}+00`)),
+  ),
+  carried(
+    'interval',
+    fc
+      .tuple(fc.integer({ min: -99, max: 99 }), fc.integer({ min: -99, max: 99 }), fc.integer({ min: -(10 ** 9), max: 10 ** 9 }))
+      .map(([m, d, us]) => `${m} months ${d} days ${us} microseconds`),
+  ),
+  carried('uuid', fc.uuid()),
+  carried('json', fc.json({ maxDepth: 2 })),
+  carried(
+    'list(int64)',
+    fc.array(fc.option(integers(64, true)), { maxLength: 4 }).map((l) => `[${l.map((v) => v ?? 'NULL').join(', ')}]`),
+    fromJson('list(int64)'),
+  ),
+  carried(
+    'list(float64)',
+    fc.array(floats(false), { maxLength: 3 }).map((l) => `[${l.join(', ')}]`),
+    fromJson('list(float64)'),
+  ),
+  carried(
+    'struct(a decimal(18,6), "b ""c" timestamp)',
+    fc
+      .tuple(
+        decimals(15, 6),
+        instants.filter((v) => !v.includes(' ')),
+      )
+      .map(([a, b]) => `{'a': ${a}, 'b "c': ${b}}`),
+    fromJson('struct(a decimal(18,6), "b ""c" timestamp)'),
+  ),
+]
+
+const names = fc
+  .uniqueArray(
+    fc.oneof(
+      fc.string({ minLength: 1, maxLength: 6 }),
+      fc.string({ unit: 'grapheme', minLength: 1, maxLength: 4 }),
+      fc.constantFrom('select', 'a b', 'a"b', "a'b", 'ünï☃', 'x,y', 'l\nf', '-x', '1a'),
+    ),
+    {
+      minLength: 5,
+      maxLength: 5,
+      selector: (name) => name.normalize('NFC').toLowerCase(),
+      comparator: (a, b) => a.toLowerCase() === b.toLowerCase() || a.toUpperCase() === b.toUpperCase(),
+    },
+  )
+  .map((all) => all.map((name) => name.replaceAll('\0', '0').toWellFormed()))
+  .filter(
+    (all) =>
+      new Set(all.map((name) => name.toLowerCase())).size === 5 && !all.some((name) => name.toLowerCase() === 'id' || /^\d+$/.test(name)),
+  )
+
+const dialects = fc.record({
+  delimiter: fc.constantFrom(',', ';', '\t', '|', ' ', ':', '\x01'),
+  quote: fc.constantFrom('"', "'", '`'),
+  null: fc.constantFrom('', 'NULL', 'NA', '\\N', '0', 'true', 'NaN', 'n/a'),
+  header: fc.boolean(),
+  lineEnd: fc.constantFrom('\n' as const, '\r\n' as const),
+  compression: fc.constantFrom('none' as const, 'gzip' as const),
+  zone: fc.constantFrom('UTC', 'America/New_York', 'Asia/Kathmandu'),
+})
+
+const tables = fc
+  .record({ names, types: fc.array(fc.constantFrom(...TYPES), { minLength: 4, maxLength: 4 }) })
+  .chain(({ names: [, ...rest], types }) =>
+    fc.record({
+      columns: fc.constant(types.map((type, i) => ({ name: rest[i] ?? '', ...type }))),
+      rows: fc.array(fc.tuple(...types.map((type) => fc.option(type.values, { freq: 4 }))), { maxLength: 8 }),
+    }),
+  )
+
+test('deliver round trips any table of the carried types in any dialect, read back by DuckDB and by a strict RFC 4180 reader', {
+  timeout: 300_000,
+}, async () => {
+  await fc.assert(
+    fc.asyncProperty(tables, dialects, async ({ columns, rows }, dialect) => {
+      const folder = temporaryFolder()
+      const types = { id: 'int64', ...Object.fromEntries(columns.map(({ name, type }) => [name, type])) }
+      const dataset = await tableOf(folder, types, rows)
+      const store = freshStore(folder)
+      const target = exportOf('t.csv', { columns: types, orderBy: ['id'], ...dialect })
+      const receipt = await deliver(requestOf(dataset, { export: target, partition: undefined }), store, testContext())
+      const file = join(folder, 'read.csv')
+      const stored = createReadStream(store.localPath(receipt.files[0] ?? '') ?? '')
+      await (dialect.compression === 'gzip'
+        ? pipeline(stored, createGunzip(), createWriteStream(file))
+        : pipeline(stored, createWriteStream(file)))
+      await expectSameByDuckDB(file, dataset, columns, dialect)
+      await expectSameByRfc(file, Object.keys(types), columns, rows, dialect)
+    }),
+    { numRuns: 60 },
+  )
+})
+
+type Rows = readonly (readonly (string | null)[])[]
+
+async function tableOf(folder: string, types: Record<string, string>, rows: Rows): Promise<Dataset> {
+  const all = Object.entries(types)
+  const values = rows.map(
+    (row, id) => `(${[String(id), ...row].map((v, i) => (v === null ? 'NULL' : valueSql(v, all[i]?.[1] ?? ''))).join(', ')})`,
+  )
+  const select = values.length === 0 ? 'VALUES (0, NULL, NULL, NULL, NULL)' : `VALUES ${values.reverse().join(', ')}`
+  const named = all.map(([name]) => quoteIdentifier(name)).join(', ')
+  return datasetOf(folder, 'table', types, `SELECT * FROM (${select}) AS t(${named}) WHERE ${values.length > 0}`)
+}
+
+function valueSql(value: string, type: string): string {
+  return `CAST(${quoteLiteral(value)} AS ${duckdbTypeFromText(type)})`
+}
+
+async function expectSameByDuckDB(
+  file: string,
+  dataset: Dataset,
+  columns: readonly (Carried & { name: string })[],
+  dialect: CsvDialect & { zone: string },
+) {
+  const db = await openDuckDB({ memoryBytes: 2 ** 28, threads: 1, temp: `${file}.tmp`, zone: dialect.zone })
+  try {
+    const back = [{ name: 'id', back: cast('int64') }, ...columns].map(
+      ({ name, back }) => `${back(quoteIdentifier(name))} AS ${quoteIdentifier(name)}`,
+    )
+    await db.run(`CREATE TABLE "read" AS SELECT ${back.join(', ')} FROM ${readCsvBack(file, Object.keys(dataset.columns), dialect)}`)
+    await db.run(`CREATE TABLE "written" AS ${relationOfFiles(dataset.columns, dataset.files)}`)
+    const missing = (a: string, b: string) =>
+      `SELECT 'in ${a}' AS side, t::VARCHAR AS r FROM (SELECT * FROM ${a} EXCEPT ALL SELECT * FROM ${b}) AS t`
+    expect(await db.meta(`${missing('"written"', '"read"')} UNION ALL ${missing('"read"', '"written"')}`)).toEqual([])
+  } finally {
+    db.close()
+  }
+}
+
+/** The types whose CSV text is what the test wrote. */
+const LITERAL = /^(text|boolean|u?int\d+|uuid|json|decimal)/
+
+async function expectSameByRfc(file: string, header: readonly string[], columns: readonly Carried[], rows: Rows, dialect: CsvDialect) {
+  const records = parseCsv(await text(createReadStream(file)), dialect)
+  if (dialect.header) expect(records.shift()?.map((field) => field.text)).toEqual(header)
+  const seen = records.map((record) =>
+    record
+      .slice(1)
+      .flatMap(({ text, quoted }, i) => (LITERAL.test(columns[i]?.type ?? '') ? [!quoted && text === dialect.null ? null : text] : [])),
+  )
+  const wanted = rows.map((row) => row.filter((_, i) => LITERAL.test(columns[i]?.type ?? '')))
+  expect(seen).toEqual(wanted)
+}
