@@ -6,7 +6,8 @@ import { CheckError } from '../../core/errors.ts'
 import { quoteIdentifier, quoteList, quoteLiteral } from '../../core/quote.ts'
 import type { Reader } from '../../engines/reader.ts'
 import { emptyRelation } from '../../engines/relation.ts'
-import { type ColumnType, duckdbTypeFromText, parseType, textFromDuckdbType, typeText } from '../../engines/types.ts'
+import { duckdbTypeFromText, parseType, textFromDuckdbType, typeText } from '../../engines/types.ts'
+import { textual } from '../../formats/strict.ts'
 import type { HttpRequest } from '../requests.ts'
 import type { Read, Relation } from '../source.ts'
 import type { PageFile } from './pages.ts'
@@ -25,7 +26,7 @@ export interface PagesRead {
 
 /** The relation over the pages of a read; `folder` goes with it. */
 export async function relationOfPages({ files, request, read, folder, zone }: PagesRead): Promise<Relation> {
-  const raw = Object.fromEntries(Object.entries(read.columns).map(([name, type]) => [name, rawType(type)]))
+  const raw = Object.fromEntries(Object.entries(read.columns).map(([name, type]) => [name, typeText(textual(parseType(type)))]))
   const common = {
     raw,
     before: [],
@@ -57,9 +58,8 @@ function pageIndex(path: string): string {
 
 /** SELECT of the columns and `__file`, and with `numbered` the row's number in its file as `__row`. */
 function rowsOfPages(files: readonly PageFile[], request: HttpRequest, columns: Columns, numbered: boolean): string {
-  const path = request.format === undefined || request.format === 'json' ? (request.rows?.split('.') ?? []) : []
-  const object = Math.max(LARGEST_OBJECT, ...files.map(({ bytes }) => bytes + 1024))
-  const options = [`filename = ${quoteLiteral(FILE)}`, `maximum_object_size = ${object}`]
+  const path = pathOf(request)
+  const options = [`filename = ${quoteLiteral(FILE)}`, `maximum_object_size = ${largestObject(files)}`]
   const list = quoteList(files.map(({ file }) => file))
   const names = Object.keys(columns).map(quoteIdentifier)
   if (path.length === 0) {
@@ -81,19 +81,9 @@ function rowsOfPages(files: readonly PageFile[], request: HttpRequest, columns: 
 }
 
 /**
- * The type in which a value is taken from JSON: text, so that nothing is rounded or guessed before the strict cast; lists and structs keep their shape. `json` stays, so that a text keeps its quotes.
+ * Columns and types of a sample of pages, as DuckDB finds them; a type that millrace does not have becomes `json`. What is null in every row of the sample is `json`, too.
+ * @throws CheckError when there is no row to look at.
  */
-function rawType(type: string): string {
-  const textual = (parsed: ColumnType): ColumnType => {
-    if (parsed.name === 'list' && 'of' in parsed) return { name: 'list', of: textual(parsed.of) }
-    if (parsed.name === 'struct' && 'fields' in parsed)
-      return { name: 'struct', fields: parsed.fields.map((field) => ({ name: field.name, type: textual(field.type) })) }
-    return { name: parsed.name === 'json' ? 'json' : 'text' }
-  }
-  return typeText(textual(parseType(type)))
-}
-
-/** Columns and types of a sample of pages, as DuckDB finds them. @throws CheckError when there is no row to look at. */
 export async function columnsOfPages(
   files: readonly PageFile[],
   request: HttpRequest,
@@ -101,11 +91,40 @@ export async function columnsOfPages(
   reader: Reader,
   ctx: RunContext,
 ): Promise<Columns> {
-  void textFromDuckdbType
-  void reader
-  void ctx
-  void request
   if (files.length === 0)
     throw new CheckError('the service gave no row, so its columns cannot be told', { stage: 'extract', dataset: read.dataset })
-  return {}
+  const meta = { sql: `DESCRIBE ${sampleOfPages(files, request)}` }
+  const { meta: found } = await reader.execute({ dataset: read.dataset, files: files.map(({ file }) => file), meta }, ctx.signal)
+  const columns = found.map(
+    ({ column_name: name, column_type: type }) => [name ?? '', textFromDuckdbType(narrowed(type ?? '')) ?? 'json'] as const,
+  )
+  return { ...Object.fromEntries(columns), ...(request.each && { [`parent_${request.each.column}`]: 'text' }) }
+}
+
+function sampleOfPages(files: readonly PageFile[], request: HttpRequest): string {
+  const path = pathOf(request)
+  const format = path.length > 0 ? 'unstructured' : request.format === 'ndjson' ? 'newline_delimited' : 'array'
+  const guess = [
+    'sample_size = -1',
+    'map_inference_threshold = -1',
+    'field_appearance_threshold = 0',
+    `maximum_object_size = ${largestObject(files)}`,
+  ]
+  const all = `read_json(${quoteList(files.map(({ file }) => file))}, format = '${format}', ${guess.join(', ')})`
+  return path.length === 0
+    ? `SELECT * FROM ${all}`
+    : `SELECT __r.* FROM (SELECT unnest(${path.map(quoteIdentifier).join('.')}) AS __r FROM ${all})`
+}
+
+/** Whole numbers of both signs make DuckDB's sniffer say HUGEINT. */
+function narrowed(type: string): string {
+  return type.replace(/\bHUGEINT\b/g, 'BIGINT')
+}
+
+function pathOf(request: HttpRequest): readonly string[] {
+  return request.format === undefined || request.format === 'json' ? (request.rows?.split('.') ?? []) : []
+}
+
+function largestObject(files: readonly PageFile[]): number {
+  return Math.max(LARGEST_OBJECT, ...files.map(({ bytes }) => bytes + 1024))
 }

@@ -1,8 +1,10 @@
+import { createServer as createTlsServer } from 'node:https'
 import { createServer } from 'node:net'
 import { gzipSync } from 'node:zlib'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { InterruptedError, type MillraceError, PermanentError, TransientError } from '../../../lib/core/errors.ts'
 import { manualClock, testContext } from '../../kit/context.ts'
+import { SELF_SIGNED } from './certificate.ts'
 import { failure, idsOf, read } from './reading.ts'
 import { json, plain, serve } from './service.ts'
 
@@ -128,6 +130,29 @@ test('http says that a host is unknown', async () => {
   expect((error as Error).message).toMatch(
     /^page 1 of GET http:\/\/no-such-host\.invalid\/things failed: getaddrinfo (ENOTFOUND|EAI_AGAIN) no-such-host\.invalid$/,
   )
+})
+
+test('http does not trust a self-signed certificate, and does not ask again', async () => {
+  let requests = 0
+  const server = createTlsServer(SELF_SIGNED, (_, response) => {
+    requests++
+    response.end('[]')
+  })
+  const port = await new Promise<number>((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      resolve(typeof address === 'object' && address ? address.port : 0)
+    })
+  })
+  onTestFinished(() => void server.close())
+  const ctx = testContext()
+  const error = await failure(ctx, read({ baseUrl: `https://127.0.0.1:${port}` }, {}, {}, ctx))
+  expect(error).toMatchObject({ constructor: PermanentError, exitCode: 1 })
+  expect((error as Error).message).toMatch(
+    /^page 1 of GET https:.* was not sent: the server's certificate does not hold: self-signed certificate/,
+  )
+  expect(requests).toBe(0)
+  expect(ctx.events).toEqual([])
 })
 
 test('http retries a connection that is reset in mid-body, and fails the page when it stays so', async () => {
