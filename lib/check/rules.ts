@@ -67,9 +67,11 @@ export function freshness<const C extends string>(column: C, within: string): Ch
   return { rule: { rule: 'freshness', column, within }, severity: 'error' }
 }
 
-/** The same rule as a warning. */
-export function warn<A extends string, N extends string, T extends string, D extends string>(check: Check<A, N, T, D>): Check<A, N, T, D> {
-  return { ...check, severity: 'warn' }
+/** The same rule as a warning; of `sql` only a template, since a file's text is not known yet. */
+export function warn(check: SqlText): Check
+export function warn<A extends string, N extends string, T extends string, D extends string>(check: Check<A, N, T, D>): Check<A, N, T, D>
+export function warn(check: Check<string, string, string, string> | SqlText): Check<string, string, string, string> {
+  return { ...('engine' in check ? ruleOfSql(check) : check), severity: 'warn' }
 }
 
 /** The slice of a `sql` template that a check uses; of `sql.file` the caller fills in `text`. */
