@@ -55,7 +55,10 @@ async function bindRule(rule: Rule, request: BindRequest, db: DuckDB): Promise<v
   const [column = ''] = named
   const type = request.columns[column] ?? ''
   const family = (...families: readonly Family[]) => {
-    if (!families.includes(familyOf(type))) refuse(`column "${column}" is ${type}, not a column of ${families.join(' or ')}`, { column })
+    if (!families.includes(familyOf(type)))
+      refuse(`column "${column}" is ${type}; expected ${families.length > 1 ? 'no list or struct' : EXPECTED[families[0] ?? 'other']}`, {
+        column,
+      })
   }
   switch (rule.rule) {
     case 'notNull':
