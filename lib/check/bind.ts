@@ -20,7 +20,7 @@ export interface BindRequest {
   readonly parameters: SqlValues
 }
 
-const _EXPECTED: Readonly<Record<Family, string>> = {
+const EXPECTED: Readonly<Record<Family, string>> = {
   number: 'a number',
   text: 'text',
   boolean: 'boolean',
