@@ -65,6 +65,8 @@ export async function openFifo(path: string, produce: Producer): Promise<FifoSou
       settled.then(() => done(error))
     },
   })
+  // Told by `rows` too; a stream destroyed before anyone listens must not end the process.
+  stream.on('error', () => {})
   reader.on('data', (chunk: Buffer) => {
     if (!stop.signal.aborted && !stream.push(chunk)) reader.pause()
   })

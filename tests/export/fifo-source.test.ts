@@ -1,0 +1,126 @@
+import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { expect, test } from 'vitest'
+import { PermanentError } from '../../lib/core/errors.ts'
+import { openDuckDB } from '../../lib/engines/duckdb.ts'
+import { makeFifo, openFifo, type Producer } from '../../lib/export/fifo-source.ts'
+import { temporaryFolder } from '../kit/context.ts'
+
+async function fifo(): Promise<string> {
+  const path = join(temporaryFolder(), 'pipe')
+  await makeFifo(path)
+  return path
+}
+
+/** Writes `bytes` of `x`, then does what `end` says. */
+const writing =
+  (bytes: number, end: () => number): Producer =>
+  async (path) => {
+    const file = await open(path, 'w')
+    try {
+      for (let left = bytes; left > 0; left -= 50_000) await file.write(Buffer.alloc(Math.min(left, 50_000), 'x'))
+    } finally {
+      await file.close()
+    }
+    return end()
+  }
+
+test('openFifo streams what the producer writes and ends when it has succeeded', async () => {
+  const { stream, rows, stopped } = await openFifo(
+    await fifo(),
+    writing(3_000_000, () => 7),
+  )
+  expect((await buffer(stream)).length).toBe(3_000_000)
+  expect(await rows).toBe(7)
+  expect(stopped()).toBe(false)
+})
+
+test('openFifo streams what DuckDB copies', async () => {
+  const db = await openDuckDB({ memoryBytes: 2 ** 28, threads: 2, temp: join(temporaryFolder(), 't') })
+  try {
+    const { stream, rows } = await openFifo(await fifo(), (path, signal) =>
+      db.run(`COPY (SELECT range FROM range(200000)) TO '${path}' (FORMAT csv, HEADER false, USE_TMP_FILE false)`, undefined, signal),
+    )
+    const text = (await buffer(stream)).toString()
+    expect(text.split('\n').length - 1).toBe(200_000)
+    expect(await rows).toBe(200_000)
+  } finally {
+    db.close()
+  }
+})
+
+test('openFifo takes no end of file for success: a producer that dies midway errors the stream', async () => {
+  const dying = writing(100_000, () => {
+    throw new Error('died')
+  })
+  const { stream, rows, stopped } = await openFifo(await fifo(), dying)
+  await expect(buffer(stream)).rejects.toThrow('died')
+  await expect(rows).rejects.toThrow('died')
+  expect(stopped()).toBe(false)
+  // The broken twin: whoever takes the end of file for success sees a whole stream here.
+  const path = await fifo()
+  const twin = buffer(createReadStream(path))
+  await dying(path, new AbortController().signal).catch(() => {})
+  expect((await twin).length).toBe(100_000)
+})
+
+test('openFifo is not held up by a producer that never opens the FIFO', async () => {
+  const failed = await openFifo(await fifo(), async () => {
+    throw new Error('cannot bind')
+  })
+  await expect(buffer(failed.stream)).rejects.toThrow('cannot bind')
+  const silent = await openFifo(await fifo(), async () => 0)
+  expect((await buffer(silent.stream)).length).toBe(0)
+  expect(await silent.rows).toBe(0)
+})
+
+test('openFifo stops the producer of a stream that nobody reads before the FIFO closes', async () => {
+  const seen: string[] = []
+  const producer: Producer = async (path, signal) => {
+    const file = await open(path, 'w')
+    try {
+      while (!signal.aborted) await file.write(Buffer.alloc(50_000, 'x'))
+      seen.push('stopped')
+      // More than a pipe holds: somebody still reads, nothing breaks.
+      for (let i = 0; i < 20; i++) await file.write(Buffer.alloc(50_000, 'x'))
+      seen.push('drained')
+      throw signal.reason
+    } finally {
+      await file.close()
+    }
+  }
+  const { stream, rows, stopped } = await openFifo(await fifo(), producer)
+  stream.once('data', () => stream.destroy(new Error('the store has gone')))
+  await expect(rows).rejects.toThrow('the store has gone')
+  expect(seen).toEqual(['stopped', 'drained'])
+  expect(stopped()).toBe(true)
+})
+
+test('openFifo interrupts DuckDB in the middle of a copy', async () => {
+  const db = await openDuckDB({ memoryBytes: 2 ** 28, threads: 2, temp: join(temporaryFolder(), 't') })
+  try {
+    const { stream, rows } = await openFifo(await fifo(), (path, signal) =>
+      db.run(`COPY (SELECT range FROM range(1000000000)) TO '${path}' (FORMAT csv, USE_TMP_FILE false)`, undefined, signal),
+    )
+    stream.once('data', () => stream.destroy(new Error('enough')))
+    await expect(rows).rejects.toThrow('enough')
+    expect(await db.meta('SELECT 1 AS n')).toEqual([{ n: '1' }])
+  } finally {
+    db.close()
+  }
+})
+
+test('makeFifo says what to do where it cannot', async () => {
+  const path = join(temporaryFolder(), 'no', 'such', 'folder')
+  await expect(makeFifo(path)).rejects.toThrow(`cannot make a named pipe with mkfifo at ${path}`)
+  const before = process.env.PATH
+  process.env.PATH = temporaryFolder()
+  try {
+    await expect(makeFifo(path)).rejects.toBeInstanceOf(PermanentError)
+    await expect(makeFifo(path)).rejects.toMatchObject({ hint: 'install coreutils: exports run through a named pipe' })
+  } finally {
+    process.env.PATH = before
+  }
+})
