@@ -1,7 +1,7 @@
 import { CheckError, ConfigError, type ErrorPlace, MillraceError, messageOf, PermanentError } from '../core/errors.ts'
 import { polarsWords } from '../engines/polars.ts'
 import { duckdbWords } from './bind-sql.ts'
-import { UDF_ERROR } from './udf.ts'
+import { udfOfError } from './udf.ts'
 
 /** What an engine threw on data, as one of ours where it is the data's or the machine's fault; anything else comes back as it is. */
 export function transformError(error: unknown, engine: 'duckdb' | 'polars', place: ErrorPlace, signal: AbortSignal): unknown {
@@ -18,8 +18,7 @@ export function transformError(error: unknown, engine: 'duckdb' | 'polars', plac
       ...options,
       hint: "raise the profile's memory limit, or compute less at once: list(), string_agg() and ordered aggregates do not spill",
     })
-  const udf = message.indexOf(UDF_ERROR)
-  if (udf >= 0) return new CheckError(message.slice(udf), options)
+  if (udfOfError(message)) return new CheckError(message.replace(/^.*?\budf /s, 'udf '), options)
   if (/^(Conversion|Out of Range|Invalid Input|Invalid Type|Constraint|Divide by Zero) Error/.test(message))
     return new CheckError(`DuckDB cannot compute it: ${duckdbWords(message)}`, options)
   if (/^(Binder|Catalog|Parser) Error/.test(message)) return new ConfigError(`DuckDB cannot bind it: ${duckdbWords(message)}`, options)

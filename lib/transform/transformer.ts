@@ -4,7 +4,7 @@ import type { LazyDataFrame } from 'nodejs-polars'
 import { elapsedMs } from '../core/clock.ts'
 import type { RunContext } from '../core/context.ts'
 import type { Dataset } from '../core/dataset.ts'
-import { ConfigError } from '../core/errors.ts'
+import { ConfigError, messageOf } from '../core/errors.ts'
 import { hashOf } from '../core/hash.ts'
 import { quoteIdentifier, quoteLiteral } from '../core/quote.ts'
 import type { DuckDB, SqlValues } from '../engines/duckdb.ts'
@@ -18,7 +18,7 @@ import type { TransformPlan, Write } from './plan-writes.ts'
 import { given, type TransformRequest } from './request.ts'
 import { cutToWindow, fuseSteps, type Statement } from './statement.ts'
 import type { FrameWindow } from './steps.ts'
-import { registerUdfs } from './udf.ts'
+import { hasUdf, registerUdfs, udfOfError } from './udf.ts'
 import { columnsOfFiles, requireColumns, sameColumns, sizeOf } from './written.ts'
 
 /** Carries out a plan's writes, one after the other, in one engine and one folder. */
@@ -48,7 +48,7 @@ export class Transformer {
   }
 
   async run(): Promise<Record<string, Dataset>> {
-    registerUdfs(this.#db, this.#bound.steps)
+    await registerUdfs(this.#db, this.#bound.steps)
     const results = new Map<string, Dataset>()
     for (const name of this.#plan.inputs) await this.#offer(name, given(this.#request, name))
     for (const { name, cut } of this.#plan.extracted) {
@@ -96,25 +96,25 @@ export class Transformer {
     const windowed = cut !== undefined && this.#request.window.start !== undefined
     if (engine === 'duckdb' && windowed && !write.readOn) {
       const { sql, values } = fuseSteps(this.#bound, write.fused, name, this.#values)
-      return this.#copy(name, { sql: cutToWindow(`(${sql})`, cut), values }, write.keepsOrder)
+      return this.#copy(name, { sql: cutToWindow(`(${sql})`, cut), values }, write)
     }
     const whole =
-      engine === 'duckdb'
-        ? await this.#copy(name, fuseSteps(this.#bound, write.fused, name, this.#values), write.keepsOrder)
-        : await this.#sink(write)
+      engine === 'duckdb' ? await this.#copy(name, fuseSteps(this.#bound, write.fused, name, this.#values), write) : await this.#sink(write)
     if (write.readOn) await this.#offer(name, whole)
     if (!windowed) return whole
     return this.#cut(whole, cut)
   }
 
-  async #copy(name: string, { sql, values }: Statement, keepsOrder: boolean): Promise<Dataset> {
+  async #copy(name: string, { sql, values }: Statement, write?: Write): Promise<Dataset> {
     const file = this.#nextFile(name)
     try {
       // Twice as slow under memory pressure; an ORDER BY holds either way.
-      await this.#db.run(`SET preserve_insertion_order = ${keepsOrder}`)
+      await this.#db.run(`SET preserve_insertion_order = ${write?.keepsOrder ?? false}`)
       await this.#db.run(`COPY (${sql}) TO ${quoteLiteral(file)} (FORMAT parquet, COMPRESSION zstd)`, values, this.#ctx.signal)
     } catch (error) {
-      throw transformError(error, 'duckdb', { dataset: name }, this.#ctx.signal)
+      const udf = udfOfError(messageOf(error))
+      const owner = udf && [...(write?.fused ?? []), name].find((each) => hasUdf(this.#bound.steps[each], udf))
+      throw transformError(error, 'duckdb', { dataset: owner ?? name }, this.#ctx.signal)
     }
     return this.#datasetOf(name, file)
   }
@@ -181,7 +181,7 @@ export class Transformer {
 
   async #cut(dataset: Dataset, column: string): Promise<Dataset> {
     const relation = `(SELECT ${casts(fileColumns(dataset.columns))} FROM (${relationOfFiles(dataset.columns, dataset.files)}))`
-    const { rows, files } = await this.#copy(dataset.name, { sql: cutToWindow(relation, column), values: this.#values }, false)
+    const { rows, files } = await this.#copy(dataset.name, { sql: cutToWindow(relation, column), values: this.#values })
     return { ...dataset, rows, files, hash: hashOf({ cut: dataset.hash, column, window: this.#request.window }) }
   }
 

@@ -38,14 +38,21 @@ const types: Readonly<Record<string, DuckDBType>> = {
   text: VARCHAR,
 }
 
-/** How the error of a UDF begins inside DuckDB's message. */
-export const UDF_ERROR = 'udf '
+/** The UDF whose error a message of DuckDB's is, if it is one. */
+export function udfOfError(message: string): string | undefined {
+  return /\budf (\w+)\(\): /.exec(message)?.[1]
+}
+
+/** True for SQL that declares this UDF. */
+export function hasUdf(step: LoadedStep | undefined, name: string): boolean {
+  return step?.engine === 'duckdb' && Object.hasOwn(step.udf ?? {}, name)
+}
 
 /**
  * Registers the steps' UDFs under their names in an engine; gives the names in lower case. Each is called with whole columns of a chunk (up to 2,048 rows, NULL as null) on
  * the event loop's thread. @throws ConfigError for a type other than boolean, integers, floats and text, a name that DuckDB has already, or one name for two functions.
  */
-export function registerUdfs(db: DuckDB, steps: Readonly<Record<string, LoadedStep>>): ReadonlySet<string> {
+export async function registerUdfs(db: DuckDB, steps: Readonly<Record<string, LoadedStep>>): Promise<ReadonlySet<string>> {
   const known = new Map<string, { readonly step: string; readonly udf: Udf }>()
   for (const [dataset, step] of Object.entries(steps)) {
     if (step.engine !== 'duckdb') continue
@@ -55,6 +62,7 @@ export function registerUdfs(db: DuckDB, steps: Readonly<Record<string, LoadedSt
       const place = { stage: 'transform', dataset } as const
       if (other) throw new ConfigError(`udf ${name}() is another function in step ${other.step}; give one of them another name`, place)
       if (!/^[A-Za-z_]\w*$/.test(name)) throw new ConfigError(`udf name ${JSON.stringify(name)} must be letters, digits and _`, place)
+      if (await isBuiltIn(db, name)) throw new ConfigError(`udf ${name}() has the name of a function of DuckDB; give it another`, place)
       known.set(name.toLowerCase(), { step: dataset, udf })
       const typed = [...udf.parameters, udf.returns].map((type) => {
         const found = types[type]
@@ -68,6 +76,12 @@ export function registerUdfs(db: DuckDB, steps: Readonly<Record<string, LoadedSt
   return new Set(known.keys())
 }
 
+async function isBuiltIn(db: DuckDB, name: string): Promise<boolean> {
+  return (
+    (await db.meta('SELECT 1 FROM duckdb_functions() WHERE internal AND lower(function_name) = lower($name) LIMIT 1', { name })).length > 0
+  )
+}
+
 function register(db: DuckDB, name: string, udf: Udf, typed: readonly DuckDBType[]): void {
   const scalar = DuckDBScalarFunction.create({
     name,
@@ -79,7 +93,7 @@ function register(db: DuckDB, name: string, udf: Udf, typed: readonly DuckDBType
       try {
         apply(udf, chunk, output)
       } catch (error) {
-        info.setError(`${UDF_ERROR}${name}(): ${messageOf(error)}`)
+        info.setError(`udf ${name}(): ${messageOf(error)}`)
       }
     },
   })
