@@ -100,9 +100,11 @@ function basic(user: string, password: string): string {
   return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
 }
 
-/** The value at the moment of use; from now on no outlet shows it. */
+/** The value at the moment of use; from now on no outlet shows it, nor what is left of it in a header, which loses the white space around it. */
 export function confide(setting: MaybeSecret): string {
-  return setting instanceof Secret ? reveal(setting) : new Secret('setting', () => setting).reveal()
+  const value = setting instanceof Secret ? reveal(setting) : new Secret('configuration', () => setting).reveal()
+  if (value.trim() !== value) new Secret('configuration', () => value.trim()).reveal()
+  return value
 }
 
 function referenceOf(setting: MaybeSecret): string {

@@ -1,6 +1,7 @@
-import { reveal, Secret } from '../../core/secret.ts'
+import { ConfigError } from '../../core/errors.ts'
+import { Secret } from '../../core/secret.ts'
 import type { HttpRequest, HttpScalar } from '../requests.ts'
-import type { Credential } from './auth.ts'
+import { type Credential, confide } from './auth.ts'
 import type { Outgoing } from './exchange.ts'
 import type { Position } from './paging.ts'
 import { encodeUrl, fillBody, fillPath, fillQuery, type Placeholders } from './placeholders.ts'
@@ -54,12 +55,23 @@ export function send(asked: Asked, base: URL, request: HttpRequest, headers: Out
     .split('&')
     .filter((part) => part !== '' && !names.includes(decode(part.split('=')[0] ?? '')))
   if (names.length > 0) url.search = [...others, ...Object.entries(credential.query).map(([name, value]) => pair(name, value))].join('&')
-  return { ...common, url, headers: { ...neutral, ...lowerCased(headers), ...credential.headers } }
+  const all = { ...neutral, ...lowerCased(headers), ...credential.headers }
+  for (const [name, value] of Object.entries(all)) checkHeader(name, value)
+  return { ...common, url, headers: all }
 }
 
 /** Header settings as text, secrets revealed. */
 export function headersOf(headers: HttpRequest['headers']): Record<string, string> {
-  return lowerCased(Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name, reveal(value)])))
+  return lowerCased(
+    Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name, value instanceof Secret ? confide(value) : value])),
+  )
+}
+
+/** fetch would refuse it too, but as if the network had failed. */
+function checkHeader(name: string, value: string): void {
+  if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name)) throw new ConfigError(`${JSON.stringify(name)} is not a header's name`, { stage: 'extract' })
+  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value.trim()))
+    throw new ConfigError(`the value of header "${name}" has characters that a header cannot carry`, { stage: 'extract' })
 }
 
 function lowerCased(headers: Outgoing['headers']): Record<string, string> {

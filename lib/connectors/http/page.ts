@@ -2,12 +2,12 @@ import { open } from 'node:fs/promises'
 import { CheckError, messageOf, PermanentError, TransientError } from '../../core/errors.ts'
 import type { HttpRequest } from '../requests.ts'
 import { quoted } from './answer.ts'
+import { BrokenText, bodyText } from './body-text.ts'
 import type { Answer } from './exchange.ts'
 import { scannerOf } from './scan.ts'
 
 const NO_CONTENT: readonly number[] = [204, 205]
 const BEGINNING = 200
-const BOM = Buffer.from([0xef, 0xbb, 0xbf])
 
 /** A page of rows that has arrived whole. */
 export interface Page {
@@ -39,33 +39,45 @@ export async function receivePage(answer: Answer, options: PageOptions): Promise
   if (NO_CONTENT.includes(answer.status)) return { ...head, rows: 0, rowsHash: '', bytes: 0 }
   const scanner = scannerOf(request)
   const out = await open(file, 'w')
+  let received = 0
   let bytes = 0
   let start = Buffer.alloc(0)
-  const count = (chunk: Uint8Array) => {
-    bytes += chunk.length
-    if (bytes > maxBytes)
-      throw new CheckError(`${what} is larger than ${maxBytes} bytes`, {
-        stage: 'extract',
-        hint: 'ask for smaller pages, or raise maxBodyBytes of the connection',
-      })
+  let broken: string | undefined
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of answer.bytes()) {
+      received += chunk.length
+      yield chunk
+    }
   }
   try {
-    for await (const chunk of withoutMark(answer.bytes(), count)) {
+    for await (const chunk of bodyText(counted(), request)) {
+      bytes += chunk.length
+      if (bytes > maxBytes) throw tooLarge(what, maxBytes)
       if (start.length < BEGINNING) start = Buffer.concat([start, chunk.subarray(0, BEGINNING)])
       scanner.feed(chunk)
       await out.appendFile(chunk).catch((error: unknown) => {
         throw new PermanentError(`${what} cannot be written to the workspace: ${messageOf(error)}`, { stage: 'extract', cause: error })
       })
     }
+  } catch (error) {
+    if (!(error instanceof BrokenText)) throw error
+    broken = error.message
   } finally {
     await out.close()
   }
   const { problem, ...facts } = scanner.end()
   const type = answer.headers.get('content-type')
-  const wrong = missingBytes(answer.headers, bytes) ?? (isHtml(type, start.toString()) ? 'it is HTML' : problem)
+  const wrong = broken ?? missingBytes(answer.headers, received) ?? (isHtml(type, start.toString()) ? 'it is HTML' : problem)
   if (wrong === undefined) return { ...head, ...facts, bytes }
-  const came = bytes === 0 ? '' : `; ${bytes} bytes of ${type ?? 'no declared type'} came${quoted(start.toString(), 80)}`
+  const came = received === 0 ? '' : `; ${received} bytes of ${type ?? 'no declared type'} came${quoted(start.toString(), 80)}`
   return new TransientError(`${what} is not whole ${(request.format ?? 'json').toUpperCase()}: ${wrong}${came}`, { stage: 'extract' })
+}
+
+function tooLarge(what: string, maxBytes: number): CheckError {
+  return new CheckError(`${what} is larger than ${maxBytes} bytes`, {
+    stage: 'extract',
+    hint: 'ask for smaller pages, or raise maxBodyBytes of the connection',
+  })
 }
 
 /** Content-Length counts the packed bytes, so it says nothing of a packed body; there the unpacking finds an early end. */
@@ -75,22 +87,7 @@ function missingBytes(headers: Headers, bytes: number): string | undefined {
   return bytes !== Number(declared) ? `Content-Length says ${declared} bytes` : undefined
 }
 
+/** By its beginning: some services call their JSON text/html. */
 function isHtml(type: string | null, start: string): boolean {
-  return /^(text\/html|application\/xhtml)/i.test(type ?? '') || /^\s*<(!doctype html|html)\b/i.test(start)
-}
-
-async function* withoutMark(chunks: AsyncIterable<Uint8Array>, count: (chunk: Uint8Array) => void): AsyncGenerator<Uint8Array> {
-  let held: Buffer | undefined = Buffer.alloc(0)
-  for await (const chunk of chunks) {
-    count(chunk)
-    if (held === undefined) {
-      yield chunk
-      continue
-    }
-    held = Buffer.concat([held, chunk])
-    if (held.length < BOM.length) continue
-    yield held.subarray(0, BOM.length).equals(BOM) ? held.subarray(BOM.length) : held
-    held = undefined
-  }
-  if (held?.length) yield held
+  return /^\s*<(!doctype html|html)\b/i.test(start) || (/^\s*</.test(start) && /^(text\/html|application\/xhtml)/i.test(type ?? ''))
 }

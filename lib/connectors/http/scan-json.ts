@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { BodyFacts, BodyScanner } from './scan.ts'
+import type { BodyFacts, BodyScanner } from './scanner.ts'
 
 export interface JsonScanOptions {
   /** A sequence of objects (NDJSON) instead of one value. */

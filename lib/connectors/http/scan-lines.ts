@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { BodyScanner } from './scan.ts'
+import type { BodyScanner } from './scanner.ts'
 
 /** Counts the records of a CSV body: line ends outside quotes, empty lines left out. */
 export function csvScanner({ header, quote }: { readonly header: boolean; readonly quote: string }): BodyScanner {

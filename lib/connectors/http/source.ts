@@ -5,9 +5,10 @@ import { ConfigError, messageOf, TransientError } from '../../core/errors.ts'
 import type { HttpRequest, SourceRequest } from '../requests.ts'
 import type { Read, Source, SourceTools } from '../source.ts'
 import { CONCURRENCY, client } from './client.ts'
+import { columnsOfPages } from './describe.ts'
 import type { HttpOptions } from './options.ts'
 import { fetchPages, type PageFile } from './pages.ts'
-import { columnsOfPages, relationOfPages } from './relation.ts'
+import { relationOfPages } from './relation.ts'
 
 /**
  * Opens the source of an http connection. `version` is always undefined: few services tell cheaply and reliably that nothing changed. A read by offset or page sees rows that

@@ -277,3 +277,31 @@ test('http does not follow a redirect for ever, to link-local addresses, or with
     `page 1 of POST ${service.url}/post was redirected with 307, which would send its body elsewhere or drop it: not followed`,
   )
 })
+
+test.each([
+  [
+    { auth: { bearer: new Secret('env:T', () => 'plänted-€') } },
+    'the value of header "authorization" has characters that a header cannot carry',
+  ],
+  [{ headers: { 'x-a': 'one\r\nx-b: two' } }, 'the value of header "x-a" has characters that a header cannot carry'],
+  [{ headers: { 'x a': 'one' } }, '"x a" is not a header\'s name'],
+])('http refuses a header that cannot be sent: %j', async (options, message) => {
+  const service = await serve((_, response) => json(response, []))
+  const ctx = testContext()
+  const error = await failure(ctx, read({ baseUrl: service.url, ...options }, {}, {}, ctx))
+  expect(error).toMatchObject({ name: 'ConfigError', message, exitCode: 2 })
+  expect(service.received).toHaveLength(0)
+})
+
+test('http shows no secret that lost its line end on the way', async () => {
+  const service = await serve((request, response) =>
+    plain(response, 403, `no ${request.headers['x-key']} ${request.headers.authorization}`),
+  )
+  const ctx = testContext()
+  const headers = { 'x-key': new Secret('file:key', () => 'planted-line-end\n') }
+  const error = await failure(
+    ctx,
+    read({ baseUrl: service.url, headers, auth: { bearer: new Secret('file:t', () => 'planted-token\n') } }, {}, {}, ctx),
+  )
+  expect((error as Error).message).toContain(': "no [secret] Bearer [secret]"')
+})

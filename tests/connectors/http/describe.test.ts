@@ -77,3 +77,10 @@ test('describe says that there is no row to look at', async () => {
     place: { stage: 'extract', dataset: 'thing' },
   })
 })
+
+test('describe finds the types of CSV', async () => {
+  const service = await serve((_, response) => response.end('id;at;t;n\n1;2018-02-04;"x;y";NA\n-2;2018-02-05;;1.5\n'))
+  const ctx = testContext()
+  const request: Partial<HttpRequest> = { format: 'csv', csv: { delimiter: ';', nulls: ['', 'NA'] } }
+  expect(await describe(ctx, service.url, request)).toEqual({ id: 'int64', at: 'date', t: 'text', n: 'float64' })
+})

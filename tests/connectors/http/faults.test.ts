@@ -267,6 +267,18 @@ test('http retries a gzip body that ends early', async () => {
   expect(service.received).toHaveLength(2)
 })
 
+test.each([
+  ['a packed file that ends early', { compression: 'gzip' }, gzipSync('id\n1\n').subarray(0, 15), 'its gzip stream has no end; 15 bytes'],
+  ['a file that is not packed', { compression: 'gzip' }, Buffer.from('id\n1\n'), 'it is not gzip; 5 bytes'],
+  ['broken UTF-16', { encoding: 'utf-16' }, Buffer.from([0xff, 0xfe, 0x69, 0, 0, 0xdc]), 'it is not utf-16 text; 6 bytes'],
+] as const)('http refuses %s in a CSV body', async (_name, csv, body, message) => {
+  const service = await serve((_, response) => response.end(body))
+  const ctx = testContext()
+  const error = await failure(ctx, read({ baseUrl: service.url, retries: 0 }, { format: 'csv', csv }, {}, ctx))
+  expect(error).toMatchObject({ constructor: TransientError, exitCode: 75 })
+  expect((error as Error).message).toContain(`page 1 of GET ${service.url}/things is not whole CSV: ${message}`)
+})
+
 test('http caps a body by its unpacked bytes', async () => {
   const bomb = gzipSync(`[{"id":"${'0'.repeat(5_000_000)}"}]`)
   const service = await serve((_, response) =>

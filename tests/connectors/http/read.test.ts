@@ -1,3 +1,4 @@
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { serveQuakes } from '../../../fixtures/quakes/server.ts'
 import { http } from '../../../lib/connectors/http/index.ts'
@@ -273,4 +274,61 @@ test.each([
   [{ baseUrl: 'http://a', retries: -1 }, 'retries -1 of http must be a whole number of at least 0'],
 ])('http refuses settings that cannot be: %j', (options, message) => {
   expect(() => http(options)).toThrow(expect.objectContaining({ constructor: ConfigError, message, exitCode: 2 }))
+})
+
+test('http reads CSV bodies, by name, whatever the order of columns in a page', async () => {
+  const pages = ['id,t,n\n1,"a, ""b""\nc",NA\n2,,5\n', 't,id,n\n"NA",3,NA\n']
+  const service = await serve((request, response) =>
+    response.writeHead(200, { 'content-type': 'text/csv' }).end(pages[Number(request.query.page)]),
+  )
+  const request: Partial<HttpRequest> = {
+    format: 'csv',
+    csv: { nulls: ['NA'] },
+    paging: { by: 'page', parameter: 'page', first: 0, size: 2 },
+  }
+  const relation = await read({ baseUrl: service.url }, request, { columns: { n: 'int64', id: 'int64', t: 'text' } })
+  expect(relation.raw).toEqual({ n: 'text', id: 'text', t: 'text' })
+  expect(await rowsOf(relation.located)).toEqual([
+    { n: null, id: '1', t: 'a, "b"\nc', _file: `${service.url}/things?page=0`, _row: '1' },
+    { n: '5', id: '2', t: '', _file: `${service.url}/things?page=0`, _row: '2' },
+    { n: null, id: '3', t: 'NA', _file: `${service.url}/things?page=1`, _row: '1' },
+  ])
+})
+
+test.each<[string, HttpRequest['csv'], Buffer]>([
+  ['semicolons and no header', { delimiter: ';', header: false }, Buffer.from('1;é\n')],
+  ['tabs', { format: 'tsv' }, Buffer.from('id\tt\n1\té\n')],
+  ['Latin-1', { encoding: 'latin-1' }, Buffer.from('id,t\n1,é\n', 'latin1')],
+  ['UTF-16 with a mark', { encoding: 'utf-16' }, Buffer.from('\uFEFFid,t\n1,é\n', 'utf16le')],
+  ['big-endian UTF-16', { encoding: 'utf-16' }, Buffer.from('\uFEFFid,t\n1,é\n', 'utf16le').swap16()],
+  ['a packed file', { compression: 'gzip' }, gzipSync('\uFEFFid,t\n1,é\n')],
+  ['a packed Latin-1 file', { compression: 'zstd', encoding: 'latin-1' }, zstdCompressSync(Buffer.from('id,t\n1,é\n', 'latin1'))],
+])('http reads CSV with %s', async (_name, csv, body) => {
+  const service = await serve((_, response) => response.writeHead(200, { 'content-length': body.length }).end(body))
+  const relation = await read({ baseUrl: service.url }, { format: 'csv', ...(csv && { csv }) }, { columns: { id: 'int64', t: 'text' } })
+  expect(await rowsOf(relation.sql)).toEqual([{ id: '1', t: 'é' }])
+})
+
+test('http names the CSV page that lacks a column', async () => {
+  const service = await serve((_, response) => response.end('id,t\n1,x\n'))
+  const ctx = testContext()
+  const request: Partial<HttpRequest> = { format: 'csv' }
+  expect(await failure(ctx, read({ baseUrl: service.url }, request, { columns: { id: 'int64', gone: 'text' } }, ctx))).toMatchObject({
+    name: 'CheckError',
+    message: `${service.url}/things has no column "gone"; it has "id", "t"`,
+    exitCode: 3,
+    place: { dataset: 'thing', column: 'gone' },
+  })
+})
+
+test('http takes JSON that the service calls text/html', async () => {
+  const service = await serve((_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('[{"id":1}]'))
+  expect(await idsOf(await read({ baseUrl: service.url }, {}))).toEqual(['1'])
+})
+
+test('http asks for each parent also where the parent’s column is all that is declared', async () => {
+  const service = await serve((_, response) => json(response, ids(1, 2)))
+  const request: Partial<HttpRequest> = { path: '/{k}', each: { parent: 'p', column: 'k' } }
+  const relation = await read({ baseUrl: service.url }, request, { parents: ['a', 'b'], columns: { parent_k: 'text' } })
+  expect((await rowsOf(`FROM (${relation.sql}) ORDER BY ALL`)).map((row) => row.parent_k)).toEqual(['a', 'a', 'b', 'b'])
 })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type BodyFacts, scannerOf } from '../../../lib/connectors/http/scan.ts'
+import { scannerOf } from '../../../lib/connectors/http/scan.ts'
+import type { BodyFacts } from '../../../lib/connectors/http/scanner.ts'
 import type { HttpRequest } from '../../../lib/connectors/requests.ts'
 
 function scan(body: string | Uint8Array, request: Partial<HttpRequest> = {}, chunkBytes = Number.POSITIVE_INFINITY): BodyFacts {
