@@ -1,33 +1,13 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Limits } from '../core/context.ts'
-import type { MetaRow, SqlValues } from './duckdb.ts'
+import { CheckError, type ErrorPlace, PermanentError, TransientError } from '../core/errors.ts'
+import { errorOfFault, filesText } from './reader-errors.ts'
+import type { FromChild, ReaderJob, ReaderResult, ToChild } from './reader-job.ts'
+import { residentBytes } from './resident.ts'
 
-/** One SQL statement as data. */
-export interface ReaderStatement {
-  readonly sql: string
-  readonly values?: SqlValues
-}
-
-/** What the reader child does on one connection of its own, in this order. Plain data: it crosses a process border. */
-export interface ReaderJob {
-  /** What is read: named in the error when the child crashes or goes beyond a limit. */
-  readonly dataset?: string
-  readonly files?: readonly string[]
-  /** IANA zone of the job's session; absent: the reader's. */
-  readonly zone?: string
-  /** Arrow IPC files (file or stream form), each turned into the Parquet file `to`. */
-  readonly arrow?: readonly { readonly from: string; readonly to: string }[]
-  readonly before?: readonly string[]
-  readonly statements?: readonly ReaderStatement[]
-  /** A last statement that gives a few metadata rows. */
-  readonly meta?: ReaderStatement
-}
-
-export interface ReaderResult {
-  /** Rows changed, or written by COPY, for each statement. */
-  readonly rows: readonly number[]
-  /** Rows of `meta`, each value as DuckDB's text. */
-  readonly meta: readonly MetaRow[]
-}
+export type { ReaderJob, ReaderResult, ReaderStatement } from './reader-job.ts'
 
 export interface ReaderOptions {
   readonly limits: Pick<Limits, 'memoryBytes' | 'threads' | 'readerMemoryBytes' | 'readerTimeoutMs'>
@@ -44,8 +24,8 @@ export interface Reader {
   /**
    * Runs a job; several may run at once. An aborted signal interrupts the statement and rejects with its reason; only files that the job was
    * writing are left.
-   * @throws CheckError for data that cannot be read or converted (its `cause` holds DuckDB's own message), ConfigError for SQL that does not
-   * bind, PermanentError for what the machine refuses (no such file, memory, time), TransientError when another job ended the child.
+   * @throws CheckError for data that cannot be read or converted (its `cause` holds DuckDB's own message) or that crashes the child, ConfigError
+   * for SQL that does not bind, PermanentError for what the machine refuses (no such file, memory, time)
    */
   execute(job: ReaderJob, signal?: AbortSignal): Promise<ReaderResult>
   /** Ends the child. Jobs that run are rejected. */
@@ -53,4 +33,252 @@ export interface Reader {
 }
 
 /** Starts the reader child at once, in parallel with the caller's own work. A child that dies is replaced at the next job. */
-export declare function openReader(options: ReaderOptions): Reader
+export function openReader(options: ReaderOptions): Reader {
+  let closed = false
+  const children = new Set<Child>()
+  const start = (): Child => {
+    const child = startChild(options)
+    children.add(child)
+    void child.ended.then(() => children.delete(child))
+    return child
+  }
+  let current = start()
+  // One after the other: jobs whose child died while others ran too, each in a child of its own.
+  let alone: Promise<unknown> = Promise.resolve()
+
+  async function execute(job: ReaderJob, signal?: AbortSignal): Promise<ReaderResult> {
+    mayRun(signal)
+    if (current.dead()) current = start()
+    const outcome = await current.run(job, signal)
+    if (outcome !== 'again') return outcome
+    const turn = alone.then(async () => {
+      mayRun(signal)
+      const child = start()
+      try {
+        const second = await child.run(job, signal)
+        if (second === 'again') throw new Error('a job that ran alone had company')
+        return second
+      } finally {
+        child.kill()
+      }
+    })
+    alone = turn.catch(() => undefined)
+    return turn
+  }
+
+  function mayRun(signal: AbortSignal | undefined): void {
+    options.signal?.throwIfAborted()
+    signal?.throwIfAborted()
+    if (closed) throw new Error('the reader is closed')
+  }
+
+  const stop = () => {
+    for (const child of children) child.kill()
+  }
+  options.signal?.addEventListener('abort', stop, { once: true })
+  return {
+    execute: async (job, signal) => {
+      try {
+        return await execute(job, signal)
+      } catch (error) {
+        if (signal?.aborted) throw signal.reason
+        if (options.signal?.aborted) throw options.signal.reason
+        throw error
+      }
+    },
+    close: async () => {
+      if (closed) return
+      closed = true
+      options.signal?.removeEventListener('abort', stop)
+      stop()
+      await Promise.all([...children].map((child) => child.ended))
+    },
+  }
+}
+
+interface Child {
+  /** `again`: the child died while several jobs ran, and which one killed it is not known. */
+  run(job: ReaderJob, signal?: AbortSignal): Promise<ReaderResult | 'again'>
+  dead(): boolean
+  kill(): void
+  readonly ended: Promise<void>
+}
+
+interface Running {
+  readonly job: ReaderJob
+  readonly since: number
+  resolve(outcome: ReaderResult | 'again'): void
+  reject(error: unknown): void
+}
+
+const WATCH_MS = 100
+
+function startChild(options: ReaderOptions): Child {
+  const { limits, zone, temp } = options
+  const process_ = launch()
+  const jobs = new Map<number, Running>()
+  let nextId = 1
+  let words = ''
+  let gone = false
+  let stopped = false
+  let verdict: ((running: Running) => unknown) | undefined
+  let watch: NodeJS.Timeout | undefined
+
+  process_.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    words = (words + text).slice(-4000)
+  })
+  // DuckDB's own limit stays below the child's, so that it spills before it is killed.
+  const memoryBytes = Math.min(limits.memoryBytes, Math.floor(limits.readerMemoryBytes * 0.75))
+  send({ type: 'start', options: { memoryBytes, threads: limits.threads, temp, zone } })
+
+  function send(message: ToChild): void {
+    process_.send(message, () => undefined)
+  }
+
+  function settle(id: number): Running | undefined {
+    const running = jobs.get(id)
+    jobs.delete(id)
+    if (jobs.size === 0) idle()
+    return running
+  }
+
+  /** A child without jobs does not hold the parent's process open. */
+  function idle(): void {
+    clearInterval(watch)
+    watch = undefined
+    process_.unref()
+    process_.channel?.unref()
+  }
+
+  function busy(): void {
+    process_.ref()
+    process_.channel?.ref()
+    watch ??= setInterval(() => void look(), WATCH_MS)
+  }
+
+  async function look(): Promise<void> {
+    const bytes = await residentBytes(process_.pid)
+    if (bytes !== undefined) tooBig(bytes)
+    const now = performance.now()
+    for (const [id, running] of jobs) {
+      if (now - running.since < limits.readerTimeoutMs) continue
+      settle(id)
+      running.reject(
+        new PermanentError(`reading ${filesText(running.job)} took longer than ${limits.readerTimeoutMs / 1000} s`, {
+          ...placeOf(running.job),
+          hint: 'raise limits.readerTimeoutMs, or split the file',
+        }),
+      )
+      end(() => undefined)
+      return
+    }
+  }
+
+  function tooBig(bytes: number): void {
+    if (bytes <= limits.readerMemoryBytes) return
+    const mib = (size: number) => `${Math.round(size / 2 ** 20)} MiB`
+    end(
+      ({ job }) =>
+        new PermanentError(`reading ${filesText(job)} took more than ${mib(limits.readerMemoryBytes)} of memory`, {
+          ...placeOf(job),
+          hint: 'raise limits.readerMemoryBytes, or split the file',
+        }),
+    )
+  }
+
+  function end(why: (running: Running) => unknown): void {
+    verdict ??= why
+    if (gone) return
+    // Held open until its exit has been seen.
+    process_.ref()
+    process_.kill('SIGKILL')
+  }
+
+  process_.on('message', (message: FromChild) => {
+    if (message.type === 'memory') return tooBig(message.bytes)
+    const running = settle(message.id)
+    if (message.type === 'done') return running?.resolve(message.result)
+    if (!running) return
+    running.reject(errorOfFault(message.fault, running.job))
+    // After an internal error the engine refuses all further work.
+    if (/^(INTERNAL|FATAL) Error/.test(message.fault.message)) end(() => undefined)
+  })
+
+  const ended = new Promise<void>((resolve) => {
+    process_.once('error', (error) => {
+      words += error.message
+      if (process_.pid === undefined) over(null, null)
+    })
+    process_.once('exit', over)
+    function over(code: number | null, signal: NodeJS.Signals | null): void {
+      gone = true
+      const left = [...jobs.values()]
+      jobs.clear()
+      clearInterval(watch)
+      for (const running of left) {
+        const error = verdict?.(running)
+        if (left.length > 1 && !stopped) running.resolve('again')
+        else if (error !== undefined) running.reject(error)
+        else if (verdict) running.resolve('again')
+        else running.reject(crashed(running.job, signal ?? `exit ${code}`, words))
+      }
+      resolve()
+    }
+  })
+  idle()
+
+  return {
+    ended,
+    dead: () => gone || process_.killed,
+    kill: () => {
+      stopped = true
+      end(({ job }) => new TransientError(`the reader was stopped while reading ${filesText(job)}`, placeOf(job)))
+    },
+    run: (job, signal) =>
+      new Promise<ReaderResult | 'again'>((resolve, reject) => {
+        const id = nextId++
+        const abort = () => send({ type: 'abort', id })
+        const done = () => signal?.removeEventListener('abort', abort)
+        jobs.set(id, {
+          job,
+          since: performance.now(),
+          resolve: (outcome) => {
+            done()
+            resolve(outcome)
+          },
+          reject: (error) => {
+            done()
+            reject(error)
+          },
+        })
+        busy()
+        signal?.addEventListener('abort', abort, { once: true })
+        send({ type: 'job', id, job })
+      }),
+  }
+}
+
+function launch(): ChildProcess {
+  const file = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './reader-child.ts' : './reader-child.js', import.meta.url))
+  const { PATH, TMPDIR, LANG } = process.env
+  return fork(file, [], {
+    execArgv: [],
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    env: { ...(PATH !== undefined && { PATH }), ...(TMPDIR !== undefined && { TMPDIR }), ...(LANG !== undefined && { LANG }) },
+  })
+}
+
+function crashed(job: ReaderJob, how: string, words: string): CheckError {
+  const said = words.trim().split('\n').at(-1)?.slice(0, 200)
+  return new CheckError(`reading ${filesText(job)} crashed the reader (${how})`, {
+    ...placeOf(job),
+    hint: 'the file is damaged or hostile: fetch or write it again',
+    ...(said && { cause: new Error(said) }),
+  })
+}
+
+function placeOf({ dataset, files }: ReaderJob): ErrorPlace {
+  const only = files?.length === 1 ? files[0] : undefined
+  return { ...(dataset !== undefined && { dataset }), ...(only !== undefined && { file: basename(only) }) }
+}

@@ -1,0 +1,46 @@
+import { basename } from 'node:path'
+import { CheckError, ConfigError, type ErrorPlace, PermanentError } from '../core/errors.ts'
+import type { ReaderFault, ReaderJob } from './reader-job.ts'
+
+/** What a job reads, for messages: `flights.csv`, `a.csv and 3 more`, `dataset "flights"`. */
+export function filesText({ dataset, files }: Pick<ReaderJob, 'dataset' | 'files'>): string {
+  const [first, ...more] = files ?? []
+  if (first === undefined) return dataset === undefined ? 'foreign data' : `dataset "${dataset}"`
+  const names = more.length === 0 ? basename(first) : `${basename(first)} and ${more.length} more`
+  return dataset === undefined ? names : `${names} of dataset "${dataset}"`
+}
+
+/** The typed error of what went wrong in the child; DuckDB's whole message is its `cause`. */
+export function errorOfFault(fault: ReaderFault, job: ReaderJob): Error {
+  const only = job.files?.length === 1 ? job.files[0] : undefined
+  const file = fault.file ?? only
+  const place: ErrorPlace = {
+    ...(job.dataset !== undefined && { dataset: job.dataset }),
+    ...(file !== undefined && { file: basename(file) }),
+    ...(fault.column !== undefined && { column: fault.column }),
+  }
+  if (fault.kind === 'data') return new CheckError(`${basename(fault.file ?? '')} ${fault.message}`, place)
+  const cause = new Error(fault.message)
+  if (fault.stack !== undefined) cause.stack = fault.stack
+  if (fault.kind === 'bug') return cause
+  const [, type = '', rest = fault.message] = /^([A-Za-z ]+?)(?: Error| exception): ([\s\S]*)$/.exec(fault.message) ?? []
+  const said = `reading ${filesText(job)}: ${rest.split('\n')[0]}`
+  switch (type) {
+    case 'Binder':
+    case 'Catalog':
+    case 'Parser':
+    case 'Syntax':
+      return new ConfigError(said, { ...place, cause })
+    case 'Out of Memory':
+      return new PermanentError(said, { ...place, cause, hint: 'raise limits.memoryBytes' })
+    case 'IO':
+      return /No files found|Cannot open file|No space left|Permission denied|Could not write/i.test(rest)
+        ? new PermanentError(said, { ...place, cause })
+        : new CheckError(said, { ...place, cause })
+    case 'INTERNAL':
+    case 'FATAL':
+      return new CheckError(`reading ${filesText(job)} broke the engine`, { ...place, cause })
+    default:
+      return new CheckError(said, { ...place, cause })
+  }
+}

@@ -1,0 +1,63 @@
+import { basename } from 'node:path'
+
+/** What DuckDB's message says about a file's structure, in our words. */
+export interface StructureFault {
+  /** Where and what: `line 3 of a.csv has 1 column, not 2`. */
+  readonly message: string
+  readonly file?: string
+  readonly hint?: string
+}
+
+/** Reads DuckDB's message about a file that is not built as its format wants; undefined for any other message. */
+export function structureFault(message: string): StructureFault | undefined {
+  return csvFault(message) ?? jsonFault(message) ?? parquetFault(message)
+}
+
+function csvFault(message: string): StructureFault | undefined {
+  const path = /^ {2}file ?= ?(.*)$/m.exec(message)?.[1]
+  const file = path === undefined ? undefined : basename(path)
+  if (/CSV Parser state machine reached an invalid state/.test(message))
+    return {
+      message: `${file ?? 'a CSV file'} does not keep to one line end, or to its quotes`,
+      ...(file !== undefined && { file }),
+      hint: 'write all lines of it with the same line end',
+    }
+  const line = /CSV Error on Line: (\d+)/.exec(message)?.[1]
+  if (line === undefined) return undefined
+  const found = (what: string, hint?: string): StructureFault => ({
+    message: `line ${line}${file === undefined ? '' : ` of ${file}`} ${what}`,
+    ...(file !== undefined && { file }),
+    ...(hint !== undefined && { hint }),
+  })
+  const columns = /Expected Number of Columns: (\d+) Found: (\d+)/.exec(message)
+  if (columns) return found(`has ${columns[2]} ${columns[2] === '1' ? 'column' : 'columns'}, not ${columns[1]}`)
+  if (/unterminated quote/.test(message)) return found('has a quote that is not closed, or text after one')
+  if (/Invalid unicode/.test(message)) return found('is not UTF-8 text', "say how the file is written: encoding: 'latin-1' or 'utf-16'")
+  if (/Maximum line size/.test(message)) return found('is longer than 8 MiB')
+  return found(`cannot be read: ${message.split('\n').find((text) => !/^(Invalid Input Error|Original Line)/.test(text)) ?? ''}`)
+}
+
+function jsonFault(message: string): StructureFault | undefined {
+  const top = /Expected top-level JSON array .* in file "(.*)"/.exec(message)?.[1]
+  if (top !== undefined)
+    return { message: `${basename(top)} is not a JSON array`, file: basename(top), hint: "for one object a line, say format: 'ndjson'" }
+  const malformed = /Malformed JSON in file "(.*)", at byte \d+ in (line|record\/value) (\d+): (.*?)\. *$/m.exec(message)
+  if (malformed) {
+    const [, path = '', unit, count, what] = malformed
+    // DuckDB counts one too many.
+    const at = `${unit === 'line' ? 'line' : 'record'} ${Math.max(1, Number(count) - 1)} of ${basename(path)}`
+    return { message: `${at} is not JSON: ${what}`, file: basename(path) }
+  }
+  const record = /JSON transform error in file "(.*)", in (line|record\/value) (\d+): (.*)/.exec(message)
+  if (!record) return undefined
+  const [, path = '', unit, count, what] = record
+  return { message: `${unit === 'line' ? 'line' : 'record'} ${count} of ${basename(path)}: ${what}`, file: basename(path) }
+}
+
+function parquetFault(message: string): StructureFault | undefined {
+  const small = /File '(.*)' too small to be a Parquet file/.exec(message)?.[1]
+  const magic = /No magic bytes found at end of file '(.*)'/.exec(message)?.[1]
+  const path = small ?? magic
+  if (path === undefined) return undefined
+  return { message: `${basename(path)} is not a whole Parquet file`, file: basename(path) }
+}

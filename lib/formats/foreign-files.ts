@@ -1,0 +1,165 @@
+import type { Columns } from '../core/dataset.ts'
+import { CheckError } from '../core/errors.ts'
+import { quoteIdentifier, quoteList } from '../core/quote.ts'
+import type { Reader } from '../engines/reader.ts'
+import { emptyRelation } from '../engines/relation.ts'
+import { parseType } from '../engines/types.ts'
+import { positionsOf, readCsv } from './csv.ts'
+import { firstRecord } from './csv-head.ts'
+import type { FormatOptions } from './dialect.ts'
+import { jsonTypes, readJson } from './json.ts'
+import { readParquet } from './parquet.ts'
+import { type CarriedColumn, parquetGroups } from './parquet-columns.ts'
+import { type ForeignFile, type ReadyFile, readyFiles } from './ready-files.ts'
+import { strictCast } from './strict.ts'
+
+/** Files to be read as one dataset. */
+export interface ForeignRead {
+  readonly dataset: string
+  readonly files: readonly ForeignFile[]
+  readonly options: FormatOptions
+  /** The columns wanted, with declared types. */
+  readonly columns: Columns
+  readonly reader: Reader
+  readonly signal: AbortSignal
+  /** A new folder for what has to be written anew (Arrow, other encodings); the caller removes it. */
+  readonly folder: string
+}
+
+/** SELECTs over foreign files; see `Relation` of the connectors for what each gives. */
+export interface ForeignRelation {
+  readonly sql: string
+  readonly raw: Columns
+  readonly located: string
+}
+
+/**
+ * The relation over foreign files. What DuckDB would read wrong without a word is looked at first, in the reader child: streams that break off, JSON that ends early, encodings.
+ * @throws CheckError naming dataset, file and column for a file that is not what it should be
+ */
+export async function relationOfForeignFiles(read: ForeignRead): Promise<ForeignRelation> {
+  const ready = await readyFiles(read)
+  const kinds = Map.groupBy(ready, ({ dialect }) => dialect.format)
+  const parts: Part[] = []
+  for (const [format, files] of kinds) {
+    if (format === 'csv') parts.push(...(await csvParts(read, files)))
+    else if (format === 'json' || format === 'ndjson') parts.push(...jsonParts(read, files))
+    else parts.push(...(await parquetParts(read, files)))
+  }
+  return union(parts, read)
+}
+
+/** A SELECT list over one table function, of columns with these types. */
+interface Part {
+  readonly files: readonly ReadyFile[]
+  /** `more` are options of the table function. */
+  table(more: readonly string[]): string
+  readonly columns: Readonly<Record<string, CarriedColumn>>
+}
+
+async function csvParts({ dataset, columns }: ForeignRead, files: readonly ReadyFile[]): Promise<Part[]> {
+  const declared = Object.keys(columns)
+  const heads = await Promise.all(
+    files.map(async (file) => {
+      const { dialect, path, name } = file
+      const header = await firstRecord(path, dialect.compression, dialect.csv)
+      if (!header && dialect.csv.header) throw new CheckError(`${name} is empty: it has no header`, { dataset, file: name })
+      return { file, header }
+    }),
+  )
+  const shapes = new Map<string, { readonly width: number; readonly positions: readonly number[]; readonly files: ReadyFile[] }>()
+  for (const { file, header } of heads) {
+    if (!header) continue
+    const positions = positionsOf(declared, header, file.dialect.csv.header, { dataset, file: file.name })
+    const key = JSON.stringify([file.dialect, header.length, positions])
+    const shape = shapes.get(key) ?? { width: header.length, positions, files: [] }
+    shapes.set(key, shape)
+    shape.files.push(file)
+  }
+  return [...shapes.values()].map(({ width, positions, files }) => {
+    const dialect = files[0]?.dialect
+    if (!dialect) throw new RangeError('a shape without a file')
+    return {
+      files,
+      table: (more) => readCsv(pathsOf(files), width, dialect, more),
+      columns: Object.fromEntries(declared.map((name, i) => [name, { expression: `c${positions[i]}`, type: 'text' }])),
+    }
+  })
+}
+
+function jsonParts({ columns }: ForeignRead, files: readonly ReadyFile[]): Part[] {
+  const raw = jsonTypes(columns)
+  return [...Map.groupBy(files, ({ dialect }) => JSON.stringify(dialect)).values()].map((group) => {
+    const dialect = group[0]?.dialect
+    if (!dialect) throw new RangeError('a group without a file')
+    return {
+      files: group,
+      table: (more) => readJson(pathsOf(group), raw, dialect, more),
+      columns: Object.fromEntries(Object.entries(raw).map(([name, type]) => [name, { expression: quoteIdentifier(name), type }])),
+    }
+  })
+}
+
+async function parquetParts(read: ForeignRead, files: readonly ReadyFile[]): Promise<Part[]> {
+  const { dataset, columns, reader, signal } = read
+  const parts: Part[] = []
+  for (const group of await parquetGroups({ dataset, files, reader, signal })) {
+    const name = group.files[0]?.name ?? ''
+    const chosen = Object.keys(columns).map((column) => {
+      const found = group.columns[column]
+      if (!found)
+        throw new CheckError(
+          `${name} has no column "${column}"; it has ${Object.keys(group.columns)
+            .map((each) => `"${each}"`)
+            .join(', ')}`,
+          { dataset, file: name, column },
+        )
+      return [column, found] as const
+    })
+    parts.push({
+      files: group.files,
+      table: (more) => readParquet(pathsOf(group.files), more),
+      columns: Object.fromEntries(chosen),
+    })
+  }
+  return parts
+}
+
+/** One SELECT over all parts; a column whose type differs between them is text. */
+function union(parts: readonly Part[], { columns }: ForeignRead): ForeignRelation {
+  const names = Object.keys(columns)
+  const raw = Object.fromEntries(
+    names.map((name) => {
+      const types = new Set(parts.map((part) => part.columns[name]?.type ?? 'text'))
+      return [name, types.size === 1 ? ([...types][0] ?? 'text') : 'text']
+    }),
+  )
+  if (parts.length === 0) return { raw, sql: emptyRelation(raw), located: emptyRelation({ ...raw, _file: 'text', _row: 'int64' }) }
+  const list = (part: Part) =>
+    names.map((name) => {
+      const column = part.columns[name] ?? { expression: 'NULL', type: 'text' }
+      const type = raw[name] ?? 'text'
+      const value = column.type === type ? column.expression : strictCast(column.expression, parseType(column.type), parseType(type))
+      return `${value} AS ${quoteIdentifier(name)}`
+    })
+  return {
+    raw,
+    sql: parts.map((part) => `SELECT ${list(part).join(', ')} FROM ${part.table([])}`).join(' UNION ALL '),
+    located: parts.map((part) => located(part, list(part), names)).join(' UNION ALL '),
+  }
+}
+
+const PATH = '__millrace_path'
+const NUMBER = '__millrace_row'
+
+/** Rows with their file's name and their number in it: DuckDB gives a table function's rows in the files' order. */
+function located(part: Part, list: readonly string[], names: readonly string[]): string {
+  const rows = `SELECT ${[...list, PATH, `row_number() OVER () AS ${NUMBER}`].join(', ')} FROM ${part.table([`filename = '${PATH}'`])}`
+  const file = `element_at(MAP(${quoteList(part.files.map(({ path }) => folderOfParts(path)))}, ${quoteList(part.files.map(({ name }) => name))}), ${part.files.some(({ path }) => path.endsWith('/*.parquet')) ? `regexp_replace(${PATH}, '/[0-9]+[.]parquet$', '')` : PATH})`
+  const named = `SELECT * EXCLUDE (${PATH}), ${file} AS _file FROM (${rows})`
+  return `SELECT ${names.map(quoteIdentifier).join(', ')}, _file, ${NUMBER} - min(${NUMBER}) OVER (PARTITION BY _file) + 1 AS _row FROM (${named})`
+}
+
+const folderOfParts = (path: string) => path.replace(/\/\*\.parquet$/, '')
+
+const pathsOf = (files: readonly ReadyFile[]) => files.map(({ path }) => path)
