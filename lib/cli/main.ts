@@ -7,7 +7,8 @@ import { colorWanted, type TerminalStream } from '../observe/color.ts'
 import type { EventSink } from '../observe/events.ts'
 import { logMode, outlet } from '../observe/outlet.ts'
 import type { CommandContext, CommandResult } from './command.ts'
-import type { Parsed } from './parse.ts'
+import { parse } from './parse.ts'
+import type { Parsed } from './parsed.ts'
 import { reportError } from './report-error.ts'
 import { abortOnSignals, type SignalSource } from './signals.ts'
 
@@ -39,7 +40,6 @@ export async function main(argv: readonly string[], terminal: Terminal): Promise
   }
   let parsed: Parsed
   try {
-    const { parse } = await import('./parse.ts')
     parsed = await parse(argv, Math.min(stdout.columns ?? 100, 120))
   } catch (error) {
     return fail(error)

@@ -1,30 +1,13 @@
-import yargs from 'yargs'
+import { parseArgs } from 'node:util'
 import { ConfigError } from '../core/errors.ts'
-import { didYouMean, nearest } from '../core/nearest.ts'
-import { millraceVersion } from '../core/version.ts'
-import { type AnyCommand, kebab, type OptionSpec } from './command.ts'
+import { didYouMean } from '../core/nearest.ts'
+import { type AnyCommand, kebab } from './command.ts'
 import { commands } from './commands.ts'
-
-/** What a command line asks for: a text to print (help, version), or a command with its options. */
-export type Parsed =
-  | { readonly print: string }
-  | {
-      readonly command: AnyCommand
-      readonly options: Readonly<Record<string, unknown>>
-      readonly json: boolean
-      readonly profile?: string
-      readonly project?: string
-    }
-
-/** Options that every command takes. */
-export const GLOBAL: Readonly<Record<string, OptionSpec>> = {
-  profile: { type: 'string', value: 'name', describe: "the profile of millrace.config.ts; default the file's, else dev" },
-  project: { type: 'string', value: 'folder', describe: 'where to look for millrace.config.ts, upwards; default the working folder' },
-  json: { type: 'boolean', describe: 'print the result as one JSON document, and logs as JSON lines' },
-}
+import { GLOBAL, type Parsed, parsedCommand } from './parsed.ts'
 
 /**
- * Parses a command line (without node and script). Imports the module of the named command only; of all commands for the help.
+ * Parses a command line (without node and script). Imports the module of the named command only; of all commands for the help. A line that needs no explanation is read by
+ * Node's own parser, anything else (help, version, every fault) by yargs, whose import costs a quarter of the start of `plan`.
  * @throws ConfigError (exit 2) for what is unknown, missing or wrong, with the nearest name
  */
 export async function parse(argv: readonly string[], width = 100): Promise<Parsed> {
@@ -33,65 +16,42 @@ export async function parse(argv: readonly string[], width = 100): Promise<Parse
     throw new ConfigError(`unknown command "${name}"${didYouMean(name, Object.keys(commands))}`, {
       hint: `there are: ${Object.keys(commands).join(', ')}`,
     })
-  const load = name === undefined ? undefined : commands[name]
-  const chosen = await load?.()
-  const known = chosen ? [chosen] : await Promise.all(Object.values(commands).map((each) => each()))
+  const chosen = name === undefined ? undefined : await commands[name]?.()
+  const plain = chosen && parsePlain(chosen, argv)
+  if (plain) return plain
+  const { parseWithYargs } = await import('./usage.ts')
+  return parseWithYargs(chosen, argv, width)
+}
 
-  let called: AnyCommand | undefined
-  const parser = yargs()
-    .scriptName('millrace')
-    .usage('$0 <command>\n\nLands raw data as Parquet, turns it with SQL and data frames, loads a warehouse, delivers CSV.')
-    .locale('en')
-    .parserConfiguration({
-      'boolean-negation': false,
-      'camel-case-expansion': false,
-      'dot-notation': false,
-      'duplicate-arguments-array': false,
-      'parse-numbers': false,
-      'parse-positional-numbers': false,
-    })
-    .wrap(width)
-    .version(millraceVersion)
-    .help()
-    .strict()
-    .demandCommand(1, 'no command')
-    .exitProcess(false)
-    .fail((message, error) => {
-      throw error ?? new ConfigError(message)
-    })
-  for (const [key, spec] of Object.entries(GLOBAL)) parser.option(key, { ...optionOf(spec), group: 'Options of every command:' })
-  for (const each of known) {
-    parser.command(
-      usageOf(each),
-      each.describe,
-      (builder) => {
-        const own = builder.usage(`$0 ${usageOf(each)}\n\n${each.describe}`).example(...each.example)
-        for (const [key, spec] of Object.entries(each.options)) {
-          if (spec.positional)
-            own.positional(kebab(key), { describe: spec.describe, type: 'string', ...(spec.choices && { choices: spec.choices }) })
-          else own.option(kebab(key), optionOf(spec))
-        }
-        return own
-      },
-      () => {
-        called = each
-      },
-    )
-  }
-  if (!chosen) for (const each of known) if (each.name === 'init' || each.name === 'run') parser.example(...each.example)
-
-  let print = ''
-  let values: Readonly<Record<string, unknown>>
+/** A faultless command line, read; undefined for every other one. */
+export function parsePlain(command: AnyCommand, argv: readonly string[]): Parsed | undefined {
+  if (argv.includes('--')) return undefined
+  const specs = Object.entries({ ...GLOBAL, ...command.options })
+  const options = Object.fromEntries(
+    specs.flatMap(([key, { type, positional }]) =>
+      positional ? [] : [[kebab(key), { type: type === 'boolean' ? ('boolean' as const) : ('string' as const) }]],
+    ),
+  )
+  let found: ReturnType<typeof parseArgs>
   try {
-    values = await parser.parseAsync([...argv], {}, (_error: unknown, _argv: unknown, output: string) => {
-      print = output
-    })
-  } catch (error) {
-    throw chosen || name === undefined ? usageError(error, chosen) : error
+    found = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true })
+  } catch {
+    return undefined
   }
-  if (print !== '' || called === undefined) return { print }
-  const text = (key: string) => (typeof values[key] === 'string' ? { [key]: values[key] } : {})
-  return { command: called, options: optionsOf(called, values), json: values.json === true, ...text('profile'), ...text('project') }
+  const words = found.positionals.slice(1)
+  const places = specs.filter(([, { positional }]) => positional)
+  if (words.length > places.length) return undefined
+  const values: Record<string, unknown> = { ...found.values }
+  for (const [i, [key]] of places.entries()) values[kebab(key)] = words[i]
+  for (const [key, { type, required, choices }] of specs) {
+    const value = values[kebab(key)]
+    if (value === undefined ? required : value === '' || (choices && !choices.includes(String(value)))) return undefined
+    if (type === 'number' && value !== undefined) {
+      values[kebab(key)] = Number(value)
+      if (!/^\d+$/.test(String(value))) return undefined
+    }
+  }
+  return parsedCommand(command, values)
 }
 
 /** The first word that is neither an option nor an option's value. */
@@ -102,53 +62,4 @@ function commandName(argv: readonly string[]): string | undefined {
     if (word.startsWith('--') && GLOBAL[word.slice(2)]?.type === 'string') i++
   }
   return undefined
-}
-
-function optionOf(spec: OptionSpec) {
-  return {
-    type: spec.type,
-    describe: spec.value ? `<${spec.value}> ${spec.describe}` : spec.describe,
-    ...(spec.type !== 'boolean' && { requiresArg: true }),
-    ...(spec.choices && { choices: spec.choices }),
-    ...(spec.required && { demandOption: true }),
-  }
-}
-
-function usageOf({ name, options }: AnyCommand): string {
-  const places = Object.entries(options).filter(([, { positional }]) => positional)
-  return [name, ...places.map(([key, { required }]) => (required ? `<${kebab(key)}>` : `[${kebab(key)}]`))].join(' ')
-}
-
-function optionsOf({ options }: AnyCommand, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const given = Object.entries(options).map(
-    ([key, { type }]) => [key, type === 'boolean' ? values[kebab(key)] === true : values[kebab(key)]] as const,
-  )
-  for (const [key, value] of given)
-    if (typeof value === 'number' && Number.isNaN(value)) throw new ConfigError(`--${kebab(key)} is not a number`)
-  return Object.fromEntries(given.filter(([, value]) => value !== undefined))
-}
-
-/** A usage fault in the project's voice, with what was probably meant. */
-function usageError(error: unknown, chosen: AnyCommand | undefined): unknown {
-  if (!(error instanceof Error)) return error
-  const hint = chosen ? `usage: millrace ${usageOf(chosen)}; millrace ${chosen.name} --help` : 'millrace --help lists the commands'
-  const options = [...Object.keys(chosen?.options ?? {}).map(kebab), ...Object.keys(GLOBAL), 'help', 'version']
-  const [, unknown] = /^Unknown (?:argument|command)s?: (.*)$/.exec(error.message) ?? []
-  if (unknown !== undefined) {
-    const [first = ''] = unknown.split(', ')
-    const near = nearest(first, options)
-    return new ConfigError(
-      `unknown ${near === undefined ? 'argument' : 'option'} "${first}"${near === undefined ? '' : `; did you mean --${near}?`}`,
-      { hint },
-    )
-  }
-  const [, without] = /^Not enough arguments following: (.*)$/.exec(error.message) ?? []
-  if (without !== undefined) return new ConfigError(`--${without} needs a value`, { hint })
-  if (error.message.startsWith('Not enough non-option arguments'))
-    return new ConfigError(`${chosen?.name} is missing an argument`, { hint })
-  const [, argument, given, choices] = /Argument: (.*), Given: (.*), Choices: (.*)$/s.exec(error.message) ?? []
-  if (argument !== undefined) return new ConfigError(`${argument} is ${given}; expected ${choices}`, { hint })
-  if (error.name === 'YError' || error instanceof ConfigError)
-    return new ConfigError(error.message.charAt(0).toLowerCase() + error.message.slice(1), { hint })
-  return error
 }

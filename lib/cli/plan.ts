@@ -56,7 +56,7 @@ export function planText(report: PlanReport, color: boolean): string {
     ),
     partitionsText(done, due, open, failed),
     block(report.schemaFile, schemaChanges.map((line) => `  ${line}`).join('\n')),
-    ...warnings.map((warning) => `${paint('yellow', 'warning')}: ${warning}`),
+    warnings.map((warning) => `${paint('yellow', 'warning')}: ${warning}`).join('\n'),
   ]
   return blocks.filter((each) => each !== '').join('\n\n')
 }

@@ -1,8 +1,6 @@
-const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
-
-/** `1,234,567`. */
+/** `1,234,567`. Not by `Intl`, whose first use costs 70 ms. */
 export function formatCount(count: number): string {
-  return grouped.format(count)
+  return count.toFixed(0).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
 /** `1 row`, `1,234 rows`. */

@@ -2,11 +2,18 @@
 export function displayWidth(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length
   let width = 0
-  for (const { segment } of graphemes.segment(text)) width += clusterWidth(segment)
+  for (const segment of graphemesOf(text)) width += clusterWidth(segment)
   return width
 }
 
-const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
+let segmenter: Intl.Segmenter | undefined
+
+/** Made at first use: a start should not pay for it. */
+function graphemesOf(text: string): Iterable<string> {
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' })
+  return Iterator.from(segmenter.segment(text)).map(({ segment }) => segment)
+}
+
 const WIDE =
   /^[\u1100-\u115f\u2329\u232a\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1b000}-\u{1b2ff}\u{20000}-\u{3fffd}]/u
 
@@ -20,7 +27,7 @@ export function truncate(text: string, width: number): string {
   if (displayWidth(text) <= width) return text
   let cut = ''
   let used = 1
-  for (const { segment } of graphemes.segment(text)) {
+  for (const segment of graphemesOf(text)) {
     used += clusterWidth(segment)
     if (used > width) break
     cut += segment

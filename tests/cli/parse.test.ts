@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { kebab } from '../../lib/cli/command.ts'
 import { commands } from '../../lib/cli/commands.ts'
-import { parse } from '../../lib/cli/parse.ts'
+import { parse, parsePlain } from '../../lib/cli/parse.ts'
+import { parseWithYargs } from '../../lib/cli/usage.ts'
 import { ConfigError } from '../../lib/core/errors.ts'
 
 const names = Object.keys(commands)
@@ -83,4 +84,58 @@ describe('parse', () => {
     expect(error.message).toBe(message)
     if (hint) expect(error.hint).toContain(hint)
   })
+})
+
+const LINES = [
+  'list',
+  'list --json',
+  '--json list',
+  'config --profile=prod',
+  '--profile prod config --project /x',
+  'plan quakes --frozen',
+  'plan --discover quakes',
+  'run quakes --from 2018 --to 2019-02 --keep-going --force',
+  'run quakes --only=load --refresh',
+  'run 007 --partition 2018',
+  'status',
+  'status quakes',
+  'show a b --rows 5',
+  'show a --rows=5 b --partition p',
+  'exp run magnitudes',
+  'ledger rebuild',
+  'prune --dry-run',
+  'prune quakes --dry-run --json',
+  'run quakes --from a --from b',
+
+  'init a-b_c9',
+  'run Łódź',
+]
+test.each(LINES)('parsePlain reads as yargs does: millrace %s', async (line) => {
+  const argv = line.split(' ')
+  const name = argv.find((word) => Object.hasOwn(commands, word)) ?? ''
+  const command = await commands[name]?.()
+  if (!command) expect.unreachable(`no command in ${line}`)
+  const plain = parsePlain(command, argv)
+  expect(plain).toBeDefined()
+  expect(plain).toEqual(await parseWithYargs(command, argv, 100))
+})
+
+test.each([
+  'run',
+  'run a b',
+  'run a --from',
+  'run a --only x',
+  'show a b --rows x',
+  'show a b --rows 1.5',
+  'exp go x',
+  'list --help',
+  'list --version',
+  'run a --nope',
+  'run a --from=',
+  'list --json=no',
+  'run -- quakes',
+])('parsePlain leaves to yargs: millrace %s', async (line) => {
+  const argv = line.split(' ')
+  const command = await commands[argv[0] ?? '']?.()
+  expect(command && parsePlain(command, argv)).toBeUndefined()
 })
