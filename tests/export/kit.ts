@@ -4,12 +4,13 @@ import { buffer, text } from 'node:stream/consumers'
 import { onTestFinished } from 'vitest'
 import { local } from '../../lib/connectors/local/index.ts'
 import type { Store } from '../../lib/connectors/store.ts'
-import type { Columns, Dataset } from '../../lib/core/dataset.ts'
-import { type ContractOptions, contract, csv, type Export } from '../../lib/export/contract.ts'
-import type { DeliveryRequest } from '../../lib/export/deliver.ts'
+import type { Dataset } from '../../lib/core/dataset.ts'
 import { DeliveryManifest, Latest } from '../../lib/export/manifest.ts'
 import { temporaryFolder } from '../kit/context.ts'
 import { datasetOf } from '../kit/dataset.ts'
+import { idName } from './names.ts'
+
+export { exportOf, idName, keyOf, requestOfNames as requestOf } from './names.ts'
 
 /** A fresh folder store, closed after the test. */
 export function freshStore(folder = temporaryFolder()): Store {
@@ -17,8 +18,6 @@ export function freshStore(folder = temporaryFolder()): Store {
   onTestFinished(() => store.close())
   return store
 }
-
-export const keyOf = (digit: string) => digit.repeat(64)
 
 export async function readText(store: Store, key: string): Promise<string> {
   return text(await store.get(key))
@@ -34,28 +33,9 @@ export async function keysOf(store: Store, prefix = ''): Promise<string[]> {
   return keys
 }
 
-export const idName = { id: 'int64', name: 'text' } as const
-
 /** A dataset of `id` and `name`, rows shuffled. */
 export async function namesDataset(rows: number, name = 'names'): Promise<Dataset> {
   return datasetOf(temporaryFolder(), name, idName, `SELECT range AS id, 'name ' || range AS name FROM range(${rows}) ORDER BY hash(range)`)
-}
-
-/** An export with any contract. */
-export function exportOf<R extends Columns>(path: string, options: ContractOptions<R>, plain = false): Export {
-  return csv(path, { contract: contract(options), plain }) as unknown as Export
-}
-
-/** A request of pipeline `p`, partition 2018-02-04, to `names/{partition}.csv`. */
-export function requestOf(dataset: Dataset, overrides: Partial<DeliveryRequest> = {}): DeliveryRequest {
-  return {
-    pipeline: 'p',
-    dataset,
-    export: exportOf('names/{partition}.csv', { columns: idName, orderBy: ['id'] }, true),
-    partition: '2018-02-04',
-    inputKey: keyOf('a'),
-    ...overrides,
-  }
 }
 
 /** All objects with their content; JSON without `run`, as two runs are compared. */

@@ -1,0 +1,24 @@
+import type { Columns, Dataset } from '../../lib/core/dataset.ts'
+import { type ContractOptions, contract, csv, type Export } from '../../lib/export/contract.ts'
+import type { DeliveryRequest } from '../../lib/export/deliver.ts'
+
+export const keyOf = (digit: string) => digit.repeat(64)
+
+export const idName = { id: 'int64', name: 'text' } as const
+
+/** An export with any contract. */
+export function exportOf<R extends Columns>(path: string, options: ContractOptions<R>, plain = false): Export {
+  return csv(path, { contract: contract(options), plain }) as unknown as Export
+}
+
+/** A request of pipeline `p`, partition 2018-02-04, to `names/{partition}.csv`. */
+export function requestOfNames(dataset: Dataset, overrides: Partial<DeliveryRequest> = {}): DeliveryRequest {
+  return {
+    pipeline: 'p',
+    dataset,
+    export: exportOf('names/{partition}.csv', { columns: idName, orderBy: ['id'] }, true),
+    partition: '2018-02-04',
+    inputKey: keyOf('a'),
+    ...overrides,
+  }
+}
