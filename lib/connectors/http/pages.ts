@@ -12,7 +12,7 @@ import { placeholdersOf } from './placeholders.ts'
 /** A page's rows in a file of the workspace. */
 export interface PageFile {
   readonly file: string
-  /** Where it came from, without secrets. */
+  /** Where it came from, for people, without secrets: different for each page. */
   readonly url: string
   readonly bytes: number
   /** The parent row's value that it was asked for. */
@@ -80,7 +80,13 @@ async function fetchSequence(
       const file = join(folder, `${name(index)}-${name(at.page)}.${request.format ?? 'json'}`)
       const page = await client.fetchPage(ctx, { dataset: read.dataset, request, base, asked, page: at.page, file })
       const arrived: Arrived = { ...page, shown: client.shown(asked.url) }
-      if (page.rows > 0) files.push({ file, url: arrived.shown, bytes: page.bytes, ...(parent !== undefined && { parent }) })
+      if (page.rows > 0)
+        files.push({
+          file,
+          url: placeOf(request, arrived.shown, at.page, parent),
+          bytes: page.bytes,
+          ...(parent !== undefined && { parent }),
+        })
       else await rm(file, { force: true })
       progress(page.rows, page.bytes)
       if (sample) break
@@ -92,6 +98,12 @@ async function fetchSequence(
     throw placed(error, { stage: 'extract', dataset: read.dataset })
   }
   return files
+}
+
+/** Pages of a POST have one URL: what tells them apart stands in their bodies. */
+function placeOf(request: HttpRequest, shown: string, page: number, parent: string | undefined): string {
+  if (request.method === 'GET') return shown
+  return `${shown} page ${page}${parent === undefined ? '' : ` for ${request.each?.column} ${JSON.stringify(parent)}`}`
 }
 
 function name(index: number): string {

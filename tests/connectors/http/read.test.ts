@@ -89,6 +89,19 @@ test('http posts a JSON body, paging inside it', async () => {
   ])
 })
 
+test('http tells the pages of a POST apart by page and parent', async () => {
+  const service = await serve((request, response) => json(response, ids(JSON.parse(request.body).p, 10 + JSON.parse(request.body).p)))
+  const request: Partial<HttpRequest> = {
+    method: 'POST',
+    body: { who: '{k}' },
+    each: { parent: 'x', column: 'k' },
+    paging: { by: 'page', parameter: 'p', first: 0, size: 3 },
+  }
+  const relation = await read({ baseUrl: service.url }, request, { parents: ['a', 'b'] })
+  const rows = await rowsOf(`SELECT DISTINCT _file FROM (${relation.located}) ORDER BY ALL`)
+  expect(rows.map((row) => row._file)).toEqual([`${service.url}/things page 1 for k "a"`, `${service.url}/things page 1 for k "b"`])
+})
+
 test('http fills window, partition and cursor, and leaves a cursor’s parameter out while there is none', async () => {
   const service = await serve((_, response) => json(response, []))
   const query = { from: '{start}', to: '{end}', since: '{cursor}', n: 5, all: true }
