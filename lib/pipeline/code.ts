@@ -43,8 +43,19 @@ async function parseModule(file: string): Promise<{ program: Program; text: stri
   const source = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new ConfigError(`cannot read ${file}: ${messageOf(cause)}`, { cause })
   })
-  const text = /\.[cm]?ts$/.test(file) ? stripTypeScriptTypes(source) : source
+  const text = /\.[cm]?ts$/.test(file) ? withoutTypes(source) : source
   return { program: parse(text, { ecmaVersion: 'latest', sourceType: 'module' }), text }
+}
+
+/** Node says on every first use that this is experimental; the release that is pinned has it, and a user can do nothing about it. */
+function withoutTypes(source: string): string {
+  const { emitWarning } = process
+  process.emitWarning = () => {}
+  try {
+    return stripTypeScriptTypes(source)
+  } finally {
+    process.emitWarning = emitWarning
+  }
 }
 
 /** `export default pipeline({ … })`: its literal enters step by step, not as a whole. */

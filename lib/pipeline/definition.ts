@@ -25,10 +25,12 @@ export interface Pipeline<S, E extends string, T extends string, D extends strin
   /** Named values for SQL (`$name`) and frames; they enter the input key. */
   readonly parameters?: Readonly<Record<string, SqlValue>>
   readonly extract: { readonly [K in E]: K extends T ? 'transform has a dataset of this name' : Extract<keyof Of<S, K> & string> }
-  readonly transform?: { readonly [K in T]: Step<Readable<NoInfer<E>> | Exclude<NoInfer<T>, K>, S> }
+  readonly transform?: { readonly [K in T]: Step<Readable<NoInfer<E>> | Exclude<NoInfer<T>, K>, S, keyof Of<S, K> & string> }
   readonly check?: {
     readonly [K in D]?: readonly (
-      | Check<keyof Of<S, K> & string, ColumnsOf<Of<S, K>, Numeric>, ColumnsOf<Of<S, K>, 'text'>, ColumnsOf<Of<S, K>, Time>>
+      | (Check<keyof Of<S, K> & string, ColumnsOf<Of<S, K>, Numeric>, ColumnsOf<Of<S, K>, 'text'>, ColumnsOf<Of<S, K>, Time>> & {
+          readonly _dataset?: D
+        })
       | Sql
     )[]
   }

@@ -153,7 +153,7 @@ async function readAndLand(tools: LandingTools, source: Source, task: Task, ctx:
     }
     const relation = await source.read(read, ctx)
     relations.push(relation)
-    const request = { dataset, columns, kind, ...(expressions && { expressions }) }
+    const request = { dataset, columns, kind, ...(expressions && { expressions, source: read.columns }) }
     const select = selectDeclared(relation, {
       ...request,
       ...(partition?.window && { window: partition.window }),
@@ -222,7 +222,7 @@ async function keysOf(source: Source, read: Read, extract: Extract<string>, colu
     dataset: read.dataset,
     columns: only,
     kind: { by: 'whole' },
-    ...(extract.expressions && { expressions: extract.expressions }),
+    ...(extract.expressions && { expressions: extract.expressions, source: read.columns }),
   })
   return { select, relation }
 }

@@ -1,5 +1,5 @@
 import type { RunContext } from '../core/context.ts'
-import { disk } from '../core/disk.ts'
+import { disk, readText } from '../core/disk.ts'
 import { ConfigError, placed } from '../core/errors.ts'
 import { openReader, type Reader } from '../engines/reader.ts'
 import { checkExport } from '../export/check-export.ts'
@@ -40,6 +40,8 @@ export async function plan(project: Project, name: string, options: PlanOptions 
   const binder = await openBinder(config.state)
   try {
     const extracted = options.discover ? await discoverWith(project, loaded, known, options) : extractedPart(loaded.definition, known)
+    // Written before the rest is bound: what was found is wanted also where a step does not fit it yet.
+    if (options.discover) await writeSchema(loaded, { ...known, ...extracted })
     const pipeline = await bindPipeline(loaded, extracted, config.connections, binder)
     const schema = resultingSchema(pipeline, extracted)
     const schemaChanges = schemaDifference(known, schema)
@@ -49,7 +51,7 @@ export async function plan(project: Project, name: string, options: PlanOptions 
         file: loaded.schemaFile,
         hint: `run millrace plan ${name} and commit schema.ts`,
       })
-    if (schemaChanges.length > 0) await disk.write(loaded.schemaFile, renderSchema(name, schema))
+    await writeSchema(loaded, schema)
     return {
       pipeline: name,
       profile: config.profile,
@@ -66,6 +68,12 @@ export async function plan(project: Project, name: string, options: PlanOptions 
   } finally {
     binder.close()
   }
+}
+
+/** Writes schema.ts if it says anything else. */
+async function writeSchema({ schemaFile, definition }: LoadedPipeline, schema: Schema): Promise<void> {
+  const text = renderSchema(definition.name, schema)
+  if ((await readText(schemaFile)) !== text) await disk.write(schemaFile, text)
 }
 
 async function discoverWith(project: Project, { definition }: LoadedPipeline, known: Schema, options: PlanOptions): Promise<Schema> {
@@ -157,7 +165,10 @@ function warningsOf({ bound, targets }: BoundPipeline): string[] {
     )
   })
   return [
-    ...bound.warnings.map(({ dataset, column, message }) => `${dataset}${column === undefined ? '' : `.${column}`}: ${message}`),
+    ...bound.warnings
+      // Said where it matters: of the exports that deliver such a column without rounding it.
+      .filter(({ dataset, column }) => column === undefined || !bound.datasets[dataset]?.floatAggregates.includes(column))
+      .map(({ dataset, column, message }) => `${dataset}${column === undefined ? '' : `.${column}`}: ${message}`),
     ...rounding,
   ]
 }

@@ -65,11 +65,9 @@ export async function run(project: Project, name: string, options: RunOptions = 
 }
 
 async function runUnits(running: Running): Promise<RunReport> {
-  const { ledger, name, id, project, startedAt, options, signal, session, context, workspace } = running
+  const { ledger, name, id, project, startedAt, options, signal } = running
   const units = await plannedUnits(running)
   ledger.beginRun({ run: id, pipeline: name, profile: project.config.profile, startedAt, versions: versions() })
-  const { emit } = context(undefined, workspace.folder)
-  for (const { dataset, message } of session.pipeline.bound.warnings) emit({ type: 'warning', stage: 'transform', dataset, message })
   const reports: PartitionReport[] = []
   for (const [i, partition] of units.entries()) {
     const report = await runOne(running, partition)

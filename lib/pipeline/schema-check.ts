@@ -7,7 +7,7 @@ import { schemaDifference } from './schema-file.ts'
 export function extractedPart(definition: AnyPipeline, schema: Schema): Schema {
   return Object.fromEntries(
     Object.keys(definition.extract)
-      .flatMap((name) => [name, `${name}.source`])
+      .flatMap((name) => [`${name}.source`, name])
       .flatMap((name) => (schema[name] ? [[name, schema[name]]] : [])),
   )
 }

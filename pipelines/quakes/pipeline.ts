@@ -19,8 +19,8 @@ export default pipeline({
       lookback: '2d',
       columns: {
         id: 'id',
-        time: 'epoch_ms(properties.time)',
-        updated: 'epoch_ms(properties.updated)',
+        time: 'make_timestamptz(properties.time * 1000)',
+        updated: 'make_timestamptz(properties.updated * 1000)',
         magnitude: 'properties.mag',
         kind: 'properties.type',
         place: 'properties.place',

@@ -1,0 +1,33 @@
+// written by `millrace plan weather`; commit it
+export const schema = {
+  observation: {
+    origin: 'text',
+    year: 'int64',
+    month: 'int64',
+    day: 'int64',
+    hour: 'int64',
+    temp: 'float64',
+    dewp: 'float64',
+    humid: 'float64',
+    wind_dir: 'int64',
+    wind_speed: 'float64',
+    wind_gust: 'float64',
+    precip: 'float64',
+    pressure: 'float64',
+    visib: 'float64',
+    time_hour: 'timestamptz',
+  },
+  airport: { faa: 'text', name: 'text', lat: 'float64', lon: 'float64', alt: 'int64', tz: 'int64', dst: 'text', tzone: 'text' },
+  climate: {
+    origin: 'text',
+    airport: 'text',
+    day: 'date',
+    hours: 'int64',
+    temp_min_f: 'float64',
+    temp_max_f: 'float64',
+    wind_max_mph: 'float64',
+    gust_max_mph: 'float64',
+    gust_share: 'float64',
+    precip_in: 'decimal(12,4)',
+  },
+} as const
