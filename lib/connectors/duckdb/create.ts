@@ -40,6 +40,6 @@ async function unlinkIfThere(path: string): Promise<void> {
   try {
     await disk.unlink(path)
   } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error
+    if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error
   }
 }

@@ -1,3 +1,4 @@
+import { refusedByDisk } from '../../core/disk-refusal.ts'
 import { CheckError, MillraceError, messageOf, PermanentError } from '../../core/errors.ts'
 
 /** Who holds the file, when that is what DuckDB says: ` (pid 12, /usr/bin/node)`, or nothing more known. */
@@ -10,20 +11,21 @@ export function holderOf(error: unknown): { readonly text: string } | undefined 
 
 const DAMAGED =
   /not a valid DuckDB database|Could not read enough bytes|replaying the WAL|replay WAL|WAL file|version number|Serialization Error|Corrupt|[Cc]hecksum|database has been invalidated|INTERNAL Error/
-const FULL = /No space left|File too large|Disk quota|ENOSPC|EFBIG/
-const DENIED = /Permission denied|EACCES|EPERM|Read-only file system|EROFS/
+/** As refusedByDisk knows it, within a message of another kind: a COMMIT that failed. */
+const FULL = /No space left|File too large|Disk quota/
 
 /** What an error of DuckDB or of the disk means for the person who runs a pipeline; errors of ours, an abort's reason and what nobody foresaw come back as they are. */
 export function explained(error: unknown, file: string): unknown {
   if (error instanceof MillraceError || !(error instanceof Error)) return error
   const message = messageOf(error).split('\n')[0] ?? ''
+  const refused = refusedByDisk(error, file)
+  if (refused !== error) return refused
   if (FULL.test(message))
-    return new PermanentError(`no space for the warehouse ${file}`, {
+    return new PermanentError(`no space for the warehouse ${file}: ${message}`, {
       file,
       cause: error,
       hint: 'make room, then run again: nothing was loaded',
     })
-  if (DENIED.test(message)) return new PermanentError(`no permission to open the warehouse ${file}`, { file, cause: error })
   if (/^Out of Memory Error/.test(message))
     return new PermanentError(`loading needs more memory than its limit: ${message}`, { file, cause: error, hint: 'raise limits.memory' })
   if (/\.parquet|magic bytes|Parquet/.test(message))

@@ -9,7 +9,8 @@ import { createFile } from './create.ts'
 import { explained, holderOf } from './faults.ts'
 
 const WAIT_MS = 60_000
-const POLL_MS = 250
+const FIRST_POLL_MS = 100
+const LAST_POLL_MS = 1000
 
 export interface OpenOptions {
   /** Absolute path. */
@@ -38,7 +39,7 @@ export async function withFile<T>(options: OpenOptions, ctx: RunContext, work: (
 
 async function openWaiting(options: OpenOptions, ctx: RunContext): Promise<DuckDB> {
   const begun = elapsedMs(ctx.clock)
-  for (let told = false; ; told = true) {
+  for (let attempt = 0; ; attempt++) {
     ctx.signal.throwIfAborted()
     try {
       return await openDuckDB({
@@ -57,13 +58,13 @@ async function openWaiting(options: OpenOptions, ctx: RunContext): Promise<DuckD
           hint: 'close what has it open, then run again',
           cause: error,
         })
-      if (!told)
+      if (attempt === 0)
         ctx.emit({
           type: 'warning',
           stage: 'load',
           message: `waiting for the warehouse ${basename(options.file)}, held by another process${holder.text}`,
         })
-      await ctx.clock.sleep(Math.min(POLL_MS, WAIT_MS - waited), ctx.signal)
+      await ctx.clock.sleep(Math.min(FIRST_POLL_MS * 2 ** attempt, LAST_POLL_MS, WAIT_MS - waited), ctx.signal)
     }
   }
 }
