@@ -38,7 +38,7 @@ export async function parquetFromArrow(file: string, folder: string, signal: Abo
     if (held.length > 0 || part === 0) flush()
   } catch (error) {
     if (error instanceof FileFault || signal.aborted) throw error
-    throw new FileFault(`is not a whole Arrow IPC file (${error instanceof Error ? error.message.split('\n')[0] : String(error)})`, file)
+    throw new FileFault('is not a whole Arrow IPC file', file)
   } finally {
     await handle.close()
   }

@@ -1,8 +1,9 @@
 import { createReadStream, createWriteStream } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import { Transform, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { hasLongNumber, numberKeeper } from './json-numbers.ts'
 
 export type FileCompression = 'none' | 'gzip' | 'zstd'
 export type TextEncoding = 'utf-8' | 'utf-16' | 'latin-1'
@@ -22,6 +23,20 @@ export type FileStep =
       readonly compression: FileCompression
       readonly encoding: TextEncoding
     }
+  /** Writes a copy of a JSON file, only where it is needed, in which the long numbers of the columns `quote` are texts; refuses those of the columns `keep` that lose digits. */
+  | {
+      readonly do: 'numbers'
+      readonly file: string
+      readonly to: string
+      readonly compression: FileCompression
+      /** An array of objects, not an object a line. */
+      readonly array: boolean
+      readonly quote: readonly string[]
+      readonly keep: readonly string[]
+    }
+
+/** A long number that two chunks share has at most this many bytes in either. */
+const OVERLAP = 16
 
 /** A foreign file is not what it should be. The message has no file name: the parent knows how to call it. */
 export class FileFault extends Error {
@@ -37,50 +52,103 @@ export class FileFault extends Error {
 /** Runs one step. @throws FileFault when the file is cut off, is not compressed as it should be, or is not in its encoding */
 export async function runStep(step: FileStep, signal: AbortSignal): Promise<void> {
   if (step.do === 'check') await check(step, signal)
-  else await toUtf8(step, signal)
+  else if (step.do === 'utf8') await toUtf8(step, signal)
+  else await keepNumbers(step, signal)
 }
 
 async function check({ file, compression, array }: FileStep & { do: 'check' }, signal: AbortSignal): Promise<void> {
-  const last = compression === 'none' ? await lastByteOf(file) : await readThrough(file, compression, signal)
-  if (array && last !== 0x5d) throw new FileFault(last === 0 ? 'is empty' : 'ends early: its JSON array has no end', file)
+  const [first, last] = compression === 'none' ? await endsOf(file) : await readThrough(file, compression, signal)
+  if (!array) return
+  if (first === 0) throw new FileFault('is empty', file)
+  if (first !== 0x5b) throw new FileFault('is not a JSON array', file)
+  if (last !== 0x5d) throw new FileFault('ends early: its JSON array has no end', file)
 }
 
-/** Reads backwards to the last byte that is no white space; 0 where there is none. */
-async function lastByteOf(file: string): Promise<number> {
+/** The first and the last byte of a file that are no white space and no byte-order mark; 0 where there is none. */
+async function endsOf(file: string): Promise<[first: number, last: number]> {
   const handle = await open(file)
   try {
     const buffer = Buffer.alloc(4096)
-    for (let end = (await handle.stat()).size; end > 0; end -= buffer.length) {
+    const size = (await handle.stat()).size
+    let [first, last] = [0, 0]
+    for (let start = 0; start < size && first === 0; start += buffer.length) {
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, start)
+      first = buffer.subarray(0, bytesRead).find(isVisible) ?? 0
+    }
+    for (let end = size; end > 0 && last === 0; end -= buffer.length) {
       const start = Math.max(0, end - buffer.length)
       const { bytesRead } = await handle.read(buffer, 0, end - start, start)
-      const last = lastVisible(buffer.subarray(0, bytesRead))
-      if (last !== undefined) return last
+      last = buffer.subarray(0, bytesRead).findLast(isVisible) ?? 0
     }
-    return 0
+    return [first, last]
   } finally {
     await handle.close()
   }
 }
 
-async function readThrough(file: string, compression: FileCompression, signal: AbortSignal): Promise<number> {
-  let last = 0
+async function readThrough(file: string, compression: FileCompression, signal: AbortSignal): Promise<[first: number, last: number]> {
+  let [first, last] = [0, 0]
   const sink = new Writable({
     write: (chunk: Buffer, _, done) => {
-      last = lastVisible(chunk) ?? last
+      if (first === 0) first = chunk.find(isVisible) ?? 0
+      last = chunk.findLast(isVisible) ?? last
       done()
     },
   })
   await through(file, compression, [], sink, signal)
-  return last
+  return [first, last]
 }
 
-/** The last byte that is no white space. */
-function lastVisible(chunk: Buffer): number | undefined {
-  for (let i = chunk.length - 1; i >= 0; i--) {
-    const byte = chunk[i]
-    if (byte !== undefined && byte > 0x20) return byte
+const isVisible = (byte: number): boolean => byte > 0x20
+
+async function keepNumbers(step: FileStep & { do: 'numbers' }, signal: AbortSignal): Promise<void> {
+  const { file, to, compression, array } = step
+  if (!(await longNumberIn(file, compression, signal))) return
+  const keeper = numberKeeper({
+    depth: array ? 2 : 1,
+    quote: new Set(step.quote),
+    keep: new Set(step.keep),
+    refuse: (column, number) => {
+      throw new FileFault(
+        `has the number ${number} in column "${column}", and JSON is read with 17 digits; write it as a text`,
+        file,
+        column,
+      )
+    },
+  })
+  const rewrite = new Transform({
+    transform(chunk: Buffer, _, done) {
+      attempt(() => this.push(Buffer.concat(keeper.next(chunk, false))), done)
+    },
+    flush(done) {
+      attempt(() => this.push(Buffer.concat(keeper.next(new Uint8Array(), true))), done)
+    },
+  })
+  await through(file, compression, [rewrite], createWriteStream(to, { flags: 'wx' }), signal)
+  if (!keeper.changed) await rm(to)
+}
+
+function attempt(work: () => void, done: (error?: Error | null) => void): void {
+  try {
+    work()
+    done()
+  } catch (error) {
+    done(error instanceof Error ? error : new Error(String(error)))
   }
-  return undefined
+}
+
+async function longNumberIn(file: string, compression: FileCompression, signal: AbortSignal): Promise<boolean> {
+  let found = false
+  let tail = Buffer.alloc(0)
+  const sink = new Writable({
+    write: (chunk: Buffer, _, done) => {
+      found ||= hasLongNumber(Buffer.concat([tail, chunk.subarray(0, OVERLAP)])) || hasLongNumber(chunk)
+      tail = Buffer.from(chunk.subarray(-OVERLAP))
+      done()
+    },
+  })
+  await through(file, compression, [], sink, signal)
+  return found
 }
 
 async function toUtf8({ file, to, compression, encoding }: FileStep & { do: 'utf8' }, signal: AbortSignal): Promise<void> {

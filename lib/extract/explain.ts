@@ -3,7 +3,7 @@ import type { RunContext } from '../core/context.ts'
 import { CheckError, type ErrorPlace } from '../core/errors.ts'
 import type { Reader } from '../engines/reader.ts'
 import { type ColumnType, typeText } from '../engines/types.ts'
-import { structureFault } from '../formats/file-faults.ts'
+import { withStructure } from '../formats/file-faults.ts'
 import { cutOf, type DeclaredValue, declaredValues, rowsOf, type SelectRequest, sourceValues } from './select.ts'
 
 const MOST_CHARACTERS = 200
@@ -20,19 +20,9 @@ export async function explainMisfit(
   ctx: RunContext,
 ): Promise<unknown> {
   if (!(error instanceof CheckError) || !(error.cause instanceof Error)) return error
-  const { dataset } = request
-  const fault = structureFault(error.cause.message)
-  if (fault) {
-    const { message, file, hint } = fault
-    return new CheckError(message, {
-      ...error.place,
-      dataset,
-      ...(file !== undefined && { file }),
-      ...(hint !== undefined && { hint }),
-      cause: error.cause,
-    })
-  }
-  const found = (await search(relation, request, reader, ctx)) ?? undefined
+  const structural = withStructure(error, request.dataset)
+  if (structural !== error) return structural
+  const found = await search(relation, request, reader, ctx)
   return found ? misfit(found, request, error) : error
 }
 
@@ -108,6 +98,6 @@ function hintOf(value: string | null, type: ColumnType): string | undefined {
   if (value === null) return undefined
   if (type.name === 'timestamp' && /(Z|[+-]\d{2}(:?\d{2})?)$/.test(value)) return 'it has a zone: declare the column timestamptz'
   if (/^u?int/.test(type.name) && /^[+-]?\d*\.\d+$/.test(value)) return 'it has a fraction: declare the column float64 or decimal(p,s)'
-  if (value === '' || /^(NA|N\/A|NULL|null|None|-|NaN)$/.test(value)) return `if it means NULL, say so: nulls: ['${value}']`
+  if (/^(NA|N\/A|NULL|null|None|-|NaN)$/.test(value)) return `if it means NULL, say so: nulls: ['${value}']`
   return undefined
 }

@@ -36,7 +36,10 @@ export function positionsOf(
 ): readonly number[] {
   if (!hasHeader) {
     if (declared.length > header.length)
-      throw new CheckError(`${place.file} has ${header.length} columns, and ${declared.length} are declared`, place)
+      throw new CheckError(
+        `${place.file} has ${header.length} ${header.length === 1 ? 'column' : 'columns'}, and ${declared.length} are declared`,
+        place,
+      )
     return declared.map((_, i) => i)
   }
   return declared.map((column) => {

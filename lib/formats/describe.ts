@@ -5,6 +5,7 @@ import { type ColumnType, duckdbType, parseType, textFromDuckdbType, typeText } 
 import { positionsOf, readCsv } from './csv.ts'
 import { firstRecord } from './csv-head.ts'
 import { duckdbCompression } from './dialect.ts'
+import { withStructure } from './file-faults.ts'
 import { readJson } from './json.ts'
 import { parquetGroups } from './parquet-columns.ts'
 import { type FilesToReady, type ReadyFile, readyFiles } from './ready-files.ts'
@@ -34,7 +35,10 @@ export async function describeForeignFiles(request: FilesToReady): Promise<Colum
 type Named = readonly (readonly [name: string, type: ColumnType])[]
 
 async function describe(sql: string, file: ReadyFile, { dataset, reader, signal }: FilesToReady): Promise<Named> {
-  const { meta } = await reader.execute({ dataset, files: [file.path], meta: { sql: `DESCRIBE SELECT * FROM ${sql}` } }, signal)
+  const job = { dataset, files: [file.path], meta: { sql: `DESCRIBE SELECT * FROM ${sql}` } }
+  const { meta } = await reader.execute(job, signal).catch((error: unknown) => {
+    throw withStructure(error, dataset)
+  })
   return meta.map((row) => [row.column_name ?? '', parseType(textFromDuckdbType(row.column_type ?? '') ?? 'text')])
 }
 

@@ -1,4 +1,8 @@
 import { basename } from 'node:path'
+import { CheckError } from '../core/errors.ts'
+
+/** What to do about a text that is not UTF-8. */
+export const NOT_UTF8 = "say how the file is written: encoding: 'latin-1' or 'utf-16'"
 
 /** What DuckDB's message says about a file's structure, in our words. */
 export interface StructureFault {
@@ -32,7 +36,7 @@ function csvFault(message: string): StructureFault | undefined {
   const columns = /Expected Number of Columns: (\d+) Found: (\d+)/.exec(message)
   if (columns) return found(`has ${columns[2]} ${columns[2] === '1' ? 'column' : 'columns'}, not ${columns[1]}`)
   if (/unterminated quote/.test(message)) return found('has a quote that is not closed, or text after one')
-  if (/Invalid unicode/.test(message)) return found('is not UTF-8 text', "say how the file is written: encoding: 'latin-1' or 'utf-16'")
+  if (/Invalid unicode/.test(message)) return found('is not UTF-8 text', NOT_UTF8)
   if (/Maximum line size/.test(message)) return found('is longer than 8 MiB')
   return found(`cannot be read: ${message.split('\n').find((text) => !/^(Invalid Input Error|Original Line)/.test(text)) ?? ''}`)
 }
@@ -41,6 +45,12 @@ function jsonFault(message: string): StructureFault | undefined {
   const top = /Expected top-level JSON array .* in file "(.*)"/.exec(message)?.[1]
   if (top !== undefined)
     return { message: `${basename(top)} is not a JSON array`, file: basename(top), hint: "for one object a line, say format: 'ndjson'" }
+  const large = /"maximum_object_size" of (\d+) bytes exceeded while reading file "(.*?)"/.exec(message)
+  if (large)
+    return {
+      message: `${basename(large[2] ?? '')} has a row of more than ${Number(large[1]) / 2 ** 20} MiB`,
+      file: basename(large[2] ?? ''),
+    }
   const malformed = /Malformed JSON in file "(.*)", at byte \d+ in (line|record\/value) (\d+): (.*?)\. *$/m.exec(message)
   if (malformed) {
     const [, path = '', unit, count, what] = malformed
@@ -60,4 +70,19 @@ function parquetFault(message: string): StructureFault | undefined {
   const path = small ?? magic
   if (path === undefined) return undefined
   return { message: `${basename(path)} is not a whole Parquet file`, file: basename(path) }
+}
+
+/** The error for a file that could not be read, in our words where its structure is at fault. */
+export function withStructure(error: unknown, dataset: string): unknown {
+  if (!(error instanceof CheckError) || !(error.cause instanceof Error)) return error
+  const fault = structureFault(error.cause.message)
+  if (!fault) return error
+  const { message, file, hint } = fault
+  return new CheckError(message, {
+    ...error.place,
+    dataset,
+    ...(file !== undefined && { file }),
+    ...(hint !== undefined && { hint }),
+    cause: error.cause,
+  })
 }

@@ -7,6 +7,7 @@ import { parseType } from '../engines/types.ts'
 import { positionsOf, readCsv } from './csv.ts'
 import { firstRecord } from './csv-head.ts'
 import type { FormatOptions } from './dialect.ts'
+import { NOT_UTF8 } from './file-faults.ts'
 import { jsonTypes, readJson } from './json.ts'
 import { readParquet } from './parquet.ts'
 import { type CarriedColumn, parquetGroups } from './parquet-columns.ts'
@@ -63,6 +64,8 @@ async function csvParts({ dataset, columns }: ForeignRead, files: readonly Ready
     files.map(async (file) => {
       const { dialect, path, name } = file
       const header = await firstRecord(path, dialect.compression, dialect.csv)
+      if (header?.some((field) => field.includes('\uFFFD')))
+        throw new CheckError(`line 1 of ${name} is not UTF-8 text`, { dataset, file: name, hint: NOT_UTF8 })
       if (!header && dialect.csv.header) throw new CheckError(`${name} is empty: it has no header`, { dataset, file: name })
       return { file, header }
     }),
@@ -155,7 +158,7 @@ const NUMBER = '__millrace_row'
 /** Rows with their file's name and their number in it: DuckDB gives a table function's rows in the files' order. */
 function located(part: Part, list: readonly string[], names: readonly string[]): string {
   const rows = `SELECT ${[...list, PATH, `row_number() OVER () AS ${NUMBER}`].join(', ')} FROM ${part.table([`filename = '${PATH}'`])}`
-  const file = `element_at(MAP(${quoteList(part.files.map(({ path }) => folderOfParts(path)))}, ${quoteList(part.files.map(({ name }) => name))}), ${part.files.some(({ path }) => path.endsWith('/*.parquet')) ? `regexp_replace(${PATH}, '/[0-9]+[.]parquet$', '')` : PATH})`
+  const file = `map_extract_value(MAP(${quoteList(part.files.map(({ path }) => folderOfParts(path)))}, ${quoteList(part.files.map(({ name }) => name))}), ${part.files.some(({ path }) => path.endsWith('/*.parquet')) ? `regexp_replace(${PATH}, '/[0-9]+[.]parquet$', '')` : PATH})`
   const named = `SELECT * EXCLUDE (${PATH}), ${file} AS _file FROM (${rows})`
   return `SELECT ${names.map(quoteIdentifier).join(', ')}, _file, ${NUMBER} - min(${NUMBER}) OVER (PARTITION BY _file) + 1 AS _row FROM (${named})`
 }

@@ -2,6 +2,7 @@ import { CheckError } from '../core/errors.ts'
 import { quoteIdentifier } from '../core/quote.ts'
 import type { Reader } from '../engines/reader.ts'
 import { duckdbTypeFromText, textFromDuckdbType } from '../engines/types.ts'
+import { withStructure } from './file-faults.ts'
 import { readParquet } from './parquet.ts'
 import type { ReadyFile } from './ready-files.ts'
 
@@ -31,10 +32,10 @@ export async function parquetGroups({
 }): Promise<readonly ParquetGroup[]> {
   const groups = new Map<string, { files: ReadyFile[]; columns: Readonly<Record<string, CarriedColumn>> }>()
   for (const file of files) {
-    const { meta } = await reader.execute(
-      { dataset, files: [file.path], meta: { sql: `DESCRIBE SELECT * FROM ${readParquet([file.path])}` } },
-      signal,
-    )
+    const job = { dataset, files: [file.path], meta: { sql: `DESCRIBE SELECT * FROM ${readParquet([file.path])}` } }
+    const { meta } = await reader.execute(job, signal).catch((error: unknown) => {
+      throw withStructure(error, dataset)
+    })
     const described = meta.map((row) => [row.column_name ?? '', row.column_type ?? ''] as const)
     const key = JSON.stringify(described)
     const group = groups.get(key)

@@ -1,7 +1,10 @@
 import { mkdir } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
+import type { Columns } from '../core/dataset.ts'
+import { exists } from '../core/disk.ts'
 import type { FileStep } from '../engines/file-steps.ts'
 import type { Reader } from '../engines/reader.ts'
+import { type ColumnType, parseType } from '../engines/types.ts'
 import { headOf } from './csv-head.ts'
 import { type Dialect, dialectOf, type FormatOptions } from './dialect.ts'
 
@@ -23,6 +26,8 @@ export interface FilesToReady {
   readonly options: FormatOptions
   readonly reader: Reader
   readonly signal: AbortSignal
+  /** The declared columns, where they are known: JSON numbers that would lose digits in them are kept. */
+  readonly columns?: Columns
   /** A new folder for what has to be written anew (Arrow, other encodings); the caller removes it. */
   readonly folder: string
 }
@@ -30,10 +35,28 @@ export interface FilesToReady {
 const MARK = Buffer.from([0xef, 0xbb, 0xbf])
 
 /** Has the reader child do what must come before a file can be read, in one job: ends looked at, other encodings and Arrow written anew. */
-export async function readyFiles({ dataset, files, options, reader, signal, folder }: FilesToReady): Promise<readonly ReadyFile[]> {
+export async function readyFiles({
+  dataset,
+  files,
+  options,
+  reader,
+  signal,
+  folder,
+  columns,
+}: FilesToReady): Promise<readonly ReadyFile[]> {
   const steps: FileStep[] = []
   const arrow: { from: string; to: string }[] = []
   const ready: ReadyFile[] = []
+  const numbers = numberColumns(columns ?? {})
+  const perhaps: { readonly index: number; readonly to: string }[] = []
+  const keep = (file: ReadyFile, to: string) => {
+    const { format, compression } = file.dialect
+    if (numbers.quote.length + numbers.keep.length > 0 && (format === 'json' || format === 'ndjson')) {
+      steps.push({ do: 'numbers', file: file.path, to, compression, array: format === 'json', ...numbers })
+      perhaps.push({ index: ready.length, to })
+    }
+    ready.push(file)
+  }
   for (const [i, file] of files.entries()) {
     const dialect = dialectOf(file.name, options)
     const copy = join(folder, String(i + 1).padStart(6, '0'))
@@ -44,20 +67,40 @@ export async function readyFiles({ dataset, files, options, reader, signal, fold
       arrow.push({ from: file.path, to: copy })
       ready.push({ ...file, path: join(copy, '*.parquet'), dialect })
     } else if (encoding !== 'utf-8' || (format !== 'csv' && (await headOf(file.path, compression, MARK.length)).equals(MARK))) {
-      // In a folder of its own under its own name: DuckDB's messages name the copy.
-      const to = join(copy, basename(file.name))
-      await mkdir(copy, { recursive: true })
+      const to = join(copy, 'utf8', basename(file.name))
       steps.push({ do: 'utf8', file: file.path, to, compression, encoding })
       if (array) steps.push({ do: 'check', file: to, compression: 'none', array })
-      ready.push({ name: file.name, path: to, dialect: { ...dialect, compression: 'none', encoding: 'utf-8' } })
+      keep(
+        { name: file.name, path: to, dialect: { ...dialect, compression: 'none', encoding: 'utf-8' } },
+        join(copy, 'numbers', basename(file.name)),
+      )
     } else {
       if (compression !== 'none' || array) steps.push({ do: 'check', file: file.path, compression, array })
-      ready.push({ ...file, dialect })
+      keep({ ...file, dialect }, join(copy, 'numbers', basename(file.name)))
     }
   }
   if (steps.length + arrow.length > 0) {
+    // Copies lie in folders of their own under their files' names, for DuckDB's messages name the copy.
+    for (const step of steps) if ('to' in step) await mkdir(dirname(step.to), { recursive: true })
     await mkdir(folder, { recursive: true })
     await reader.execute({ dataset, files: files.map(({ path }) => path), steps, arrow }, signal)
   }
+  for (const { index, to } of perhaps) {
+    const file = ready[index]
+    if (file && (await exists(to))) ready[index] = { ...file, path: to, dialect: { ...file.dialect, compression: 'none' } }
+  }
   return ready
+}
+
+/** Columns in which a JSON number may lose digits that the type would hold: `keep` holds JSON itself, so its numbers cannot become texts. */
+function numberColumns(columns: Columns): { readonly quote: readonly string[]; readonly keep: readonly string[] } {
+  const names = (type: ColumnType): readonly string[] =>
+    type.name === 'list' ? names(type.of) : type.name === 'struct' ? type.fields.flatMap((field) => names(field.type)) : [type.name]
+  const each = Object.entries(columns).map(([column, type]) => [column, names(parseType(type))] as const)
+  return {
+    keep: each.filter(([, types]) => types.includes('json')).map(([column]) => column),
+    quote: each
+      .filter(([, types]) => !types.includes('json') && (types.includes('decimal') || types.includes('text')))
+      .map(([column]) => column),
+  }
 }
