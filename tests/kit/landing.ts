@@ -1,0 +1,78 @@
+import { onTestFinished } from 'vitest'
+import { local } from '../../lib/connectors/local/index.ts'
+import type { Relation } from '../../lib/connectors/source.ts'
+import type { Store } from '../../lib/connectors/store.ts'
+import type { RunContext } from '../../lib/core/context.ts'
+import type { Columns } from '../../lib/core/dataset.ts'
+import { quoteIdentifier, quoteList } from '../../lib/core/quote.ts'
+import { openDuckDB } from '../../lib/engines/duckdb.ts'
+import { duckdbTypeFromText } from '../../lib/engines/types.ts'
+import { land } from '../../lib/land/land.ts'
+import type { Landed, LandRequest } from '../../lib/land/request.ts'
+import { temporaryFolder, testContext } from './context.ts'
+import { inProcessReader } from './in-process-reader.ts'
+
+/** A relation that reads nothing foreign: the SELECT that is landed makes its own rows. */
+export const noRelation: Relation = { sql: 'SELECT 1', raw: {}, located: 'SELECT 1', before: [], close: async () => undefined }
+
+export interface Landing {
+  readonly folder: string
+  readonly store: Store
+  /** Lands the rows of a SELECT, or of VALUES, in run after run. */
+  land(rows: string, overrides?: Partial<LandRequest>, ctx?: Partial<RunContext>): Promise<Landed>
+}
+
+/** A landing zone in a fresh folder, with rows that come from SQL. */
+export function testLanding(defaults: Partial<LandRequest> & { readonly columns: Columns }): Landing {
+  const folder = `${temporaryFolder()}/landing`
+  const store = local(folder).open()
+  const reader = inProcessReader()
+  onTestFinished(async () => {
+    await store.close()
+    await reader.close()
+  })
+  let runs = 0
+  return {
+    folder,
+    store,
+    land: (rows, overrides = {}, ctx = {}) =>
+      land(
+        {
+          ...{ dataset: 'd', partition: '_all', kind: { by: 'whole' }, readKey: 'key', open: false, relation: noRelation },
+          ...{ ...defaults, select: { sql: typed(rows, defaults.columns) }, ...overrides },
+        },
+        { store, reader },
+        testContext({ run: `run-${++runs}`, ...ctx }),
+      ),
+  }
+}
+
+/** `(1, 'a'), (2, 'b')` as a SELECT of declared types; a SELECT stays as it is. */
+export function typed(rows: string, columns: Columns): string {
+  if (/^\s*(SELECT|FROM|WITH)/i.test(rows)) return rows
+  const names = Object.keys(columns).map(quoteIdentifier)
+  const casts = Object.entries(columns).map(
+    ([name, type]) => `CAST(${quoteIdentifier(name)} AS ${duckdbTypeFromText(type)}) AS ${quoteIdentifier(name)}`,
+  )
+  const none = Object.keys(columns)
+    .map(() => 'NULL')
+    .join(', ')
+  return `SELECT ${casts.join(', ')} FROM (VALUES ${rows || `(${none})`}) AS v(${names.join(', ')}) WHERE ${rows ? 'true' : 'false'}`
+}
+
+/** Rows of Parquet files as text, in no order: `1|a`. */
+export async function rowsOf(files: readonly string[]): Promise<string[]> {
+  const db = await openDuckDB({ memoryBytes: 256 * 2 ** 20, threads: 1, temp: `${temporaryFolder()}/spill` })
+  try {
+    const rows = await db.meta(`SELECT * FROM read_parquet(${quoteList(files)})`)
+    return rows
+      .map((row) =>
+        Object.values(row)
+          .map((value) => value ?? '∅')
+          .join('|'),
+      )
+      .sort()
+  } finally {
+    db.close()
+  }
+}
