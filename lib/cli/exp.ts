@@ -8,7 +8,7 @@ export const exp = command({
     action: { type: 'string', positional: true, required: true, choices: ['run'], describe: 'what to do with it' },
     name: { type: 'string', positional: true, required: true, describe: 'experiments/<name>.exp.ts' },
   },
-  example: ['millrace exp run magnitudes', 'try an idea on fixture data; the text is the same every time'],
+  example: ['millrace exp run late-evenings', 'try an idea on fixture data; the text is the same every time'],
   handler: async ({ name }, { folder, profile, signal }) => {
     const [{ openProject }, { runExperiment }, { experimentText }] = await Promise.all([
       import('../pipeline/project.ts'),

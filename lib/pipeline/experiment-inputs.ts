@@ -9,13 +9,12 @@ import { exists } from '../core/disk.ts'
 import { ConfigError } from '../core/errors.ts'
 import { quoteLiteral } from '../core/quote.ts'
 import type { Reader } from '../engines/reader.ts'
-import { casts, fileColumns } from '../engines/relation.ts'
 import { selectDeclared } from '../extract/select.ts'
 import { currentState } from '../land/current-state.ts'
 import { datasetOfLoads } from '../land/datasets.ts'
 import { currentLoad } from '../land/loads.ts'
 import type { ExperimentInput } from './experiment.ts'
-import { ALL } from './landing.ts'
+import { ALL } from './landed.ts'
 import { loadPipeline } from './load-definition.ts'
 import { partitionNamed, partitionsUntil } from './partitions.ts'
 import type { Project } from './project.ts'
@@ -68,14 +67,15 @@ async function materialized(
   try {
     const to = join(ctx.workspace, `input-${createHash('sha256').update(name).digest('hex').slice(0, 12)}.parquet`)
     const select = selectDeclared(relation, { dataset: name, columns, kind: { by: 'whole' } })
-    const sql = `COPY (SELECT ${casts(fileColumns(columns))} FROM (${select})) TO ${quoteLiteral(to)} (FORMAT parquet)`
+    const sql = `COPY (${select.sql}) TO ${quoteLiteral(to)} (FORMAT parquet)`
     const job = {
       dataset: name,
       before: relation.before,
       ...(relation.arrow && { arrow: relation.arrow }),
       ...(relation.zone !== undefined && { zone: relation.zone }),
+      statements: [{ sql, ...(select.values && { values: select.values }) }],
     }
-    const { rows } = await reader.execute({ ...job, statements: [{ sql }] }, ctx.signal)
+    const { rows } = await reader.execute(job, ctx.signal)
     return { name, columns, files: [to], rows: rows[0] ?? 0, hash: await hashOfFile(to) }
   } finally {
     await relation.close()

@@ -101,7 +101,7 @@ const LINES = [
   'status quakes',
   'show a b --rows 5',
   'show a --rows=5 b --partition p',
-  'exp run magnitudes',
+  'exp run late-evenings',
   'ledger rebuild',
   'prune --dry-run',
   'prune quakes --dry-run --json',

@@ -33,9 +33,9 @@ export default config({ profiles: { dev: { connections: {}, warehouse: duckdb('w
 describe('runExperiment', () => {
   test('prints the experiment that ships the same every time', async () => {
     const opened = await openProject(root)
-    const text = experimentText(await runExperiment(opened, 'magnitudes'))
-    await expect(text).toMatchFileSnapshot('../golden/magnitudes.exp.txt')
-    expect(experimentText(await runExperiment(opened, 'magnitudes'))).toBe(text)
+    const text = experimentText(await runExperiment(opened, 'late-evenings'))
+    await expect(text).toMatchFileSnapshot('../../experiments/late-evenings.exp.txt')
+    expect(experimentText(await runExperiment(opened, 'late-evenings'))).toBe(text)
   })
 
   test('gives cells in a stated order, verdicts and the exit code', async () => {
