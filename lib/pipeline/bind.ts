@@ -2,21 +2,19 @@ import { bindRules } from '../check/bind.ts'
 import { type Check, ruleOfSql } from '../check/rules.ts'
 import type { SourceConnection } from '../connectors/source.ts'
 import type { Columns } from '../core/dataset.ts'
-import { durationMs } from '../core/duration.ts'
 import { ConfigError, placed } from '../core/errors.ts'
 import { didYouMean } from '../core/nearest.ts'
 import type { DuckDB, SqlValues } from '../engines/duckdb.ts'
-import { parseType } from '../engines/types.ts'
 import { checkContract } from '../export/check-contract.ts'
 import { checkExport } from '../export/check-export.ts'
 import type { Export } from '../export/contract.ts'
-import type { Extract } from '../extract/source.ts'
 import { checkTables, checkTarget } from '../load/check-target.ts'
 import type { Load } from '../load/targets.ts'
 import { bindSteps } from '../transform/bind.ts'
 import { type Bound, type BoundDataset, datasetOfName } from '../transform/bound.ts'
 import { loadStepTexts } from '../transform/load-steps.ts'
 import type { Sql } from '../transform/steps.ts'
+import { checkExtract } from './check-extract.ts'
 import type { AnyPipeline, Schema } from './definition.ts'
 import type { LoadedPipeline } from './load-definition.ts'
 
@@ -99,11 +97,6 @@ export async function bindPipeline(
   }
 }
 
-/** A request that names its partition is read for each one, window or not. */
-function asksForPartition(request: unknown): boolean {
-  return /\{(partition|start|end)\}/.test(JSON.stringify(request))
-}
-
 function keysOf(record: Readonly<Record<string, unknown>> | undefined): string[] {
   return Object.keys(record ?? {})
 }
@@ -113,90 +106,6 @@ function datasetOf(bound: Bound, name: string): BoundDataset {
   if (found) return found
   const names = Object.keys(bound.datasets)
   throw new ConfigError(`unknown dataset "${name}"${didYouMean(name, names)}; there are: ${names.join(', ')}`, { dataset: name })
-}
-
-function checkExtract(
-  dataset: string,
-  { connection, request, kind, expressions }: Extract<string>,
-  { partition, transform }: AnyPipeline,
-  schema: Schema,
-  connections: Readonly<Record<string, SourceConnection>>,
-): void {
-  const place = { stage: 'extract', dataset } as const
-  if (transform && Object.hasOwn(transform, dataset))
-    throw new ConfigError(`"${dataset}" is both extracted and transformed: a dataset has one name`, place)
-  if (dataset.includes('.'))
-    throw new ConfigError(`dataset name "${dataset}" must not hold a dot: "<name>.changes" is a dataset of its own`, place)
-  const configured = Object.hasOwn(connections, connection) ? connections[connection] : undefined
-  if (!configured) {
-    const names = Object.keys(connections)
-    throw new ConfigError(
-      `unknown connection "${connection}"${didYouMean(connection, names)}; the profile has: ${names.join(', ') || 'none'}`,
-      place,
-    )
-  }
-  if (!configured.methods.includes(request.method))
-    throw new ConfigError(
-      `connection "${connection}" is of kind ${configured.kind}, which does not answer ${request.method}; it takes ${configured.methods.join(', ')}`,
-      place,
-    )
-  const columns = schema[dataset]
-  if (!columns || Object.keys(columns).length === 0)
-    throw new ConfigError(`schema.ts has no columns for "${dataset}"`, {
-      ...place,
-      hint: 'run millrace plan <pipeline> --discover: it asks the source once and writes them',
-    })
-  for (const [column, type] of Object.entries(columns)) {
-    try {
-      parseType(type)
-    } catch (error) {
-      throw placed(error, { ...place, column })
-    }
-  }
-  const named = kind.by === 'whole' ? [] : kind.by === 'window' ? [kind.column] : [kind.column, ...kind.key]
-  for (const column of named)
-    if (!Object.hasOwn(columns, column))
-      throw new ConfigError(
-        `${kind.by} column "${column}" is not in schema.ts${didYouMean(column, Object.keys(columns))}; there are: ${Object.keys(columns).join(', ')}`,
-        { ...place, column },
-      )
-  if (kind.by === 'window') {
-    if (!partition || partition.by !== 'time')
-      throw new ConfigError(`window "${kind.column}" needs a partition of time`, {
-        ...place,
-        hint: "add partition: day({ from: '…' }) to the pipeline",
-      })
-    if (!['timestamp', 'timestamptz', 'date'].includes(columns[kind.column] ?? ''))
-      throw new ConfigError(`window column "${kind.column}" is ${columns[kind.column]}; expected timestamp, timestamptz or date`, {
-        ...place,
-        column: kind.column,
-      })
-    if (kind.lookback !== undefined) durationMs(kind.lookback)
-  }
-  if (kind.by !== 'window' && asksForPartition(request)) {
-    if (kind.by === 'cursor')
-      throw new ConfigError(`a cursor dataset is read once for each run: its request cannot name a partition`, place)
-    if (!partition) throw new ConfigError(`the request names a partition, but the pipeline has none`, place)
-  }
-  if (kind.by === 'cursor' && kind.overlap !== undefined) durationMs(kind.overlap)
-  if (expressions) {
-    const missing = Object.keys(columns).filter((column) => !Object.hasOwn(expressions, column))
-    const extra = Object.keys(expressions).filter((column) => !Object.hasOwn(columns, column))
-    if (missing.length + extra.length > 0 || !schema[`${dataset}.source`])
-      throw new ConfigError(
-        `schema.ts does not fit the columns of "${dataset}"${missing.length > 0 ? `: ${missing.join(', ')} have no expression` : extra.length > 0 ? `: ${extra.join(', ')} are not in schema.ts` : ''}`,
-        {
-          ...place,
-          hint: 'run millrace plan <pipeline> --discover',
-        },
-      )
-  }
-  if ('each' in request && request.each) {
-    const parent = schema[request.each.parent]
-    if (!parent) throw new ConfigError(`each: unknown parent dataset "${request.each.parent}"`, place)
-    if (!Object.hasOwn(parent, request.each.column))
-      throw new ConfigError(`each: parent "${request.each.parent}" has no column "${request.each.column}"`, place)
-  }
 }
 
 async function bindChecks({ check, parameters }: AnyPipeline, bound: Bound, db: DuckDB): Promise<BoundPipeline['checks']> {

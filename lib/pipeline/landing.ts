@@ -1,38 +1,29 @@
 import type { Read, Relation, Source } from '../connectors/source.ts'
-import type { Store } from '../connectors/store.ts'
 import type { RunContext } from '../core/context.ts'
-import type { Columns, Dataset } from '../core/dataset.ts'
+import type { Columns } from '../core/dataset.ts'
 import { durationMs } from '../core/duration.ts'
-import { ConfigError, placed } from '../core/errors.ts'
-import { hashOf } from '../core/hash.ts'
-import { quoteIdentifier, quoteList } from '../core/quote.ts'
+import { placed } from '../core/errors.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
 import type { Reader } from '../engines/reader.ts'
 import { duckdbTypeFromText } from '../engines/types.ts'
 import { explainMisfit } from '../extract/explain.ts'
 import { selectDeclared } from '../extract/select.ts'
 import type { Extract, ReadKind } from '../extract/source.ts'
-import { datasetOfLoads } from '../land/datasets.ts'
 import { land } from '../land/land.ts'
-import { currentLoad, lastCursor } from '../land/loads.ts'
+import { lastCursor } from '../land/loads.ts'
 import { landingLock, lock } from '../state/lock.ts'
 import type { LoadManifest } from '../state/manifest.ts'
-import type { BoundPipeline } from './bind.ts'
 import type { Schema } from './definition.ts'
-import { type Partition, partitionsBefore } from './partitions.ts'
+import { ALL, type LandedTools, readKey, usableLoad } from './landed.ts'
+import { parentValues } from './parents.ts'
+import type { Partition } from './partitions.ts'
 import type { Sources } from './sources.ts'
-
-/** The name under which a dataset without partitions lands. */
-export const ALL = '_all'
 
 /** Another run may be reading the same partition for its look-back. */
 const LANDING_WAIT_MS = 600_000
 
 /** What landing needs of a run. */
-export interface LandingTools {
-  readonly pipeline: BoundPipeline
-  readonly schema: Schema
-  readonly store: Store
+export interface LandingTools extends LandedTools {
   readonly sources: Sources
   readonly reader: () => Reader
   /** A small engine for questions without data. */
@@ -41,43 +32,6 @@ export interface LandingTools {
   readonly refresh: boolean
   /** The folder of locks. */
   readonly locks: string
-}
-
-/** The landing's current load of a dataset's partition, if it may be used: landed by today's request, and complete. */
-export async function usableLoad(
-  tools: Pick<LandingTools, 'pipeline' | 'schema' | 'store'>,
-  dataset: string,
-  partition: string,
-): Promise<LoadManifest | undefined> {
-  const { pipeline, schema, store } = tools
-  const current = await currentLoad(store, pipeline.definition.name, dataset, partition)
-  return current && current.readKey === readKey(pipeline, schema, dataset) ? current : undefined
-}
-
-/** Hash of what is asked of a source: a load made under another one is read anew. */
-export function readKey({ definition }: Pick<BoundPipeline, 'definition'>, schema: Schema, dataset: string): string {
-  const extract = definition.extract[dataset]
-  if (!extract) throw new RangeError(`${dataset} is not extracted`)
-  const { lookback: _, ...kind } = { lookback: undefined, ...extract.kind }
-  return hashOf({
-    connection: extract.connection,
-    request: extract.request,
-    kind,
-    expressions: extract.expressions,
-    columns: schema[dataset],
-    source: schema[`${dataset}.source`],
-  })
-}
-
-/** The partitions of a window dataset that a partition's transforms see: its own, and those that the look-back touches. */
-export function partitionsSeen(
-  { definition }: Pick<BoundPipeline, 'definition'>,
-  dataset: string,
-  partition: Partition,
-): readonly Partition[] {
-  const kind = definition.extract[dataset]?.kind
-  if (kind?.by !== 'window' || kind.lookback === undefined || !definition.partition) return [partition]
-  return [...partitionsBefore(definition.partition, partition, durationMs(kind.lookback)), partition]
 }
 
 /**
@@ -105,7 +59,7 @@ export async function bringUpToDate(
     using _held = await lock(path, { what, signal: ctx.signal, waitMs: LANDING_WAIT_MS })
     const meanwhile = await usableLoad(tools, dataset, partition?.name ?? ALL)
     if (meanwhile && meanwhile.id !== usable?.id && extract.kind.by === 'window' && !meanwhile.open) return meanwhile
-    const parents = await parentValues(tools, extract, partition, ctx)
+    const parents = await parentValues(tools, tools.binder, extract, partition, ctx)
     return await tools.sources.use(extract.connection, (source) =>
       readAndLand(tools, source, { dataset, extract, partition, usable: meanwhile, parents }, ctx),
     )
@@ -225,54 +179,4 @@ async function keysOf(source: Source, read: Read, extract: Extract<string>, colu
     ...(extract.expressions && { expressions: extract.expressions, source: read.columns }),
   })
   return { select, relation }
-}
-
-/** The distinct values that a child request takes from its parent's landed rows. */
-async function parentValues(
-  tools: LandingTools,
-  { request }: Extract<string>,
-  partition: Partition | undefined,
-  ctx: RunContext,
-): Promise<readonly string[] | undefined> {
-  const each = 'each' in request ? request.each : undefined
-  if (!each) return undefined
-  const parent = await landedDataset(tools, each.parent, partition, ctx)
-  return distinctValues(parent, each.column, tools.binder)
-}
-
-/** A dataset's landed rows as one Dataset: of a window dataset the partition's (and its look-back's), else the newest load. @throws ConfigError when nothing has landed. */
-export async function landedDataset(
-  tools: Pick<LandingTools, 'pipeline' | 'schema' | 'store'>,
-  dataset: string,
-  partition: Partition | undefined,
-  ctx: RunContext,
-): Promise<Dataset> {
-  const kind = tools.pipeline.definition.extract[dataset]?.kind
-  const names = kind?.by === 'window' && partition ? partitionsSeen(tools.pipeline, dataset, partition).map((p) => p.name) : [ALL]
-  const loads = await Promise.all(names.map((name) => currentLoad(tools.store, tools.pipeline.definition.name, dataset, name)))
-  const missing = names.filter((_, i) => loads[i] === undefined)
-  if (missing.length > 0)
-    throw new ConfigError(`"${dataset}" has not landed${missing[0] === ALL ? '' : ` for ${missing.join(', ')}`}`, {
-      stage: 'land',
-      dataset,
-      hint: `run it without --only first: millrace run ${tools.pipeline.definition.name}`,
-    })
-  return datasetOfLoads(
-    tools.store,
-    loads.filter((load) => load !== undefined),
-    ctx,
-  )
-}
-
-const MOST_PARENTS = 10_000
-
-/** The distinct values of a column, as text, NULL left out. A metadata read: each value is a request to come. @throws ConfigError beyond 10,000. */
-async function distinctValues({ name, files }: Dataset, column: string, db: DuckDB): Promise<readonly string[]> {
-  const value = quoteIdentifier(column)
-  const rows = await db.meta(
-    `SELECT DISTINCT CAST(${value} AS VARCHAR) AS value FROM read_parquet(${quoteList(files)}) WHERE ${value} IS NOT NULL ORDER BY value LIMIT ${MOST_PARENTS}`,
-  )
-  if (rows.length === MOST_PARENTS)
-    throw new ConfigError(`parent "${name}" has ${MOST_PARENTS} values of "${column}" and more: a request for each is too many`)
-  return rows.map((row) => row.value ?? '')
 }

@@ -10,8 +10,9 @@ import { type OpenSession, openSession } from './open-session.ts'
 import type { Partition } from './partitions.ts'
 import { type Project, statePaths } from './project.ts'
 import type { PartitionReport, RunReport } from './report.ts'
+import { extractedOf } from './session.ts'
 import { partitionStates } from './states.ts'
-import { extractedOf, runUnit } from './unit.ts'
+import { runUnit } from './unit.ts'
 import { versions } from './versions.ts'
 
 /** What `millrace run` is given. */

@@ -55,3 +55,8 @@ export function tokenBook(tokens: readonly Token[]): TokenBook {
     set: (token) => void book.set(key(token.table, token.partition), token),
   }
 }
+
+/** Extracted datasets of a unit: those with partitions, or the shared ones. */
+export function extractedOf({ pipeline }: Pick<Session, 'pipeline'>, partitioned: boolean): readonly string[] {
+  return Object.keys(pipeline.definition.extract).filter((name) => (pipeline.bound.datasets[name]?.partitioned ?? false) === partitioned)
+}

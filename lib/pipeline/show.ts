@@ -7,13 +7,13 @@ import { didYouMean } from '../core/nearest.ts'
 import { quoteIdentifier } from '../core/quote.ts'
 import { openDuckDB } from '../engines/duckdb.ts'
 import { relationOfFiles } from '../engines/relation.ts'
-import { usableLoad } from './landing.ts'
+import { compute, sharedDataset } from './compute.ts'
+import { usableLoad } from './landed.ts'
 import { LOOKING, openSession } from './open-session.ts'
 import { type Partition, partitionNamed, partitionsUntil } from './partitions.ts'
 import type { Project } from './project.ts'
 import type { ShowResult } from './report.ts'
-import type { Session } from './session.ts'
-import { compute, extractedOf, sharedDataset } from './unit.ts'
+import { extractedOf, type Session } from './session.ts'
 
 /** What `show` may be told. */
 export interface ShowOptions {

@@ -2,7 +2,7 @@ import type { Store } from '../connectors/store.ts'
 import { deliveryLayout } from '../export/layout.ts'
 import type { BoundPipeline, Target } from './bind.ts'
 import type { Schema } from './definition.ts'
-import { usableLoad } from './landing.ts'
+import { usableLoad } from './landed.ts'
 import { type Partition, partitionsUntil } from './partitions.ts'
 import type { TokenBook } from './session.ts'
 

@@ -1,0 +1,73 @@
+import type { RunContext } from '../core/context.ts'
+import type { Dataset } from '../core/dataset.ts'
+import { deliver } from '../export/deliver.ts'
+import { isDelivered } from '../export/delivered.ts'
+import { load } from '../load/load.ts'
+import { type Target, targetName } from './bind.ts'
+import type { Partition } from './partitions.ts'
+import type { Session } from './session.ts'
+
+export interface Made {
+  readonly dataset: Dataset
+  readonly key: string
+  readonly loads: Readonly<Record<string, number>>
+  readonly load: string
+  readonly tombstones?: readonly string[]
+  readonly order?: string
+}
+
+export async function commit(
+  session: Session,
+  target: Target,
+  made: Made,
+  partition: Partition | undefined,
+  ctx: RunContext,
+): Promise<void> {
+  const pipeline = session.pipeline.definition.name
+  const { dataset, key } = made
+  if (target.stage === 'export') {
+    await deliver(
+      { pipeline, dataset, export: target.export, partition: partition?.name, inputKey: key, force: session.choices.force },
+      session.exports,
+      ctx,
+    )
+    return
+  }
+  const { table } = target.load
+  const { loads, load: mark, tombstones, order } = made
+  const expected = session.tokens.get(table, partition?.name ?? '')
+  await load(
+    {
+      pipeline,
+      dataset,
+      target: target.load,
+      partition: partition?.name,
+      inputKey: key,
+      loads,
+      load: mark,
+      expected,
+      ...(tombstones && { tombstones }),
+      ...(order !== undefined && { order }),
+    },
+    session.warehouse(),
+    ctx,
+  )
+  session.tokens.set({ pipeline, table, partition: partition?.name ?? '', inputKey: key, loads })
+}
+
+export async function isCommitted(session: Session, target: Target, key: string, partition: Partition | undefined): Promise<boolean> {
+  if (target.stage === 'load') return session.tokens.get(target.load.table, partition?.name ?? '')?.inputKey === key
+  return isDelivered(session.exports, target.export, partition?.name, key)
+}
+
+export function unchanged(target: Target, ctx: RunContext): void {
+  ctx.emit({
+    type: 'stage',
+    phase: 'end',
+    stage: target.stage,
+    dataset: target.dataset,
+    target: targetName(target),
+    ms: 0,
+    outcome: 'unchanged',
+  })
+}

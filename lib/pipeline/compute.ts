@@ -1,0 +1,95 @@
+import { check } from '../check/check.ts'
+import type { RunContext } from '../core/context.ts'
+import type { Dataset } from '../core/dataset.ts'
+import { placed } from '../core/errors.ts'
+import { currentState } from '../land/current-state.ts'
+import { landingPlace } from '../land/keys.ts'
+import { loadsOf } from '../land/loads.ts'
+import type { LoadManifest } from '../state/manifest.ts'
+import { transform } from '../transform/run.ts'
+import { closureOf } from './input-key.ts'
+import { ALL, landedDataset } from './landed.ts'
+import type { Partition } from './partitions.ts'
+import type { Session } from './session.ts'
+
+/** A shared dataset as this run's transforms see it: a cursor dataset's current state, else the newest load. */
+export async function sharedDataset(session: Session, name: string, ctx: RunContext): Promise<Dataset> {
+  const { pipeline, schema, store } = session
+  const kind = pipeline.definition.extract[name]?.kind
+  for (const each of await loadsOf(store, pipeline.definition.name, name, ALL)) pin(session, each)
+  if (kind?.by !== 'cursor') return landedDataset(session, name, undefined, ctx)
+  return currentState(
+    store,
+    { pipeline: pipeline.definition.name, dataset: name, columns: schema[name] ?? {}, key: kind.key, cursor: kind.column },
+    ctx,
+  )
+}
+
+export function pin(session: Session, { pipeline, dataset, partition, id }: LoadManifest): void {
+  session.pinned.add(landingPlace(pipeline, dataset, partition).manifest(id))
+}
+
+/** Transforms what has landed into the wanted datasets. */
+export async function compute(
+  session: Session,
+  wanted: ReadonlySet<string>,
+  partition: Partition | undefined,
+  ctx: RunContext,
+  changes: Readonly<Record<string, Dataset>> = {},
+): Promise<Record<string, Dataset>> {
+  const { pipeline } = session
+  const references = [...wanted].flatMap((name) =>
+    (pipeline.checks[name] ?? []).flatMap(({ rule }) => (rule.rule === 'references' ? [rule.dataset] : [])),
+  )
+  const all = [...new Set([...wanted, ...references])]
+  const inputs: Record<string, Dataset> = { ...changes }
+  for (const name of new Set(
+    all.flatMap((each) => closureOf(pipeline, each).flatMap((dataset) => (dataset.engine === 'extract' ? [dataset.name] : []))),
+  )) {
+    const shared = session.shared.get(name)
+    inputs[name] = shared ?? (await landedDataset(session, name, pipeline.bound.datasets[name]?.partitioned ? partition : undefined, ctx))
+  }
+  return transform(
+    pipeline.bound,
+    {
+      inputs,
+      wanted: all,
+      window: { ...partition?.window, ...(partition && { partition: partition.name }) },
+      parameters: pipeline.definition.parameters ?? {},
+      zone: pipeline.zone,
+    },
+    ctx,
+  )
+}
+
+export async function checkAll(
+  session: Session,
+  names: readonly string[],
+  datasets: Readonly<Record<string, Dataset>>,
+  partition: Partition | undefined,
+  ctx: RunContext,
+): Promise<void> {
+  const { pipeline } = session
+  for (const name of names) {
+    const dataset = datasets[name]
+    if (!dataset) throw new RangeError(`${name} was not computed`)
+    const report = await check(
+      {
+        dataset,
+        rules: pipeline.checks[name] ?? [],
+        others: datasets,
+        zone: pipeline.zone,
+        ...(partition?.window && { window: partition.window }),
+        parameters: { ...pipeline.definition.parameters, ...partition?.window, ...(partition && { partition: partition.name }) },
+      },
+      ctx,
+    )
+    if (report.error)
+      throw placed(report.error, {
+        stage: 'check',
+        pipeline: pipeline.definition.name,
+        dataset: name,
+        ...(partition && { partition: partition.name }),
+      })
+  }
+}

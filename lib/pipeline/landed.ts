@@ -1,0 +1,78 @@
+import type { RunContext } from '../core/context.ts'
+import type { Dataset } from '../core/dataset.ts'
+import { durationMs } from '../core/duration.ts'
+import { ConfigError } from '../core/errors.ts'
+import { hashOf } from '../core/hash.ts'
+import { datasetOfLoads } from '../land/datasets.ts'
+import { currentLoad } from '../land/loads.ts'
+import type { LoadManifest } from '../state/manifest.ts'
+import type { BoundPipeline } from './bind.ts'
+import type { Schema } from './definition.ts'
+import { type Partition, partitionsBefore } from './partitions.ts'
+
+/** The name under which a dataset without partitions lands. */
+export const ALL = '_all'
+
+/** What is needed to look at what has landed. */
+export interface LandedTools {
+  readonly pipeline: BoundPipeline
+  readonly schema: Schema
+  readonly store: Store
+}
+
+/** The landing's current load of a dataset's partition, if it may be used: landed by today's request, and complete. */
+export async function usableLoad(tools: LandedTools, dataset: string, partition: string): Promise<LoadManifest | undefined> {
+  const { pipeline, schema, store } = tools
+  const current = await currentLoad(store, pipeline.definition.name, dataset, partition)
+  return current && current.readKey === readKey(pipeline, schema, dataset) ? current : undefined
+}
+
+/** Hash of what is asked of a source: a load made under another one is read anew. */
+export function readKey({ definition }: Pick<BoundPipeline, 'definition'>, schema: Schema, dataset: string): string {
+  const extract = definition.extract[dataset]
+  if (!extract) throw new RangeError(`${dataset} is not extracted`)
+  const { lookback: _, ...kind } = { lookback: undefined, ...extract.kind }
+  return hashOf({
+    connection: extract.connection,
+    request: extract.request,
+    kind,
+    expressions: extract.expressions,
+    columns: schema[dataset],
+    source: schema[`${dataset}.source`],
+  })
+}
+
+/** The partitions of a window dataset that a partition's transforms see: its own, and those that the look-back touches. */
+export function partitionsSeen(
+  { definition }: Pick<BoundPipeline, 'definition'>,
+  dataset: string,
+  partition: Partition,
+): readonly Partition[] {
+  const kind = definition.extract[dataset]?.kind
+  if (kind?.by !== 'window' || kind.lookback === undefined || !definition.partition) return [partition]
+  return [...partitionsBefore(definition.partition, partition, durationMs(kind.lookback)), partition]
+}
+
+/** A dataset's landed rows as one Dataset: of a window dataset the partition's (and its look-back's), else the newest load. @throws ConfigError when nothing has landed. */
+export async function landedDataset(
+  tools: LandedTools,
+  dataset: string,
+  partition: Partition | undefined,
+  ctx: RunContext,
+): Promise<Dataset> {
+  const kind = tools.pipeline.definition.extract[dataset]?.kind
+  const names = kind?.by === 'window' && partition ? partitionsSeen(tools.pipeline, dataset, partition).map((p) => p.name) : [ALL]
+  const loads = await Promise.all(names.map((name) => currentLoad(tools.store, tools.pipeline.definition.name, dataset, name)))
+  const missing = names.filter((_, i) => loads[i] === undefined)
+  if (missing.length > 0)
+    throw new ConfigError(`"${dataset}" has not landed${missing[0] === ALL ? '' : ` for ${missing.join(', ')}`}`, {
+      stage: 'land',
+      dataset,
+      hint: `run it without --only first: millrace run ${tools.pipeline.definition.name}`,
+    })
+  return datasetOfLoads(
+    tools.store,
+    loads.filter((load) => load !== undefined),
+    ctx,
+  )
+}

@@ -1,0 +1,89 @@
+import type { RunContext } from '../core/context.ts'
+import { currentLoad } from '../land/loads.ts'
+import type { LoadManifest } from '../state/manifest.ts'
+import type { Target } from './bind.ts'
+import { commit, isCommitted, unchanged } from './commit.ts'
+import { checkAll, compute, pin } from './compute.ts'
+import { inputKey } from './input-key.ts'
+import { partitionsSeen } from './landed.ts'
+import type { Partition } from './partitions.ts'
+import { does, extractedOf, type Session } from './session.ts'
+
+/** Computes, checks and commits the targets that are made from current states and are not up to date. */
+export async function makeTargets(
+  session: Session,
+  all: readonly Target[],
+  partition: Partition | undefined,
+  ctx: RunContext,
+): Promise<boolean> {
+  const { pipeline, choices, steps } = session
+  const targets = all.filter(({ appliesLoadsOf, stage }) => appliesLoadsOf.length === 0 && does(choices, stage))
+  const { hashes, loads } = await contentsOf(session, extractedOf(session, partition !== undefined), partition)
+  const key = (target: Target) => inputKey(pipeline, target, { steps, partition, contents: (name) => hashes.get(name) ?? [] })
+  const pending: { target: Target; key: string }[] = []
+  for (const target of targets) {
+    const each = { target, key: key(target) }
+    if (choices.force || !(await isCommitted(session, each.target, each.key, partition))) pending.push(each)
+    else unchanged(target, ctx)
+  }
+  const checked = checkedDatasets(session, partition !== undefined)
+  const onlyChecks = targets.length === 0 && (choices.only !== undefined || all.length === 0) && checked.length > 0
+  if (pending.length === 0 && !onlyChecks && choices.only !== 'transform') return false
+  const kept = Object.values(pipeline.bound.datasets).filter(
+    (d) =>
+      (d.keep || choices.only === 'transform') && d.engine !== 'extract' && d.partitioned === (partition !== undefined) && !d.fromChanges,
+  )
+  const wanted = new Set([
+    ...pending.map(({ target }) => target.dataset),
+    ...(does(choices, 'check') ? checked : []),
+    ...kept.map(({ name }) => name),
+  ])
+  const datasets = await compute(session, wanted, partition, ctx)
+  if (does(choices, 'check')) await checkAll(session, checked, datasets, partition, ctx)
+  for (const { target, key } of pending) {
+    const dataset = datasets[target.dataset]
+    if (!dataset) throw new RangeError(`${target.dataset} was not computed`)
+    await commit(
+      session,
+      target,
+      { dataset, key, loads: {}, load: String(loads.get(target.dataset)?.id ?? key.slice(0, 12)) },
+      partition,
+      ctx,
+    )
+  }
+  return true
+}
+
+/** The content hashes of what a unit's transforms see, by extracted dataset. */
+async function contentsOf(
+  session: Session,
+  names: readonly string[],
+  partition: Partition | undefined,
+): Promise<{ hashes: Map<string, readonly string[]>; loads: Map<string, LoadManifest> }> {
+  const hashes = new Map<string, readonly string[]>([...session.shared].map(([name, { hash }]) => [name, [hash]]))
+  const current = new Map<string, LoadManifest>()
+  for (const name of names) {
+    if (!partition || session.shared.has(name)) continue
+    const loads = await Promise.all(
+      partitionsSeen(session.pipeline, name, partition).map((p) =>
+        currentLoad(session.store, session.pipeline.definition.name, name, p.name),
+      ),
+    )
+    hashes.set(
+      name,
+      loads.map((each) => each?.contentHash ?? ''),
+    )
+    for (const each of loads) if (each) pin(session, each)
+    const own = loads.at(-1)
+    if (own) current.set(name, own)
+  }
+  return { hashes, loads: current }
+}
+
+/** Datasets with checks in this kind of unit, except those computed from changes: they are checked load by load. */
+function checkedDatasets({ pipeline }: Session, partitioned: boolean): string[] {
+  return Object.keys(pipeline.checks).filter((name) => {
+    const dataset = pipeline.bound.datasets[name]
+    return dataset?.partitioned === partitioned && !dataset.fromChanges
+  })
+}

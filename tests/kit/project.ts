@@ -1,0 +1,92 @@
+import { spawn } from 'node:child_process'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { openDuckDB } from '../../lib/engines/duckdb.ts'
+import { temporaryFolder } from './context.ts'
+
+const CHECKOUT = resolve(import.meta.dirname, '../..')
+
+/** What a command left behind. */
+export interface CommandResult {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A project in a folder of its own that imports this checkout's lib as `#millrace`, as a user's project imports the package. */
+export interface TestProject {
+  readonly folder: string
+  /** Writes files, paths relative to the project. */
+  write(files: Readonly<Record<string, string | Uint8Array>>): void
+  /** Runs the command as a user does, in a process of its own. */
+  millrace(...args: readonly string[]): Promise<CommandResult>
+  /** The rows of a query over the dev warehouse, each value as text, ordered as the query says. */
+  warehouse(sql: string): Promise<readonly (readonly (string | null)[])[]>
+  path(...parts: readonly string[]): string
+}
+
+/** The configuration of most tests: files under data/, everything else under .millrace/dev. */
+export const FILES_CONFIG = `import { config, duckdb, files, local } from '#millrace'
+export default config({ profiles: { dev: {
+  connections: { data: files('data') },
+  warehouse: duckdb('.millrace/dev/warehouse.duckdb'),
+  landing: local('.millrace/dev/landing'),
+  store: local('.millrace/dev/export'),
+  limits: { memory: '512MB', threads: 2 },
+  now: process.env.TEST_NOW ?? '2024-01-10T00:00:00Z',
+} } })
+`
+
+/** Makes a project from files; \`millrace.config.ts\` is FILES_CONFIG unless given. */
+export function testProject(files: Readonly<Record<string, string | Uint8Array>>): TestProject {
+  const folder = temporaryFolder()
+  symlinkSync(join(CHECKOUT, 'lib'), join(folder, 'lib'))
+  symlinkSync(join(CHECKOUT, 'node_modules'), join(folder, 'node_modules'))
+  const write = (all: Readonly<Record<string, string | Uint8Array>>) => {
+    for (const [name, content] of Object.entries(all)) {
+      mkdirSync(dirname(join(folder, name)), { recursive: true })
+      writeFileSync(join(folder, name), content)
+    }
+  }
+  write({
+    'package.json': JSON.stringify({ name: 'test-project', type: 'module', imports: { '#millrace': './lib/index.ts' } }),
+    'millrace.config.ts': FILES_CONFIG,
+    ...files,
+  })
+  return {
+    folder,
+    write,
+    path: (...parts) => join(folder, ...parts),
+    millrace: (...args) => command(process.execPath, [join(CHECKOUT, 'bin/millrace.js'), ...args], folder),
+    warehouse: async (sql) => {
+      const db = await openDuckDB({
+        file: join(folder, '.millrace/dev/warehouse.duckdb'),
+        readOnly: true,
+        memoryBytes: 2 ** 28,
+        threads: 1,
+        temp: join(folder, 'tmp'),
+      })
+      try {
+        return (await db.meta(sql)).map((row) => Object.values(row))
+      } finally {
+        db.close()
+      }
+    },
+  }
+}
+
+/** Runs a program to its end. */
+export function command(program: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}): Promise<CommandResult> {
+  return new Promise((done, failed) => {
+    const child = spawn(program, args, { cwd, env: { ...process.env, NO_COLOR: '1', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+    let [stdout, stderr] = ['', '']
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text
+    })
+    child.on('error', failed)
+    child.on('close', (code) => done({ code, stdout, stderr }))
+  })
+}
