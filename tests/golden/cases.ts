@@ -16,7 +16,7 @@ interface Case {
   readonly run: readonly string[]
   /** Beginnings of the paths whose exports are copied to the plain path. */
   readonly plain: readonly string[]
-  /** Float columns of tables that are sums in any order, by table: they may differ from the expected by 1e-12 of the value. */
+  /** Float columns of tables that are sums in any order, by table: they may differ from the expected by 1e-13 of the value. */
   readonly approximate: Readonly<Record<string, readonly string[]>>
 }
 
@@ -64,7 +64,7 @@ export async function copyProject(): Promise<string> {
   return project
 }
 
-export async function runPipeline(project: string, pipeline: string, options: readonly string[] = []): Promise<void> {
+async function runPipeline(project: string, pipeline: string, options: readonly string[] = []): Promise<void> {
   await promisify(execFile)(process.execPath, [join(root, 'bin/millrace.js'), 'run', pipeline, ...options], { cwd: project })
 }
 
@@ -137,7 +137,7 @@ function csvField(text: string | null): string {
 /** The actual text with the expected value wherever an approximate column comes close enough to it. */
 function settled(actual: string, expected: string, approximate: readonly string[]): string {
   const columns = expected.slice(0, expected.indexOf('\n')).split(',')
-  const close = (a = '', b = '') => a !== '' && b !== '' && Math.abs(Number(a) - Number(b)) <= 1e-12 * Math.abs(Number(b))
+  const close = (a = '', b = '') => a !== '' && b !== '' && Math.abs(Number(a) - Number(b)) <= 1e-13 * Math.abs(Number(b))
   const lines = expected.split('\n').map((line) => line.split(','))
   if (approximate.length === 0) return actual
   return actual
