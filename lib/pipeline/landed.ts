@@ -1,3 +1,4 @@
+import type { Store } from '../connectors/store.ts'
 import type { RunContext } from '../core/context.ts'
 import type { Dataset } from '../core/dataset.ts'
 import { durationMs } from '../core/duration.ts'
