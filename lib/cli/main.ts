@@ -40,7 +40,7 @@ export async function main(argv: readonly string[], terminal: Terminal): Promise
   }
   let parsed: Parsed
   try {
-    parsed = await parse(argv, Math.min(stdout.columns ?? 100, 120))
+    parsed = await parse(argv, Math.min(stdout.columns || 100, 120))
   } catch (error) {
     return fail(error)
   }

@@ -13,7 +13,7 @@ export function countsText({ rows, bytes }: { readonly rows?: number | undefined
 
 /** `quakes 2018-02-04 load daily fct_daily`: whose event it is. */
 export function subjectText(event: RunEvent, place: EventPlace): string {
-  const target = event.type === 'stage' ? event.target : undefined
+  const target = event.type === 'stage' ? event.target?.replaceAll('{partition}', place.partition ?? '') : undefined
   const dataset = 'dataset' in event ? event.dataset : undefined
   return visible([place.pipeline, place.partition, event.stage, dataset, target].filter(Boolean).join(' '))
 }

@@ -15,7 +15,8 @@ export function jsonLog(stream: { write(line: string): unknown }): EventSink {
   return {
     event: (event, { pipeline, partition, run }) => {
       if (event.type === 'progress') return
-      const { type: _, ...fields } = event
+      const { type: _, ...given } = event
+      const fields = 'ms' in given ? { ...given, ms: Math.round(given.ms) } : given
       log[levelOf(event)](redactJson({ pipeline, partition, run, ...fields }), redact(messageOfEvent(event)))
     },
     close: () => {},

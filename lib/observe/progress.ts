@@ -44,7 +44,7 @@ export function liveProgress(stream: TerminalStream, options: { readonly color: 
   let drawn = 0
 
   const draw = (live: boolean) => {
-    const width = Math.max(20, (stream.columns ?? 80) - 1)
+    const width = Math.max(20, (stream.columns || 80) - 1)
     const now = ticker.nowMs()
     const shown = live ? [...active.values()].slice(0, MAX_LINES) : []
     const more = live ? active.size - shown.length : 0

@@ -6,14 +6,15 @@ import { columnsOf, type TableColumn, table } from './table.ts'
 import { formatBytes, formatCount, formatDuration } from './units.ts'
 import { truncate } from './width.ts'
 
-/** What a run did, for people, on one screen: each step of a few partitions, one line for each of many; files, tables, memory, what failed and why. Redacted. */
+/** What a run did, for people, on one screen: each step of one partition, a line for each of several; files, tables, memory, what failed and why. Redacted. */
 export function runSummary(report: RunReport, options: { readonly color?: boolean } = {}): string {
   const paint = painter(options.color ?? false)
   const { partitions } = report
   const busy = partitions.filter(({ outcome }) => outcome !== 'unchanged')
   const named = partitions.filter(({ partition }) => partition !== '')
   const blocks = [headline(report, paint)]
-  if (busy.length > 0 && busy.length <= STEPS_OF_PARTITIONS) blocks.push(stepTable(busy.flatMap(({ steps }) => steps.filter(worthTelling))))
+  if (busy.filter(({ partition }) => partition !== '').length <= 1)
+    blocks.push(stepTable(busy.flatMap(({ steps }) => steps.filter(worthTelling))))
   if (named.length > 1 && busy.length > 0) blocks.push(partitionTable(named, paint))
   for (const { partition, outcome, error } of partitions)
     if (error && outcome === 'failed')
@@ -28,9 +29,6 @@ export function runSummary(report: RunReport, options: { readonly color?: boolea
   blocks.push(footer(report, paint))
   return redact(blocks.filter(Boolean).join('\n\n'))
 }
-
-/** Steps are told one by one up to this many partitions (one named, the shared datasets, one more). */
-const STEPS_OF_PARTITIONS = 3
 
 function headline({ pipeline, profile, outcome, partitions, startedAt, endedAt }: RunReport, paint: Paint): string {
   const took = formatDuration(Date.parse(endedAt) - Date.parse(startedAt))
@@ -49,6 +47,9 @@ const WORDS: Readonly<Record<PartitionReport['outcome'], string>> = {
   failed: 'failed',
   notRun: 'not run',
 }
+
+/** The path or table of a step, with its partition filled in. */
+const targetOf = ({ target = '', partition }: StepReport) => target.replaceAll('{partition}', partition)
 
 const worthTelling = ({ outcome }: StepReport) => outcome === 'done' || outcome === 'failed'
 
@@ -71,7 +72,7 @@ function stepTable(steps: readonly StepReport[]): string {
       ...(partitioned ? [step.partition || '-'] : []),
       step.stage,
       step.dataset,
-      step.target ?? '-',
+      step.target === undefined ? '-' : targetOf(step),
       step.rows === undefined ? '-' : formatCount(step.rows),
       step.bytes === undefined ? '-' : formatBytes(step.bytes),
       formatDuration(step.ms),
@@ -112,7 +113,7 @@ function rowsOf(steps: readonly StepReport[], stage: StepReport['stage']): strin
 
 function footer({ locations, partitions, peakRssBytes, retries, warnings, run }: RunReport, paint: Paint): string {
   const files = partitions.flatMap(({ steps }) => steps.filter(({ stage, outcome }) => stage === 'export' && outcome === 'done'))
-  const delivered = files.flatMap((step) => step.files?.filter((file) => !file.endsWith('.json')) ?? [step.target ?? ''])
+  const delivered = files.flatMap((step) => step.files?.filter((file) => !file.endsWith('.json')) ?? [targetOf(step)])
   const loaded = partitions.some(({ steps }) => steps.some(({ stage, outcome }) => stage === 'load' && outcome === 'done'))
   const facts: string[][] = [
     ...(delivered.length > 0

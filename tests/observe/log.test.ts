@@ -18,7 +18,7 @@ test('jsonLog writes a line at the start and the end of a stage, and none for pr
   const lines = logged(
     { type: 'stage', phase: 'start', stage: 'land', dataset: 'quake' },
     { type: 'progress', stage: 'land', dataset: 'quake', rows: 5 },
-    { type: 'stage', phase: 'end', stage: 'land', dataset: 'quake', rows: 12, bytes: 340, ms: 17, outcome: 'done' },
+    { type: 'stage', phase: 'end', stage: 'land', dataset: 'quake', rows: 12, bytes: 340, ms: 17.2, outcome: 'done' },
   )
   expect(lines).toEqual([
     {

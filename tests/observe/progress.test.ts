@@ -10,7 +10,7 @@ const start: RunEvent = { type: 'stage', phase: 'start', stage: 'land', dataset:
 const end: RunEvent = { type: 'stage', phase: 'end', stage: 'land', dataset: 'quake', rows: 1234, bytes: 34_100, ms: 1210, outcome: 'done' }
 
 /** A ticker that moves when told, and a terminal that keeps when what was written. */
-function terminal(columns = 80) {
+function terminal(columns = 0) {
   let now = 0
   let stopped = false
   const ticks: { ms: number; tick: () => void; next: number }[] = []

@@ -20,7 +20,7 @@ const partition = (name: string, outcome: PartitionReport['outcome'] = 'done', m
             stage: 'export',
             partition: name,
             dataset: 'daily',
-            target: `quakes/${name}.csv`,
+            target: 'quakes/{partition}.csv',
             outcome: 'done',
             rows: 14,
             bytes: 912,
