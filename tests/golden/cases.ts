@@ -20,13 +20,16 @@ interface Case {
   readonly approximate: Readonly<Record<string, readonly string[]>>
 }
 
+/** A year of partitions on a machine that is busy with other tests. */
+const TIMEOUT_MS = 240_000
+
 /** Declares the tests of all golden cases of a pipeline: run by the command line in a project of its own, then compared. Their scripts run where neither lib/ nor a package is. */
 export function testGoldenCases(pipeline: string): void {
   const folders = globSync('*/case.json', { cwd: join(root, 'fixtures', pipeline) })
     .map(dirname)
     .sort()
   describe.each(folders)(`${pipeline} %s`, (name) => {
-    test('delivers and loads what SQLite made of the same input', async () => {
+    test('delivers and loads what SQLite made of the same input', { timeout: TIMEOUT_MS }, async () => {
       await expectCase(await copyProject(), pipeline, name)
     })
 
