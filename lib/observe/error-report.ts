@@ -39,7 +39,8 @@ function withCauses(error: unknown): string {
   let message = messageOf(error)
   for (let cause = causeOf(error), depth = 0; cause !== undefined && depth < 5; cause = causeOf(cause), depth++) {
     const text = firstLine(messageOf(cause))
-    if (text !== '' && !message.includes(text)) message += `: ${text}`
+    // An engine's own kind ("Binder Error: …") is left out where its words are quoted already.
+    if (text !== '' && !message.includes(text.replace(/^[A-Z][A-Za-z ]* Error: /, ''))) message += `: ${text}`
   }
   return message
 }

@@ -73,7 +73,10 @@ export async function loadPipeline(project: string, name: string): Promise<Loade
     await disk.write(schemaFile, 'export const schema = {} as const\n'.replace(file.endsWith('.ts') ? '' : ' as const', ''))
   const definition = await importDefault(project, file, name)
   if (definition.name !== name)
-    throw new ConfigError(`pipeline "${definition.name}" lies in the folder "${name}": the two must be the same`, { pipeline: name, file })
+    throw new ConfigError(`pipeline "${definition.name}" lies in the folder "${name}": the two must be the same`, {
+      pipeline: name,
+      file: relative(project, file),
+    })
   return { definition, file, folder, schemaFile }
 }
 
@@ -99,9 +102,9 @@ async function importDefault(project: string, file: string, pipeline: string): P
   if (!checked.success) {
     const problem =
       value === undefined
-        ? 'has no default export'
+        ? ': it has no default export'
         : `: ${checked.error.issues.map((i) => `${i.path.join('.') || 'default export'} ${i.message}`).join('; ')}`
-    throw new ConfigError(`${where} does not export a pipeline ${problem}`, {
+    throw new ConfigError(`${where} does not export a pipeline${problem}`, {
       pipeline,
       file: where,
       hint: 'end it with `export default pipeline({ … })`',

@@ -123,7 +123,10 @@ export function templateValues(step: Sql): Record<string, SqlValue> {
 /** DuckDB's message in one line, its excerpt of the text replaced by the line's number. */
 export function duckdbWords(message: string): string {
   const [words = '', line] = message.split(/\n\s*\nLINE (\d+):/)
-  const text = words.replace(/^(Binder|Catalog|Parser|Conversion|Invalid Input) Error:\s*/, '').replace(/\s*\n\s*/g, ' ')
+  const text = words
+    .replace(/^(Binder|Catalog|Parser|Conversion|Invalid Input) Error:\s*/, '')
+    .replace(/\s*Candidate functions:[\s\S]*?(?=\n\n|LINE \d|$)/, '')
+    .replace(/\s*\n\s*/g, ' ')
   return line === undefined ? text : `${text} (line ${line})`
 }
 

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { onTestFinished } from 'vitest'
 import { openDuckDB } from '../../lib/engines/duckdb.ts'
-import { temporaryFolder } from './context.ts'
 
 const CHECKOUT = resolve(import.meta.dirname, '../..')
 
@@ -23,6 +24,7 @@ export interface TestProject {
   /** The rows of a query over the dev warehouse, each value as text, ordered as the query says. */
   warehouse(sql: string): Promise<readonly (readonly (string | null)[])[]>
   path(...parts: readonly string[]): string
+  remove(): void
 }
 
 /** The configuration of most tests: files under data/, everything else under .millrace/dev. */
@@ -39,7 +41,14 @@ export default config({ profiles: { dev: {
 
 /** Makes a project from files; \`millrace.config.ts\` is FILES_CONFIG unless given. */
 export function testProject(files: Readonly<Record<string, string | Uint8Array>>): TestProject {
-  const folder = temporaryFolder()
+  const project = makeProject(files)
+  onTestFinished(project.remove)
+  return project
+}
+
+/** The same for whoever removes it himself: a suite, a script. */
+export function makeProject(files: Readonly<Record<string, string | Uint8Array>>): TestProject {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-project-'))
   symlinkSync(join(CHECKOUT, 'lib'), join(folder, 'lib'))
   symlinkSync(join(CHECKOUT, 'node_modules'), join(folder, 'node_modules'))
   const write = (all: Readonly<Record<string, string | Uint8Array>>) => {
@@ -57,6 +66,7 @@ export function testProject(files: Readonly<Record<string, string | Uint8Array>>
     folder,
     write,
     path: (...parts) => join(folder, ...parts),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
     millrace: (...args) => command(process.execPath, [join(CHECKOUT, 'bin/millrace.js'), ...args], folder),
     warehouse: async (sql) => {
       const db = await openDuckDB({

@@ -57,7 +57,8 @@ async function sales(now = '2024-01-04T06:00:00Z'): Promise<TestProject> {
   return project
 }
 
-const report = (stdout: string) => JSON.parse(stdout) as { outcome: string; partitions: { partition: string; outcome: string; error?: { message: string } }[] }
+const report = (stdout: string) =>
+  JSON.parse(stdout) as { outcome: string; partitions: { partition: string; outcome: string; error?: { message: string } }[] }
 const outcomes = (stdout: string) => report(stdout).partitions.map(({ partition, outcome }) => `${partition || 'shared'} ${outcome}`)
 
 describe('run', () => {
@@ -72,10 +73,23 @@ describe('run', () => {
       ['2024-01-02', 'Beta', '3.25', '0.00', '2024-01-02'],
       ['2024-01-03', 'Alpha', '4.00', '2.50', '2024-01-03'],
     ])
-    expect(await project.warehouse('SELECT id, _partition FROM sale ORDER BY id')).toEqual([['1', '2024-01-01'], ['2', '2024-01-02'], ['3', '2024-01-02'], ['4', '2024-01-03']])
-    expect(await project.warehouse('SELECT id, name, _load FROM dim_customer ORDER BY id')).toEqual([['1', 'Ann', '1'], ['2', 'Bob', '1']])
-    expect(await project.warehouse('SELECT code, name FROM dim_shop ORDER BY code')).toEqual([['a', 'ALPHA'], ['b', 'BETA']])
-    expect(readFileSync(project.path('.millrace/dev/export/daily/2024-01-02.csv'), 'utf8')).toBe('day,shop,amount,before\n2024-01-02,Alpha,2.50,1.50\n2024-01-02,Beta,3.25,0.00\n')
+    expect(await project.warehouse('SELECT id, _partition FROM sale ORDER BY id')).toEqual([
+      ['1', '2024-01-01'],
+      ['2', '2024-01-02'],
+      ['3', '2024-01-02'],
+      ['4', '2024-01-03'],
+    ])
+    expect(await project.warehouse('SELECT id, name, _load FROM dim_customer ORDER BY id')).toEqual([
+      ['1', 'Ann', '1'],
+      ['2', 'Bob', '1'],
+    ])
+    expect(await project.warehouse('SELECT code, name FROM dim_shop ORDER BY code')).toEqual([
+      ['a', 'ALPHA'],
+      ['b', 'BETA'],
+    ])
+    expect(readFileSync(project.path('.millrace/dev/export/daily/2024-01-02.csv'), 'utf8')).toBe(
+      'day,shop,amount,before\n2024-01-02,Alpha,2.50,1.50\n2024-01-02,Beta,3.25,0.00\n',
+    )
     const again = await project.millrace('run', 'sales', '--json')
     expect(again.code).toBe(0)
     expect(report(again.stdout).outcome).toBe('unchanged')
@@ -86,12 +100,18 @@ describe('run', () => {
     await project.millrace('run', 'sales')
     project.write({ 'data/customers.csv': 'id,name,changed\n2,Bob,2024-01-02 00:00:00\n3,Cyd,2024-01-02 00:00:00\n' })
     expect((await project.millrace('run', 'sales')).code).toBe(0)
-    expect(await project.warehouse('SELECT id, name, _load FROM dim_customer ORDER BY id')).toEqual([['2', 'Bob', '1'], ['3', 'Cyd', '2']])
+    expect(await project.warehouse('SELECT id, name, _load FROM dim_customer ORDER BY id')).toEqual([
+      ['2', 'Bob', '1'],
+      ['3', 'Cyd', '2'],
+    ])
     expect(await project.warehouse('SELECT id FROM customer_audit ORDER BY id')).toEqual([['1'], ['2'], ['3']])
     await project.millrace('run', 'sales')
     await project.millrace('run', 'sales', '--force')
     expect(await project.warehouse('SELECT count(*) FROM customer_audit')).toEqual([['3']])
-    expect(await project.warehouse('SELECT id, name FROM dim_customer ORDER BY id')).toEqual([['2', 'Bob'], ['3', 'Cyd']])
+    expect(await project.warehouse('SELECT id, name FROM dim_customer ORDER BY id')).toEqual([
+      ['2', 'Bob'],
+      ['3', 'Cyd'],
+    ])
   })
 
   it('leaves a stale partition until it is named, and reads a source again only when told', async () => {
@@ -156,7 +176,9 @@ describe('run', () => {
     rmSync(project.path('.millrace/dev/ledger.sqlite'), { force: true })
     const rebuilt = await project.millrace('ledger', 'rebuild')
     expect(rebuilt.stdout).toContain('ledger rebuilt: 2 runs')
-    const status = JSON.parse((await project.millrace('status', 'sales', '--json')).stdout) as { pipelines: { partitions: { state: string }[] }[] }
+    const status = JSON.parse((await project.millrace('status', 'sales', '--json')).stdout) as {
+      pipelines: { partitions: { state: string }[] }[]
+    }
     expect(status.pipelines[0]?.partitions.map(({ state }) => state)).toEqual(['done', 'done', 'done', 'open'])
   })
 })
