@@ -6,6 +6,9 @@ import { type AnyCommand, kebab, type OptionSpec } from './command.ts'
 import { commands } from './commands.ts'
 import { GLOBAL, type Parsed, parsedCommand } from './parsed.ts'
 
+const ENVIRONMENT = `Environment: MILLRACE_MEMORY and MILLRACE_THREADS limit each engine; MILLRACE_LOG is progress, lines, json or off; NO_COLOR, FORCE_COLOR.
+Exit codes: 0 done, 1 failed, 2 wrong code, configuration or command line, 3 data refused, 75 may go through later, 130 interrupted.`
+
 /**
  * Parses a command line with yargs: gives the help and the version, and says what is wrong. `chosen` is the command that the line names; absent: it names none.
  * @throws ConfigError for what is unknown, missing or wrong, with the nearest name
@@ -29,6 +32,7 @@ export async function parseWithYargs(chosen: AnyCommand | undefined, argv: reado
     .version(millraceVersion)
     .help()
     .strict()
+    .epilogue(chosen ? '' : ENVIRONMENT)
     .demandCommand(1, 'no command')
     .exitProcess(false)
     .fail((message, error) => {
