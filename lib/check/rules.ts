@@ -52,8 +52,11 @@ export function matches<const C extends string>(column: C, pattern: RegExp): Che
   return { rule: { rule: 'matches', column, pattern: pattern.source, flags: pattern.flags }, severity: 'error' }
 }
 
+/** A rule that names another dataset, in its type. */
+export type Reference<C extends string, D extends string> = Check<C> & { readonly _dataset?: D }
+
 /** Every value stands in `target` of another dataset of the pipeline; NULL passes. */
-export function references<const C extends string>(column: C, dataset: string, target: string): Check<C> {
+export function references<const C extends string, const D extends string>(column: C, dataset: D, target: string): Reference<C, D> {
   return { rule: { rule: 'references', column, dataset, target }, severity: 'error' }
 }
 
@@ -69,7 +72,7 @@ export function freshness<const C extends string>(column: C, within: string): Ch
 
 /** The same rule as a warning; of `sql` only a template, since a file's text is not known yet. */
 export function warn(check: SqlText): Check
-export function warn<A extends string, N extends string, T extends string, D extends string>(check: Check<A, N, T, D>): Check<A, N, T, D>
+export function warn<C extends Check<string, string, string, string>>(check: C): C
 export function warn(check: Check<string, string, string, string> | SqlText): Check<string, string, string, string> {
   return { ...('engine' in check ? ruleOfSql(check) : check), severity: 'warn' }
 }

@@ -43,20 +43,28 @@ interface ReadOptions<C extends string> {
   readonly columns?: Readonly<Record<string, string>>
 }
 
+/** Options of a dataset that is read whole. Without a column in them nothing may be inferred, hence the overloads. */
+type Whole = Pick<ReadOptions<never>, 'columns'> & { readonly [K in Exclude<keyof ReadOptions<never>, 'columns'>]?: never }
+type GetOptions = Omit<HttpRequest, 'method' | 'path' | 'body'>
+type PostOptions = Omit<HttpRequest, 'method' | 'path'>
+
 /** A connection of `millrace.config.ts`, by name. What is asked must fit its kind; `plan` says when it does not. */
 export interface SourceBuilder {
   /** Files under the connection's folder, by path or glob. */
-  files<const C extends string = never>(paths: string | readonly string[], options?: FileFormat & ReadOptions<C>): Extract<C>
+  files(paths: string | readonly string[], options?: FileFormat & Whole): Extract
+  files<const C extends string>(paths: string | readonly string[], options: FileFormat & ReadOptions<C>): Extract<C>
   /** A GET request, paged to its end. */
-  get<const C extends string = never>(path: string, options?: Omit<HttpRequest, 'method' | 'path' | 'body'> & ReadOptions<C>): Extract<C>
+  get(path: string, options?: GetOptions & Whole): Extract
+  get<const C extends string>(path: string, options: GetOptions & ReadOptions<C>): Extract<C>
   /** A POST request with a JSON body, paged to its end. */
-  post<const C extends string = never>(path: string, options?: Omit<HttpRequest, 'method' | 'path'> & ReadOptions<C>): Extract<C>
+  post(path: string, options?: PostOptions & Whole): Extract
+  post<const C extends string>(path: string, options: PostOptions & ReadOptions<C>): Extract<C>
 }
 
 /** Begins an extracted dataset: `source('usgs').get('/query', { window: 'time' })`. */
 export function source(connection: string): SourceBuilder {
   return {
-    files: (paths, options = {}) => {
+    files: (paths: string | readonly string[], options: FileFormat & ReadOptions<string> = {}) => {
       const [read, rest] = split(options)
       return {
         connection,
@@ -64,11 +72,11 @@ export function source(connection: string): SourceBuilder {
         ...read,
       }
     },
-    get: (path, options = {}) => {
+    get: (path: string, options: GetOptions & ReadOptions<string> = {}) => {
       const [read, rest] = split(options)
       return { connection, request: { method: 'GET', path, ...rest } satisfies HttpRequest, ...read }
     },
-    post: (path, options = {}) => {
+    post: (path: string, options: PostOptions & ReadOptions<string> = {}) => {
       const [read, rest] = split(options)
       return { connection, request: { method: 'POST', path, ...rest } satisfies HttpRequest, ...read }
     },

@@ -12,19 +12,19 @@ export interface Udf {
   readonly apply: (...columns: readonly (readonly unknown[])[]) => readonly unknown[]
 }
 
-export interface StepOptions {
+export interface StepOptions<out W extends string = string> {
   /** The time column by which the result is cut to `[start, end)` again, when an input has a `lookback`. */
-  readonly window?: string
+  readonly window?: W
   /** Write the result to the workspace even if nobody reads it, so that `show` and experiments can. */
   readonly keep?: boolean
 }
 
-export interface SqlOptions extends StepOptions {
+export interface SqlOptions<out W extends string = string> extends StepOptions<W> {
   readonly udf?: Readonly<Record<string, Udf>>
 }
 
 /** One DuckDB SELECT. `$start`, `$end`, `$partition` and the pipeline's parameters are bound by name. */
-export interface Sql extends SqlOptions {
+export interface Sql<out W extends string = string> extends SqlOptions<W> {
   readonly engine: 'duckdb'
   /** The text, for `sql.file` a path relative to the pipeline's folder. */
   readonly text?: string
@@ -43,33 +43,47 @@ export interface FrameWindow {
 
 // `any`: a dataset that no schema names lets every column pass.
 // biome-ignore lint/suspicious/noExplicitAny: see above
-export type Of<S, K> = K extends keyof S ? S[K] : any
+type Unknown = any
+/** The columns of a dataset as the schema has them; a cursor dataset's changes have its columns. */
+export type Of<S, K> = K extends keyof S ? S[K] : K extends `${infer N}.changes` ? (N extends keyof S ? S[N] : Unknown) : Unknown
 export type Datasets<Names extends PropertyKey, S> = { readonly [N in Names]: Lazy<Of<S, N>> }
 // biome-ignore lint/suspicious/noExplicitAny: a frame's result may have any columns; plan knows which
 export type FrameResult = LazyDataFrame | Named<any>
 /** A pure function from lazy frames to a lazy frame. It is called more than once: on zero rows by `plan`, on data by `run`. */
 export type FrameFunction<Names extends PropertyKey, S> = (datasets: Datasets<Names, S>, window: FrameWindow) => FrameResult
-export interface FrameStep<Names extends PropertyKey, S> extends StepOptions {
+export interface FrameStep<Names extends PropertyKey, S, W extends string = string> extends StepOptions<W> {
   readonly frame: FrameFunction<Names, S>
 }
-export type Step<Names extends PropertyKey, S> = Sql | FrameFunction<Names, S> | FrameStep<Names, S>
+/** `Names`: the datasets that it may read; `W`: the columns of its result. */
+export type Step<Names extends PropertyKey, S, W extends string = string> = Sql<W> | FrameFunction<Names, S> | FrameStep<Names, S, W>
+
+type Values = readonly SqlValue[]
+// Without a window nothing may be inferred, hence the overloads.
+type Uncut = SqlOptions<never> & { readonly window?: never }
 
 /** SQL as a template, `${value}`s bound and never pasted, or `sql.file('revenue.sql')` from a file beside the pipeline. */
 export const sql: {
-  (text: TemplateStringsArray, ...values: readonly SqlValue[]): Sql
-  file(path: string, options?: SqlOptions): Sql
+  (text: TemplateStringsArray, ...values: Values): Sql<never>
+  file(path: string, options?: Uncut): Sql<never>
+  file<const W extends string>(path: string, options: SqlOptions<W>): Sql<W>
   /** The template's form with options: sql.with({ window: 'day' })`SELECT …`. */
-  with(options: SqlOptions): (text: TemplateStringsArray, ...values: readonly SqlValue[]) => Sql
-} = Object.assign((text: TemplateStringsArray, ...values: readonly SqlValue[]) => template({}, text, values), {
-  file: (path: string, options: SqlOptions = {}): Sql => ({ engine: 'duckdb', file: path, values: [], ...options }),
+  with(options: Uncut): (text: TemplateStringsArray, ...values: Values) => Sql<never>
+  with<const W extends string>(options: SqlOptions<W>): (text: TemplateStringsArray, ...values: Values) => Sql<W>
+} = Object.assign((text: TemplateStringsArray, ...values: Values) => template({}, text, values), {
+  file: (path: string, options: SqlOptions = {}) => made({ engine: 'duckdb', file: path, values: [], ...options }),
   with:
     (options: SqlOptions) =>
-    (text: TemplateStringsArray, ...values: readonly SqlValue[]) =>
+    (text: TemplateStringsArray, ...values: Values) =>
       template(options, text, values),
 })
 
-function template(options: SqlOptions, text: TemplateStringsArray, values: readonly SqlValue[]): Sql {
-  return { engine: 'duckdb', text: text.reduce((all, part, i) => `${all}$_${i}${part}`), values, ...options }
+function template(options: SqlOptions, text: TemplateStringsArray, values: Values): Sql<never> {
+  return made({ engine: 'duckdb', text: text.reduce((all, part, i) => `${all}$_${i}${part}`), values, ...options })
+}
+
+/** The window's column is only a type to the compiler: the overloads above say which. */
+function made(step: Sql): Sql<never> {
+  return step as Sql<never>
 }
 
 /** Makes a UDF: `udf(['text'], 'int32', (texts) => texts.map(…))`. It is slower than SQL (docs/guide.md has the figure): for what SQL cannot say. */
