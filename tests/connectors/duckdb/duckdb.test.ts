@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { DuckDBConnection } from '@duckdb/node-api'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { duckdb } from '../../../lib/connectors/duckdb/index.ts'
 import type { Disposition, LoadRequest } from '../../../lib/connectors/warehouse.ts'
@@ -306,6 +307,28 @@ describe('duckdb on a full disk', () => {
       expect(await warehouse.tokens('test', testContext())).toEqual([])
     }
     await warehouse.load(requestOf(dataset), testContext())
+  })
+})
+
+describe('duckdb whose COMMIT gives no clear answer', () => {
+  it('reads back: what is there is adopted, what is not is an error', async () => {
+    for (const committed of [true, false]) {
+      const { file, warehouse, request } = await setup()
+      await warehouse.load(request, testContext())
+      const { run } = DuckDBConnection.prototype
+      onTestFinished(() => void Object.assign(DuckDBConnection.prototype, { run }))
+      DuckDBConnection.prototype.run = async function (this: DuckDBConnection, ...args: Parameters<typeof run>) {
+        if (args[0] !== 'COMMIT') return run.apply(this, args)
+        if (committed) await run.apply(this, args)
+        throw new Error('IO Error: the reply was lost')
+      }
+      // The same input key as before: only the attempt tells whether this load is the one that stands there.
+      const loading = warehouse.load({ ...request, expected: request.token, load: '000002' }, testContext())
+      if (committed) await expect(loading).resolves.toMatchObject({ rows: 3, removed: 3 })
+      else expect(await thrownBy(loading)).toBeInstanceOf(PermanentError)
+      DuckDBConnection.prototype.run = run
+      expect(await queryFile(file, 'SELECT DISTINCT _load FROM numbers')).toEqual([{ _load: committed ? '000002' : '000001' }])
+    }
   })
 })
 
