@@ -20,7 +20,7 @@ const REFUSALS: readonly (readonly [codes: readonly string[], words: RegExp, wha
     'give the user that runs millrace the right to write there',
   ],
   [['EROFS'], /Read-only file system/i, 'the disk is read-only', 'choose a folder on a disk that can be written'],
-  [['ENOTDIR', 'EISDIR'], /Not a directory|Is a directory/i, 'a file and a folder have the same name', 'remove one of the two'],
+  [['ENOTDIR', 'EISDIR', 'EEXIST'], /Not a directory|Is a directory/i, 'a file and a folder have the same name', 'remove one of the two'],
   [['ENAMETOOLONG'], /File name too long/i, 'the name is too long for this disk', 'choose a shorter name'],
   [['EMFILE', 'ENFILE'], /Too many open files/i, 'too many files are open', 'raise the limit (ulimit -n)'],
   [['EIO'], /Input\/output error/i, 'the disk failed', 'look at the disk before you run again'],

@@ -11,13 +11,18 @@ export interface Child {
   kill(signal: NodeJS.Signals): Promise<void>
 }
 
-/** A Node process of this test that runs `code` as a module; `import` of project files by `file:` URL. It is killed after the test. */
+/** A Node process of this test that runs `code` as a module; `import` of project files by `file:` URL; `through` is a command that starts it, as `unshare -rm`. It is killed after the test. */
 export function startNode(
   code: string,
-  options: { readonly uid?: number; readonly command?: readonly string[]; readonly cwd?: string } = {},
+  options: {
+    readonly uid?: number
+    readonly nodeArgs?: readonly string[]
+    readonly through?: readonly string[]
+    readonly cwd?: string
+  } = {},
 ): Child {
-  const [command = process.execPath, ...before] = [...(options.command ?? []), process.execPath]
-  const args = [...before, '--no-warnings', '--input-type=module-typescript', '--eval', code]
+  const [command = process.execPath, ...before] = [...(options.through ?? []), process.execPath]
+  const args = [...before, ...(options.nodeArgs ?? []), '--no-warnings', '--input-type=module-typescript', '--eval', code]
   const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }),
@@ -25,7 +30,10 @@ export function startNode(
   })
   let output = ''
   const end = once(child, 'close').then(([code]) => ({ code: code as number | null, output }))
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => void (output += String(chunk)))
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk) => {
+      output += String(chunk)
+    })
   onTestFinished(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
     await end
