@@ -238,6 +238,16 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
       await expect(store.get('folder')).rejects.toThrow(NotFound)
     })
 
+    it('delete with ifVersion removes that version and no other', async () => {
+      const old = await store.put('k', { bytes: 'old' })
+      const now = await store.put('k', { bytes: 'now' })
+      await expect(another.delete('k', { ifVersion: old.version })).rejects.toBeInstanceOf(PreconditionFailed)
+      expect(await read('k')).toBe('now')
+      await another.delete('k', { ifVersion: now.version })
+      expect(await store.head('k')).toBeUndefined()
+      await store.delete('k', { ifVersion: now.version })
+    })
+
     it('delete removes the object and nothing else', async () => {
       await store.put('d/a', { bytes: 'a' })
       await store.put('d/b', { bytes: 'b' })

@@ -213,11 +213,14 @@ export function openLocalStore(root: string): Store {
     }
   }
 
-  async function remove(key: string): Promise<void> {
+  async function remove(key: string, options: Pick<PutOptions, 'ifVersion'> = {}): Promise<void> {
     const path = pathOfKey(root, key)
     try {
       if (!(await identify(path)) || !(await folders.has(dirname(path)))) return
       using _held = await lockOf(key)
+      const current = await identify(path)
+      if (current && options.ifVersion !== undefined && current.version !== options.ifVersion)
+        throw new PreconditionFailed(`${key} is version ${current.version}, not version ${options.ifVersion}`, { file: path })
       await disk.unlink(path)
       await disk.syncFolder(dirname(path))
       await removeSidecars(root, key, undefined)
