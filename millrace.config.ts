@@ -1,12 +1,11 @@
 import { config, duckdb, files, http, local } from '#millrace'
-import { serveQuakes } from './fixtures/quakes/server.ts'
 
 export default config({
   profiles: {
     // Needs nothing outside the checkout: fixtures as sources, "now" at the end of each fixture.
     dev: {
       connections: {
-        usgs: http({ start: () => serveQuakes({ pageLimit: 100 }) }),
+        usgs: http({ start: async () => (await import('./fixtures/quakes/server.ts')).serveQuakes({ pageLimit: 200 }) }),
         nycflights13: files('fixtures/weather/nycflights13'),
         bts: files('fixtures/flights/bts'),
         // What `millrace init` makes reads from here.

@@ -7,7 +7,7 @@ import { didYouMean } from '../core/nearest.ts'
 import { type Config, config, MADE_BY, type Profile } from './config.ts'
 import { limitsOf } from './limits.ts'
 import { labelSecrets } from './settings.ts'
-import { validateProfile } from './validate.ts'
+import { isSoundProfile } from './sound-profile.ts'
 
 /** A project's configuration with one profile chosen: all that is in force. */
 export interface ProjectConfig {
@@ -53,7 +53,9 @@ export async function loadConfig(folder: string, profileName?: string): Promise<
   if (chosen === undefined)
     throw new ConfigError(`unknown profile "${name}"${didYouMean(name, names)}; ${file} has: ${names.join(', ') || 'none'}`)
   const place = `config profile "${name}"`
-  const profile = validateProfile(typeof chosen === 'function' ? called(chosen, place, file) : chosen, place)
+  const given = typeof chosen === 'function' ? called(chosen, place, file) : chosen
+  // What is wrong is said by zod, which is loaded only then: it would take a good part of a plan's time.
+  const profile = isSoundProfile(given) ? given : (await import('./validate.ts')).validateProfile(given, place)
   const { connections, warehouse, landing, store } = profile
   for (const [path, connection] of [
     ...Object.entries(connections).map(([key, each]) => [`connections.${key}`, each] as const),

@@ -86,7 +86,7 @@ export async function bindPipeline(
       db,
     )
     for (const name of wanted) datasetOf(bound, name)
-    const checks = await bindChecks(definition, bound, db)
+    const checks = await bindChecks(loaded, bound, db)
     const targets = targetsOf(definition, bound)
     for (const target of targets) checkFits(target, datasetOf(bound, target.dataset))
     checkTables(targets.flatMap((t) => (t.stage === 'load' ? [{ dataset: t.dataset, target: t.load }] : [])))
@@ -108,16 +108,24 @@ function datasetOf(bound: Bound, name: string): BoundDataset {
   throw new ConfigError(`unknown dataset "${name}"${didYouMean(name, names)}; there are: ${names.join(', ')}`, { dataset: name })
 }
 
-async function bindChecks({ check, parameters }: AnyPipeline, bound: Bound, db: DuckDB): Promise<BoundPipeline['checks']> {
+async function bindChecks({ definition, folder }: LoadedPipeline, bound: Bound, db: DuckDB): Promise<BoundPipeline['checks']> {
+  const { check, parameters } = definition
   const others = Object.fromEntries(Object.values(bound.datasets).map(({ name, columns }) => [name, columns]))
   const values = { ...parameters, start: new Date(0), end: new Date(0), partition: '' } as SqlValues
   const checks: Record<string, readonly Check<string, string, string, string>[]> = {}
   for (const [dataset, given] of Object.entries(check ?? {})) {
-    const rules = given.map((rule) => ('rule' in rule ? rule : ruleOfSql(rule as Sql)))
+    const rules = await Promise.all(given.map(async (rule) => ('rule' in rule ? rule : ruleOfSql(await withText(dataset, rule, folder)))))
     await bindRules({ dataset, rules, columns: datasetOf(bound, dataset).columns, others, parameters: values }, db)
     checks[dataset] = rules
   }
   return checks
+}
+
+/** The text of a `sql.file` check is read as a step's is. */
+async function withText(dataset: string, sql: Sql, folder: string): Promise<Sql> {
+  const step = (await loadStepTexts({ [dataset]: sql }, folder))[dataset]
+  if (step?.engine !== 'duckdb') throw new RangeError(`a check of ${dataset} is no SQL`)
+  return step
 }
 
 function targetsOf({ load, export: exports, extract }: AnyPipeline, bound: Bound): Target[] {

@@ -1,7 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { z } from 'zod'
 import { disk, exists, readText } from '../core/disk.ts'
 import { ConfigError, MillraceError, messageOf } from '../core/errors.ts'
 import { nearest } from '../core/nearest.ts'
@@ -80,14 +79,6 @@ export async function loadPipeline(project: string, name: string): Promise<Loade
   return { definition, file, folder, schemaFile }
 }
 
-const shape = z.object({
-  name: z.string(),
-  extract: z.record(
-    z.string(),
-    z.object({ connection: z.string(), request: z.object({ method: z.string() }), kind: z.object({ by: z.string() }) }),
-  ),
-})
-
 async function importDefault(project: string, file: string, pipeline: string): Promise<AnyPipeline> {
   const where = relative(project, file)
   let module: unknown
@@ -98,19 +89,27 @@ async function importDefault(project: string, file: string, pipeline: string): P
     throw new ConfigError(`${where} cannot be loaded: ${messageOf(cause)}${placeOf(cause, file)}`, { cause, pipeline, file: where })
   }
   const value = typeof module === 'object' && module !== null && 'default' in module ? module.default : undefined
-  const checked = shape.safeParse(value)
-  if (!checked.success) {
-    const problem =
-      value === undefined
-        ? ': it has no default export'
-        : `: ${checked.error.issues.map((i) => `${i.path.join('.') || 'default export'} ${i.message}`).join('; ')}`
-    throw new ConfigError(`${where} does not export a pipeline${problem}`, {
+  const fault = faultOf(value)
+  if (fault !== undefined)
+    throw new ConfigError(`${where} does not export a pipeline: ${fault}`, {
       pipeline,
       file: where,
       hint: 'end it with `export default pipeline({ … })`',
     })
-  }
   return value as AnyPipeline
+}
+
+/** Why a default export is no pipeline; all else is for bind to say. */
+function faultOf(value: unknown): string | undefined {
+  if (value === undefined) return 'it has no default export'
+  if (!isObject(value) || typeof value.name !== 'string') return 'its default export is none'
+  if (!isObject(value.extract)) return 'extract is missing'
+  const wrong = Object.entries(value.extract).find(([, each]) => !isObject(each) || !isObject(each.request) || !isObject(each.kind))
+  return wrong && `extract.${wrong[0]} must be source(…).files(…), .get(…) or .post(…)`
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
 }
 
 /** ` (line 7)` when the error's stack says where in `file` it was thrown. */

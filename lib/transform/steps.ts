@@ -78,7 +78,12 @@ export const sql: {
 })
 
 function template(options: SqlOptions, text: TemplateStringsArray, values: Values): Sql<never> {
-  return made({ engine: 'duckdb', text: text.reduce((all, part, i) => `${all}$_${i}${part}`), values, ...options })
+  return made({
+    engine: 'duckdb',
+    text: text.reduce((all, part, i) => `${all}$_${i}${/^\w/.test(part) ? ' ' : ''}${part}`),
+    values,
+    ...options,
+  })
 }
 
 /** The window's column is only a type to the compiler: the overloads above say which. */

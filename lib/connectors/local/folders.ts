@@ -3,6 +3,8 @@ import { dirname, join, relative } from 'node:path'
 import { disk, isErrno, makeFolderDurable } from '../../core/disk.ts'
 import { PermanentError } from '../../core/errors.ts'
 
+const MOST_ATTEMPTS = 20
+
 /** The folders of a store: made durably, and never left through a symbolic link inside. */
 export interface Folders {
   readonly root: string
@@ -20,19 +22,30 @@ export function foldersOf(root: string): Folders {
   async function ensure(folder: string): Promise<void> {
     if (durable.has(folder)) return
     if (folder === root) await makeFolderDurable(root)
-    else {
-      await ensure(dirname(folder))
-      await makeHere(folder)
-      await disk.syncFolder(dirname(folder))
-    }
+    else await ensureHere(folder)
     durable.add(folder)
+  }
+  async function ensureHere(folder: string): Promise<void> {
+    const parent = dirname(folder)
+    for (let attempt = 1; ; attempt++) {
+      await ensure(parent)
+      try {
+        await makeHere(folder)
+        return await disk.syncFolder(parent)
+      } catch (error) {
+        // The parent was empty, and a `delete` at the same time has removed it.
+        if (!isErrno(error, 'ENOENT') || attempt === MOST_ATTEMPTS) throw error
+        forget(parent)
+      }
+    }
+  }
+  function forget(folder: string): void {
+    for (const each of durable) if (each === folder || each.startsWith(`${folder}/`)) durable.delete(each)
   }
   return {
     root,
     ensure,
-    forget: (folder) => {
-      for (const each of durable) if (each === folder || each.startsWith(`${folder}/`)) durable.delete(each)
-    },
+    forget,
     has: async (folder) => {
       try {
         const real = await realpath(folder)
@@ -57,7 +70,7 @@ async function makeHere(folder: string): Promise<void> {
     })
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error
-    await disk.mkdir(folder)
+    await disk.makeFolder(folder)
   }
 }
 

@@ -112,7 +112,7 @@ export function openLocalStore(root: string): Store {
       try {
         return await work()
       } catch (error) {
-        if (!isErrno(error, 'ENOENT') || attempt === 5) throw error
+        if (!isErrno(error, 'ENOENT') || attempt === 20) throw error
         folders.forget(dirname(path))
         await folders.ensure(dirname(path))
       }

@@ -62,7 +62,7 @@ export function temporariesOf(folders: Folders): Temporaries {
           await disk.write(path, '')
           return path
         } catch (error) {
-          if (!isErrno(error, 'ENOENT') || attempt === 5) throw error
+          if (!isErrno(error, 'ENOENT') || attempt === 20) throw error
           folders.forget(folder)
         }
       }

@@ -1,0 +1,34 @@
+import type { Profile } from './config.ts'
+
+const SETTINGS: ReadonlySet<string> = new Set(['connections', 'warehouse', 'landing', 'store', 'state', 'limits', 'now'])
+
+/** Whether a profile is plainly right. A `no` is for validate.ts to explain; it never says yes where validate.ts finds a fault (held by a test). */
+export function isSoundProfile(value: unknown): value is Profile {
+  if (!isObject(value) || Object.keys(value).some((key) => !SETTINGS.has(key))) return false
+  const { connections, warehouse, landing, store, state, limits, now } = value
+  if (!isObject(connections) || !Object.values(connections).every((each) => hasRole(each, 'source'))) return false
+  if (!hasRole(warehouse, 'warehouse') || !hasRole(landing, 'store') || !hasRole(store, 'store')) return false
+  if ((state !== undefined && typeof state !== 'string') || (limits !== undefined && !isSoundLimits(limits))) return false
+  return now === undefined || (isObject(now) ? Object.values(now) : [now]).every(isInstant)
+}
+
+function isSoundLimits(value: unknown): boolean {
+  const allowed: Readonly<Record<string, string>> = { memory: 'string', threads: 'number', readerMemory: 'string', readerTimeout: 'string' }
+  return isObject(value) && Object.entries(value).every(([key, each]) => Object.hasOwn(allowed, key) && typeof each === allowed[key])
+}
+
+function hasRole(value: unknown, role: string): boolean {
+  return isObject(value) && value.role === role && typeof value.open === 'function'
+}
+
+function isInstant(value: unknown): boolean {
+  return (
+    typeof value === 'string' &&
+    /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(value) &&
+    !Number.isNaN(Date.parse(value))
+  )
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
