@@ -9,7 +9,10 @@ import { pipeline } from 'node:stream/promises'
  * writes a power cut would lose. A method does one operation; orders and combinations are the callers'.
  */
 export interface Disk {
+  /** Makes a folder and its missing parents; no error when it is there. */
   mkdir(path: string): Promise<void>
+  /** Makes one folder; no error when it is there, ENOENT when its parent is not. */
+  makeFolder(path: string): Promise<void>
   /** Writes a whole new small file (manifests, pointers). Not durable before `syncFile`. */
   write(path: string, data: string | Uint8Array): Promise<void>
   /**
@@ -35,6 +38,10 @@ export interface Disk {
 
 export const disk: Disk = {
   mkdir: async (path) => void (await mkdir(path, { recursive: true })),
+  makeFolder: (path) =>
+    mkdir(path).catch((error: unknown) => {
+      if (!isErrno(error, 'EEXIST')) throw error
+    }),
   write: async (path, data) => {
     const file = await open(path, 'w')
     try {
@@ -84,7 +91,7 @@ export async function makeFolderDurable(path: string): Promise<void> {
   if (parent === path) return
   if (!(await exists(path))) {
     await makeFolderDurable(parent)
-    await disk.mkdir(path)
+    await disk.makeFolder(path)
     await disk.syncFolder(parent)
     return
   }

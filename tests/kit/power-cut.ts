@@ -156,5 +156,5 @@ async function identify(path: string): Promise<string> {
 
 async function allFiles(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  return entries.filter((entry) => entry.isFile() && !entry.name.endsWith('.lock')).map((entry) => join(entry.parentPath, entry.name))
+  return entries.filter((entry) => entry.isFile() && !entry.name.includes('.lock')).map((entry) => join(entry.parentPath, entry.name))
 }
