@@ -1,8 +1,8 @@
 import { text } from 'node:stream/consumers'
 import type { Store } from '../connectors/store.ts'
 import { CheckError } from '../core/errors.ts'
-import type { LoadManifest } from '../state/manifest.ts'
-import { type Confirmation, parseConfirmation, parseManifest } from '../state/manifest-text.ts'
+import type { Confirmation, LoadManifest } from '../state/manifest.ts'
+import { parseConfirmation, parseManifest } from '../state/manifest-text.ts'
 import { landingPlace, recordOfKey } from './keys.ts'
 
 /** The records of one dataset's partition. */
@@ -65,7 +65,7 @@ async function loadOf(
 ): Promise<LoadManifest> {
   const place = landingPlace(pipeline, dataset, partition)
   const key = place.manifest(id)
-  const manifest = parseManifest(await text(await store.get(key)), key)
+  const manifest = await parseManifest(await text(await store.get(key)), key)
   if (manifest.pipeline !== pipeline || manifest.dataset !== dataset || manifest.partition !== partition || manifest.id !== id)
     throw new CheckError(
       `the landing record ${key} is of another load: ${manifest.pipeline}, ${manifest.dataset}, ${manifest.partition}, ${manifest.id}`,
@@ -74,7 +74,7 @@ async function loadOf(
   const n = confirmed.get(id)
   return n === undefined
     ? manifest
-    : confirmedLoad(manifest, parseConfirmation(await text(await store.get(place.confirmation(id, n))), place.confirmation(id, n)))
+    : confirmedLoad(manifest, await parseConfirmation(await text(await store.get(place.confirmation(id, n))), place.confirmation(id, n)))
 }
 
 /** A confirmation of other content is left over from a load that someone deleted. */

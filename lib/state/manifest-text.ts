@@ -1,54 +1,7 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { CheckError } from '../core/errors.ts'
 import { canonicalJson, hashOf } from '../core/hash.ts'
-import type { LoadManifest } from './manifest.ts'
-
-/**
- * What is found of a load after it was committed, when the source is read again and its content is the same: the window has ended since, or what was asked or the source's version are others. An
- * immutable object `_manifests/<id>.confirmed-<n>.json`; the highest n counts.
- */
-export interface Confirmation {
-  readonly id: number
-  readonly contentHash: string
-  readonly readKey: string
-  readonly open: boolean
-  readonly sourceVersion?: string
-  readonly run: LoadManifest['run']
-}
-
-const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`))
-const count = z.int().nonnegative()
-const runSchema = z.object({ id: z.string(), at: z.string(), millrace: z.string(), duckdb: z.string() })
-const fileSchema = z.object({ key: z.string().min(1), rows: count, bytes: count, sha256: hex(64) })
-
-const manifestSchema = z.object({
-  pipeline: z.string(),
-  dataset: z.string(),
-  partition: z.string(),
-  id: z.int().positive(),
-  columns: z.record(z.string(), z.string()),
-  readKey: z.string(),
-  files: z.array(fileSchema).min(1),
-  tombstones: z.array(fileSchema).min(1).exactOptional(),
-  rows: count,
-  contentHash: hex(32),
-  hashName: z.string(),
-  window: z.object({ start: z.iso.datetime(), end: z.iso.datetime() }).exactOptional(),
-  open: z.boolean(),
-  cursor: z.object({ column: z.string(), from: z.string().exactOptional(), to: z.string().exactOptional() }).exactOptional(),
-  base: z.boolean().exactOptional(),
-  sourceVersion: z.string().exactOptional(),
-  run: runSchema,
-}) satisfies z.ZodType<LoadManifest>
-
-const confirmationSchema = z.object({
-  id: z.int().positive(),
-  contentHash: hex(32),
-  readKey: z.string(),
-  open: z.boolean(),
-  sourceVersion: z.string().exactOptional(),
-  run: runSchema,
-}) satisfies z.ZodType<Confirmation>
+import type { Confirmation, LoadManifest } from './manifest.ts'
 
 /** The text of a manifest or a confirmation: JSON for people, with a SHA-256 over all the rest of it, so that one flipped byte is found. */
 export function textOfRecord(record: LoadManifest | Confirmation): string {
@@ -56,17 +9,20 @@ export function textOfRecord(record: LoadManifest | Confirmation): string {
 }
 
 /** Reads a manifest. @throws CheckError naming `key` when it is damaged */
-export function parseManifest(text: string, key: string): LoadManifest {
-  const manifest = parse(manifestSchema, text, key)
+export async function parseManifest(text: string, key: string): Promise<LoadManifest> {
+  const manifest = parse((await schemas()).manifestSchema, text, key)
   const rows = manifest.files.reduce((sum, file) => sum + file.rows, 0)
   if (rows !== manifest.rows) throw damaged(key, `its files have ${rows} rows, not ${manifest.rows}`)
   return manifest
 }
 
 /** Reads a confirmation. @throws CheckError naming `key` when it is damaged */
-export function parseConfirmation(text: string, key: string): Confirmation {
-  return parse(confirmationSchema, text, key)
+export async function parseConfirmation(text: string, key: string): Promise<Confirmation> {
+  return parse((await schemas()).confirmationSchema, text, key)
 }
+
+// `plan` comes by here, mostly with nothing to read, and zod takes a quarter of its time to load.
+const schemas = () => import('./manifest-schema.ts')
 
 function parse<T>(schema: z.ZodType<T>, text: string, key: string): T {
   let value: unknown
@@ -79,7 +35,7 @@ function parse<T>(schema: z.ZodType<T>, text: string, key: string): T {
   const { checksum, ...record } = value
   if (checksum !== hashOf(record)) throw damaged(key, 'its checksum does not fit')
   const parsed = schema.safeParse(record)
-  if (!parsed.success) throw damaged(key, z.prettifyError(parsed.error).replaceAll('\n', ' '))
+  if (!parsed.success) throw damaged(key, parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '))
   // What this version does not know may decide what the load means.
   if (canonicalJson(parsed.data) !== canonicalJson(record)) throw damaged(key, 'it has fields that this version of millrace does not know')
   return parsed.data

@@ -42,3 +42,16 @@ export interface LoadManifest {
   readonly sourceVersion?: string
   readonly run: { readonly id: string; readonly at: string; readonly millrace: string; readonly duckdb: string }
 }
+
+/**
+ * What is found of a load after it was committed, when the source is read again and its content is the same: the window has ended since, or what was asked or the source's version are others. An
+ * immutable object `_manifests/<id>.confirmed-<n>.json`; the highest n counts.
+ */
+export interface Confirmation {
+  readonly id: number
+  readonly contentHash: string
+  readonly readKey: string
+  readonly open: boolean
+  readonly sourceVersion?: string
+  readonly run: LoadManifest['run']
+}

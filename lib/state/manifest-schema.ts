@@ -1,0 +1,38 @@
+import { z } from 'zod'
+import type { Confirmation, LoadManifest } from './manifest.ts'
+
+const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`))
+const count = z.int().nonnegative()
+const runSchema = z.object({ id: z.string(), at: z.string(), millrace: z.string(), duckdb: z.string() })
+const fileSchema = z.object({ key: z.string().min(1), rows: count, bytes: count, sha256: hex(64) })
+
+/** What a manifest must be. */
+export const manifestSchema = z.object({
+  pipeline: z.string(),
+  dataset: z.string(),
+  partition: z.string(),
+  id: z.int().positive(),
+  columns: z.record(z.string(), z.string()),
+  readKey: z.string(),
+  files: z.array(fileSchema).min(1),
+  tombstones: z.array(fileSchema).min(1).exactOptional(),
+  rows: count,
+  contentHash: hex(32),
+  hashName: z.string(),
+  window: z.object({ start: z.iso.datetime(), end: z.iso.datetime() }).exactOptional(),
+  open: z.boolean(),
+  cursor: z.object({ column: z.string(), from: z.string().exactOptional(), to: z.string().exactOptional() }).exactOptional(),
+  base: z.boolean().exactOptional(),
+  sourceVersion: z.string().exactOptional(),
+  run: runSchema,
+}) satisfies z.ZodType<LoadManifest>
+
+/** What a confirmation must be. */
+export const confirmationSchema = z.object({
+  id: z.int().positive(),
+  contentHash: hex(32),
+  readKey: z.string(),
+  open: z.boolean(),
+  sourceVersion: z.string().exactOptional(),
+  run: runSchema,
+}) satisfies z.ZodType<Confirmation>

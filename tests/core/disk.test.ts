@@ -1,0 +1,99 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { expect, test } from 'vitest'
+import { disk, makeFolderDurable, readText } from '../../lib/core/disk.ts'
+import { refusedByDisk } from '../../lib/core/disk-refusal.ts'
+import { CheckError, PermanentError } from '../../lib/core/errors.ts'
+import { temporaryFolder } from '../kit/context.ts'
+import { failDisk } from '../kit/failing-disk.ts'
+import { recordDisk } from '../kit/power-cut.ts'
+
+test('makeFolderDurable fsyncs the parent of each folder that it makes, and of the deepest that was there', async () => {
+  const folder = temporaryFolder()
+  using made = failDisk(Number.POSITIVE_INFINITY, 'once')
+  await makeFolderDurable(join(folder, 'a/b'))
+  expect(made.operations.slice(1)).toEqual([
+    `makeFolder ${folder}/a`,
+    `syncFolder ${folder}`,
+    `makeFolder ${folder}/a/b`,
+    `syncFolder ${folder}/a`,
+  ])
+  expect(made.operations[0]).toMatch(/^syncFolder /)
+})
+
+test('makeFolderDurable makes durable what a killed one has left', async () => {
+  const folder = join(temporaryFolder(), 'root')
+  for (let nth = 1; nth <= 6; nth++) {
+    const root = join(folder, String(nth))
+    await disk.mkdir(root)
+    await using cut = await recordDisk(root)
+    {
+      using _failing = failDisk(nth, 'dead')
+      await makeFolderDurable(join(root, 'a/b')).catch(() => undefined)
+    }
+    await makeFolderDurable(join(root, 'a/b'))
+    await disk.write(join(root, 'a/b/file'), 'x')
+    await disk.syncFile(join(root, 'a/b/file'))
+    await disk.syncFolder(join(root, 'a/b'))
+    expect(cut.listing(cut.operations.length, () => 'synced')).toHaveLength(1)
+  }
+})
+
+test('disk.link refuses what is there, disk.rename replaces it', async () => {
+  const folder = temporaryFolder()
+  await disk.write(join(folder, 'a'), 'a')
+  await disk.write(join(folder, 'b'), 'b')
+  await expect(disk.link(join(folder, 'a'), join(folder, 'b'))).rejects.toMatchObject({ code: 'EEXIST' })
+  await disk.rename(join(folder, 'a'), join(folder, 'b'))
+  expect(await readText(join(folder, 'b'))).toBe('a')
+  expect(await readText(join(folder, 'a'))).toBeUndefined()
+})
+
+test('disk.writeStream writes all of a stream, or rejects', async () => {
+  const folder = temporaryFolder()
+  const seen: number[] = []
+  await disk.writeStream(join(folder, 'whole'), Readable.from(['ab', Buffer.from('c')]), (chunk) => seen.push(chunk.byteLength))
+  expect(readFileSync(join(folder, 'whole'), 'utf8')).toBe('abc')
+  expect(seen).toEqual([2, 1])
+  const destroyed = new Readable({ read: () => undefined })
+  destroyed.push('abc')
+  setTimeout(() => destroyed.destroy(), 20)
+  await expect(disk.writeStream(join(folder, 'part'), destroyed, () => undefined)).rejects.toThrow(/[Pp]remature/)
+})
+
+test('disk.removeFolder removes an empty folder only', async () => {
+  const folder = temporaryFolder()
+  await disk.mkdir(join(folder, 'a/b'))
+  await expect(disk.removeFolder(join(folder, 'a'))).rejects.toMatchObject({ code: 'ENOTEMPTY' })
+  await disk.removeFolder(join(folder, 'a/b'))
+  expect(readdirSync(join(folder, 'a'))).toEqual([])
+  await disk.removeTree(join(folder, 'a'))
+  await disk.removeTree(join(folder, 'a'))
+  expect(existsSync(join(folder, 'a'))).toBe(false)
+})
+
+test('refusedByDisk says what refused, where and what to do', async () => {
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, 'file'), '')
+  const error = refusedByDisk(await disk.write(join(folder, 'file/x'), '').catch((e: unknown) => e), '/p')
+  expect(error).toBeInstanceOf(PermanentError)
+  expect(error).toMatchObject({
+    message: 'a file and a folder have the same name: /p (ENOTDIR)',
+    place: { file: '/p' },
+    hint: expect.any(String),
+  })
+  const engine = refusedByDisk(new Error('IO Error: Could not write to file "/p": No space left on device'), '/p', { stage: 'land' })
+  expect(engine).toMatchObject({ message: expect.stringMatching(/^the disk is full: \/p: IO Error/), place: { stage: 'land', file: '/p' } })
+})
+
+test('refusedByDisk leaves anything else alone', () => {
+  for (const error of [
+    new CheckError('x'),
+    new Error('No space left on device'),
+    Object.assign(new Error('x'), { code: 'ENOENT' }),
+    'text',
+    undefined,
+  ])
+    expect(refusedByDisk(error, '/p')).toBe(error)
+})
