@@ -17,7 +17,7 @@ import {
   type ExtractedInput,
   type LoadedStep,
 } from './bound.ts'
-import { registerUdfs } from './udf.ts'
+import { refuseBuiltIns, registerUdfs } from './udf.ts'
 
 const BIND_MEMORY_BYTES = 256 * 2 ** 20
 
@@ -61,7 +61,8 @@ class Binder implements AsyncDisposable {
 
   async bindAll(): Promise<Bound> {
     const { extracted, steps } = this.#input
-    this.#udfs = await registerUdfs(this.#db, steps)
+    await refuseBuiltIns(this.#db, steps)
+    this.#udfs = registerUdfs(this.#db, steps)
     for (const [name, extract] of Object.entries(extracted)) {
       await this.#bindExtracted(name, extract)
       if (extract.by === 'cursor') await this.#bindExtracted(`${name}.changes`, extract)

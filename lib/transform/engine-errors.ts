@@ -13,7 +13,7 @@ export function transformError(error: unknown, engine: 'duckdb' | 'polars', plac
   if (/no space left|os error 28|could not write .*ENOSPC/i.test(message))
     return new PermanentError(`the disk is full: ${firstLine(message)}`, options)
   if (engine === 'polars') return new CheckError(`Polars cannot compute it: ${polarsWords(message)}`, options)
-  if (/Out of Memory Error|failed to (pin|allocate|offload)/i.test(message))
+  if (isOutOfMemory(message))
     return new PermanentError(`DuckDB's memory limit is too small for it: ${firstLine(message)}`, {
       ...options,
       hint: "raise the profile's memory limit, or compute less at once: list(), string_agg() and ordered aggregates do not spill",
@@ -23,6 +23,11 @@ export function transformError(error: unknown, engine: 'duckdb' | 'polars', plac
     return new CheckError(`DuckDB cannot compute it: ${duckdbWords(message)}`, options)
   if (/^(Binder|Catalog|Parser) Error/.test(message)) return new ConfigError(`DuckDB cannot bind it: ${duckdbWords(message)}`, options)
   return error
+}
+
+/** True for what DuckDB says at its memory limit. */
+export function isOutOfMemory(message: string): boolean {
+  return /Out of Memory Error|failed to (pin|allocate|offload)/i.test(message)
 }
 
 function firstLine(message: string): string {

@@ -12,14 +12,14 @@ import { loadPolars, type Polars, scanParquet, sinkParquet } from '../engines/po
 import { casts, fileColumns, relationOfFiles } from '../engines/relation.ts'
 import { type Bound, datasetOfName } from './bound.ts'
 import { frameColumns } from './carried-types.ts'
-import { transformError } from './engine-errors.ts'
+import { isOutOfMemory, transformError } from './engine-errors.ts'
 import { callFrame } from './frame-guard.ts'
 import type { TransformPlan, Write } from './plan-writes.ts'
 import { given, type TransformRequest } from './request.ts'
 import { cutToWindow, fuseSteps, type Statement } from './statement.ts'
 import type { FrameWindow } from './steps.ts'
 import { hasUdf, registerUdfs, udfOfError } from './udf.ts'
-import { columnsOfFiles, requireColumns, sameColumns, sizeOf } from './written.ts'
+import { columnsOfFiles, parquetOptions, requireColumns, sameColumns, sizeOf } from './written.ts'
 
 /** Carries out a plan's writes, one after the other, in one engine and one folder. */
 export class Transformer {
@@ -48,7 +48,7 @@ export class Transformer {
   }
 
   async run(): Promise<Record<string, Dataset>> {
-    await registerUdfs(this.#db, this.#bound.steps)
+    registerUdfs(this.#db, this.#bound.steps)
     const results = new Map<string, Dataset>()
     for (const name of this.#plan.inputs) await this.#offer(name, given(this.#request, name))
     for (const { name, cut } of this.#plan.extracted) {
@@ -107,16 +107,35 @@ export class Transformer {
 
   async #copy(name: string, { sql, values }: Statement, write?: Write): Promise<Dataset> {
     const file = this.#nextFile(name)
+    const copy = `COPY (${sql}) TO ${quoteLiteral(file)} ${parquetOptions(this.#ctx.limits)}`
     try {
       // Twice as slow under memory pressure; an ORDER BY holds either way.
       await this.#db.run(`SET preserve_insertion_order = ${write?.keepsOrder ?? false}`)
-      await this.#db.run(`COPY (${sql}) TO ${quoteLiteral(file)} (FORMAT parquet, COMPRESSION zstd)`, values, this.#ctx.signal)
+      await this.#db.run(copy, values, this.#ctx.signal).catch((error: unknown) => this.#copyWithOneThread(name, file, copy, values, error))
     } catch (error) {
       const udf = udfOfError(messageOf(error))
       const owner = udf && [...(write?.fused ?? []), name].find((each) => hasUdf(this.#bound.steps[each], udf))
       throw transformError(error, 'duckdb', { dataset: owner ?? name }, this.#ctx.signal)
     }
     return this.#datasetOf(name, file)
+  }
+
+  /** Each thread has buffers of its own: what is too much for several may fit one. */
+  async #copyWithOneThread(dataset: string, file: string, copy: string, values: SqlValues, error: unknown): Promise<void> {
+    if (!isOutOfMemory(messageOf(error)) || this.#ctx.limits.threads === 1 || this.#ctx.signal.aborted) throw error
+    this.#ctx.emit({
+      type: 'warning',
+      stage: 'transform',
+      dataset,
+      message: 'too little memory for several threads; computed again with one',
+    })
+    await rm(file, { force: true })
+    await this.#db.run('SET threads = 1')
+    try {
+      await this.#db.run(copy, values, this.#ctx.signal)
+    } finally {
+      await this.#db.run(`SET threads = ${this.#ctx.limits.threads}`)
+    }
   }
 
   async #sink(write: Write): Promise<Dataset> {
@@ -163,7 +182,7 @@ export class Transformer {
       const file = this.#nextFile(name)
       await this.#db.run(`SET preserve_insertion_order = true`)
       const sql = `SELECT ${casts(wanted)} FROM (${relationOfFiles(columns, files)})`
-      await this.#db.run(`COPY (${sql}) TO ${quoteLiteral(file)} (FORMAT parquet, COMPRESSION zstd)`, {}, this.#ctx.signal)
+      await this.#db.run(`COPY (${sql}) TO ${quoteLiteral(file)} ${parquetOptions(this.#ctx.limits)}`, {}, this.#ctx.signal)
       usable = [file]
     }
     this.#frameFiles.set(name, usable)

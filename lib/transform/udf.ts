@@ -50,9 +50,9 @@ export function hasUdf(step: LoadedStep | undefined, name: string): boolean {
 
 /**
  * Registers the steps' UDFs under their names in an engine; gives the names in lower case. Each is called with whole columns of a chunk (up to 2,048 rows, NULL as null) on
- * the event loop's thread. @throws ConfigError for a type other than boolean, integers, floats and text, a name that DuckDB has already, or one name for two functions.
+ * the event loop's thread. @throws ConfigError for a type other than boolean, integers, floats and text, or one name for two functions.
  */
-export async function registerUdfs(db: DuckDB, steps: Readonly<Record<string, LoadedStep>>): Promise<ReadonlySet<string>> {
+export function registerUdfs(db: DuckDB, steps: Readonly<Record<string, LoadedStep>>): ReadonlySet<string> {
   const known = new Map<string, { readonly step: string; readonly udf: Udf }>()
   for (const [dataset, step] of Object.entries(steps)) {
     if (step.engine !== 'duckdb') continue
@@ -62,7 +62,6 @@ export async function registerUdfs(db: DuckDB, steps: Readonly<Record<string, Lo
       const place = { stage: 'transform', dataset } as const
       if (other) throw new ConfigError(`udf ${name}() is another function in step ${other.step}; give one of them another name`, place)
       if (!/^[A-Za-z_]\w*$/.test(name)) throw new ConfigError(`udf name ${JSON.stringify(name)} must be letters, digits and _`, place)
-      if (await isBuiltIn(db, name)) throw new ConfigError(`udf ${name}() has the name of a function of DuckDB; give it another`, place)
       known.set(name.toLowerCase(), { step: dataset, udf })
       const typed = [...udf.parameters, udf.returns].map((type) => {
         const found = types[type]
@@ -76,10 +75,27 @@ export async function registerUdfs(db: DuckDB, steps: Readonly<Record<string, Lo
   return new Set(known.keys())
 }
 
-async function isBuiltIn(db: DuckDB, name: string): Promise<boolean> {
-  return (
-    (await db.meta('SELECT 1 FROM duckdb_functions() WHERE internal AND lower(function_name) = lower($name) LIMIT 1', { name })).length > 0
+/** Names by connection: DuckDB lists registered functions among its own. */
+const registered = new WeakMap<object, Set<string>>()
+
+/** @throws ConfigError for a UDF that would hide a function of DuckDB's own */
+export async function refuseBuiltIns(db: DuckDB, steps: Readonly<Record<string, LoadedStep>>): Promise<void> {
+  const owners = Object.entries(steps).flatMap(([dataset, step]) =>
+    step.engine === 'duckdb' ? Object.keys(step.udf ?? {}).map((name) => [name.toLowerCase(), { name, dataset }] as const) : [],
   )
+  if (owners.length === 0) return
+  const names = owners.map(([name]) => name).join(' ')
+  const found = await db.meta(
+    "SELECT DISTINCT lower(function_name) AS name FROM duckdb_functions() WHERE internal AND lower(function_name) IN (SELECT unnest(string_split($names, ' ')))",
+    { names },
+  )
+  const own = registered.get(db.connection)
+  const clash = owners.find(([name]) => !own?.has(name) && found.some((each) => each.name === name))?.[1]
+  if (clash)
+    throw new ConfigError(`udf ${clash.name}() has the name of a function of DuckDB; give it another`, {
+      stage: 'transform',
+      dataset: clash.dataset,
+    })
 }
 
 function register(db: DuckDB, name: string, udf: Udf, typed: readonly DuckDBType[]): void {
@@ -99,6 +115,7 @@ function register(db: DuckDB, name: string, udf: Udf, typed: readonly DuckDBType
   })
   try {
     db.connection.registerScalarFunction(scalar)
+    registered.set(db.connection, (registered.get(db.connection) ?? new Set()).add(name.toLowerCase()))
   } finally {
     scalar.destroySync()
   }

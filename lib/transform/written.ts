@@ -1,9 +1,18 @@
 import { stat } from 'node:fs/promises'
+import type { Limits } from '../core/context.ts'
 import type { Columns } from '../core/dataset.ts'
 import { ConfigError } from '../core/errors.ts'
 import { quoteList } from '../core/quote.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
 import { textFromDuckdbType } from '../engines/types.ts'
+
+/**
+ * Options of COPY. Reader and writer hold a whole row group for each thread: where there is little memory, groups are small (at 256 MB and 260 bytes a row, 122,880 rows
+ * of DuckDB's default leave a sort no room).
+ */
+export function parquetOptions({ memoryBytes }: Pick<Limits, 'memoryBytes'>): string {
+  return `(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${memoryBytes < 2 ** 30 ? 24_576 : 122_880})`
+}
 
 /** The columns that Parquet files really have; a type without a text under DuckDB's name. */
 export async function columnsOfFiles(db: DuckDB, files: readonly string[]): Promise<Columns> {

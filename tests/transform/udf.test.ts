@@ -114,3 +114,11 @@ test('udf names that mean two functions are refused', async () => {
     place: { dataset: 'a' },
   })
 })
+
+test('udf can be bound twice in one engine', async () => {
+  const db = await openDuckDB({ memoryBytes: 256 * 2 ** 20, threads: 1, temp: temporaryFolder() })
+  onTestFinished(() => db.close())
+  const steps = await loadStepTexts({ a: sql.with({ udf: { soundex_of: soundex } })`SELECT soundex_of('x', 1::INTEGER) AS x` }, '.')
+  const input = { extracted: {}, steps, parameters: {}, partitioned: 'none', wanted: [] } as const
+  for (let i = 0; i < 2; i++) expect((await bindSteps(input, db)).datasets.a?.columns).toEqual({ x: 'text' })
+})
