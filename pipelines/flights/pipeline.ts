@@ -1,5 +1,5 @@
 /** Domestic US flights of 2001: a delay mart by month and airport, and delays by distance over the whole sample. */
-import { between, csv, month, notNull, pipeline, replace, replacePartition, source, sql, unique } from '#millrace'
+import { between, csv, month, notNull, pipeline, replace, replacePartition, rowCount, source, sql, unique } from '#millrace'
 import { delayContract, distanceContract } from './contract.ts'
 import { schema } from './schema.ts'
 
@@ -31,9 +31,17 @@ export default pipeline({
       FROM sample GROUP BY ALL`,
   },
   check: {
-    flight: [notNull('departed', 'origin', 'destination'), between('delay_min', -120, 1440), between('distance_mi', 1, 6000)],
+    flight: [
+      notNull('departed', 'origin', 'destination', 'delay_min', 'distance_mi'),
+      between('delay_min', -180, 2880),
+      between('distance_mi', 1, 6000),
+      rowCount({ min: 1 }),
+    ],
+    // A code that came twice would double its flights in the join.
+    airport: [notNull('faa'), unique('faa')],
+    sample: [notNull('delay', 'distance'), between('delay', -180, 2880), between('distance', 1, 6000), rowCount({ min: 1 })],
     delays: [notNull('month', 'origin', 'flights'), unique('origin'), between('late_share', 0, 1)],
-    by_distance: [unique('distance_from_mi')],
+    by_distance: [notNull('distance_from_mi'), unique('distance_from_mi'), between('late_share', 0, 1)],
   },
   load: {
     flight: replacePartition('flight'),

@@ -1,6 +1,10 @@
 import { contract } from '#millrace'
 
-/** One row for each region with an earthquake that day (UTC). Energies in joules, rounded: their last digits depend on the order of addition. */
+/**
+ * One row for each region with an earthquake that day (UTC); explosions and quarry blasts are left out. A region is what follows the last comma of the service's place, with `CA`,
+ * `NV` and `MX` written out; `unknown` where there is no place. Energies in whole joules; `energy_3d` is of the day and the two before it. A complete day is delivered as it was
+ * first read; the service's later revisions come with a new delivery of the day, when it is refreshed.
+ */
 export const summaryContract = contract({
   columns: {
     day: 'date',
@@ -9,14 +13,14 @@ export const summaryContract = contract({
     strong_quakes: 'int64',
     strongest: 'float64',
     mean_depth_km: 'float64',
-    energy: 'float64',
-    energy_3d: 'float64',
+    energy: 'decimal(38,0)',
+    energy_3d: 'decimal(38,0)',
   },
   orderBy: ['day', 'region'],
-  round: { mean_depth_km: 3, energy: 0, energy_3d: 0 },
+  round: { mean_depth_km: 3 },
 })
 
-/** Every quake of magnitude 4.5 and more that day; a day without any gives a file with the header alone. */
+/** The earthquakes that the summary's `strong_quakes` counts: magnitude 4.5 and more, no explosions. A day without any gives the header alone. Revised as the summary is. */
 export const strongContract = contract({
   columns: {
     id: 'text',

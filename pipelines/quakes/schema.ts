@@ -26,7 +26,7 @@ export const schema = {
     strong_quakes: 'int64',
     strongest: 'float64',
     mean_depth_km: 'float64',
-    energy: 'float64',
+    energy: 'decimal(38,0)',
   },
   summary: {
     region: 'text',
@@ -35,8 +35,8 @@ export const schema = {
     strong_quakes: 'int64',
     strongest: 'float64',
     mean_depth_km: 'float64',
-    energy: 'float64',
-    energy_3d: 'float64',
+    energy: 'decimal(38,0)',
+    energy_3d: 'decimal(38,0)',
   },
   strong: {
     id: 'text',

@@ -1,5 +1,5 @@
 /** Hourly weather at the New York airports in 2013: a climate mart with daily extremes and the share of gusty hours. */
-import { between, csv, month, notNull, pipeline, references, replacePartition, rowCount, source, sql, unique } from '#millrace'
+import { between, csv, month, notNull, pipeline, references, replacePartition, rowCount, source, sql, unique, warn } from '#millrace'
 import { climateContract } from './contract.ts'
 import { schema } from './schema.ts'
 
@@ -22,9 +22,23 @@ export default pipeline({
       unique('origin', 'time_hour'),
       references('origin', 'airport', 'faa'),
       between('humid', 0, 100),
+      warn(between('wind_speed', 0, 200)),
       rowCount({ min: 1 }),
     ],
-    climate: [notNull('origin', 'airport', 'day'), unique('origin', 'day'), sql`temp_min_f <= temp_max_f`, between('gust_share', 0, 1)],
+    // A code that came twice would double the station's hours in the join.
+    airport: [notNull('faa'), unique('faa')],
+    climate: [
+      notNull('origin', 'airport', 'day'),
+      unique('origin', 'day'),
+      sql`temp_min_f <= temp_max_f`,
+      between('temp_min_f', -40, 120),
+      between('temp_max_f', -40, 120),
+      between('wind_max_mph', 0, 200),
+      between('gust_max_mph', 0, 200),
+      between('gust_share', 0, 1),
+      between('precip_in', 0, 30),
+      warn(between('hours', 23, 24)),
+    ],
   },
   load: {
     climate: replacePartition('station_climate'),

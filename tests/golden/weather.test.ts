@@ -4,14 +4,14 @@ import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { copyProject, expectCase, select, testGoldenCases } from './cases.ts'
 
-testGoldenCases('weather')
-
 const november = new URL('../../fixtures/weather/november/expected/', import.meta.url)
 const linesOf = async (file: string) => (await readFile(new URL(file, november), 'utf8')).trimEnd().split('\n').slice(1)
 
-test('weather keeps both hours of 3 November 2013 that the local clock calls 01:00, and counts the day by UTC', async () => {
-  const project = await copyProject()
-  await expectCase(project, 'weather', 'november')
+testGoldenCases('weather', {
+  november: { says: 'keeps both hours of the 3rd that the local clock calls 01:00, counting the day by UTC', holds: keepsBothHours },
+})
+
+async function keepsBothHours(project: string): Promise<void> {
   const landed = `read_parquet('${join(project, '.millrace/dev/landing/weather/observation/2013-11')}/**/*.parquet')`
   const hours = await select(
     project,
@@ -34,7 +34,7 @@ test('weather keeps both hours of 3 November 2013 that the local clock calls 01:
     expect(Number(clockHours)).toBe(Number(localHours) - 1)
     expect(delivered[at]).not.toBe(byClock[at])
   }
-})
+}
 
 const weatherCsv = (project: string) => join(project, 'fixtures/weather/nycflights13/weather.csv')
 
