@@ -14,7 +14,7 @@ import { bindSteps } from '../transform/bind.ts'
 import { type Bound, type BoundDataset, datasetOfName } from '../transform/bound.ts'
 import { loadStepTexts } from '../transform/load-steps.ts'
 import type { Sql } from '../transform/steps.ts'
-import { checkExtract } from './check-extract.ts'
+import { checkExtract, readForEachPartition } from './check-extract.ts'
 import type { AnyPipeline, Schema } from './definition.ts'
 import type { LoadedPipeline } from './load-definition.ts'
 
@@ -68,11 +68,12 @@ export async function bindPipeline(
     const bound = await bindSteps(
       {
         extracted: Object.fromEntries(
-          Object.entries(definition.extract).map(([name, { kind }]) => [
+          Object.entries(definition.extract).map(([name, { kind, request }]) => [
             name,
             {
               columns: schema[name] ?? {},
               by: kind.by,
+              partitioned: readForEachPartition({ kind, request }),
               ...(kind.by === 'window' && { window: kind.column, lookback: kind.lookback !== undefined }),
             },
           ]),

@@ -6,8 +6,12 @@ import { parseType } from '../engines/types.ts'
 import type { Extract } from '../extract/source.ts'
 import type { AnyPipeline, Schema } from './definition.ts'
 
-/** A request that names its partition is read for each one, window or not. */
-export function asksForPartition(request: unknown): boolean {
+/** Whether a dataset is read for each partition: it has a window, or its request names the partition. */
+export function readForEachPartition({ kind, request }: Pick<Extract<string>, 'kind' | 'request'>): boolean {
+  return kind.by === 'window' || asksForPartition(request)
+}
+
+function asksForPartition(request: unknown): boolean {
   return /\{(partition|start|end)\}/.test(JSON.stringify(request))
 }
 

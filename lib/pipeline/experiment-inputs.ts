@@ -13,6 +13,7 @@ import { selectDeclared } from '../extract/select.ts'
 import { currentState } from '../land/current-state.ts'
 import { datasetOfLoads } from '../land/datasets.ts'
 import { currentLoad } from '../land/loads.ts'
+import { readForEachPartition } from './check-extract.ts'
 import type { ExperimentInput } from './experiment.ts'
 import { ALL } from './landed.ts'
 import { loadPipeline } from './load-definition.ts'
@@ -104,7 +105,7 @@ async function landedInput(name: string, { pipeline, dataset, partition }: Lande
     const now = project.clock(pipeline).now()
     const { partition: by } = definition
     const partitions =
-      kind.by !== 'window' || !by
+      !by || !readForEachPartition(extract)
         ? [ALL]
         : (partition === undefined ? partitionsUntil(by, now) : [partitionNamed(by, partition, now)]).map((each) => each.name)
     const loads = (await Promise.all(partitions.map((each) => currentLoad(store, pipeline, dataset, each)))).filter(

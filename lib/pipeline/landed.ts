@@ -54,15 +54,16 @@ export function partitionsSeen(
   return [...partitionsBefore(definition.partition, partition, durationMs(kind.lookback)), partition]
 }
 
-/** A dataset's landed rows as one Dataset: of a window dataset the partition's (and its look-back's), else the newest load. @throws ConfigError when nothing has landed. */
+/** A dataset's landed rows as one Dataset: of one that is read for each partition the partition's (and its look-back's), else the newest load. @throws ConfigError when nothing has landed. */
 export async function landedDataset(
   tools: LandedTools,
   dataset: string,
   partition: Partition | undefined,
   ctx: RunContext,
 ): Promise<Dataset> {
-  const kind = tools.pipeline.definition.extract[dataset]?.kind
-  const names = kind?.by === 'window' && partition ? partitionsSeen(tools.pipeline, dataset, partition).map((p) => p.name) : [ALL]
+  const { bound } = tools.pipeline
+  const names =
+    partition && bound.datasets[dataset]?.partitioned ? partitionsSeen(tools.pipeline, dataset, partition).map((p) => p.name) : [ALL]
   const loads = await Promise.all(names.map((name) => currentLoad(tools.store, tools.pipeline.definition.name, dataset, name)))
   const missing = names.filter((_, i) => loads[i] === undefined)
   if (missing.length > 0)

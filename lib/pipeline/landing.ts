@@ -101,7 +101,7 @@ async function readAndLand(tools: LandingTools, source: Source, task: Task, ctx:
   const relations: Relation[] = []
   try {
     const version = kind.by === 'whole' ? await source.version(read, ctx) : undefined
-    if (version !== undefined && usable?.sourceVersion === version && !refresh) {
+    if (version !== undefined && usable?.sourceVersion === version && !usable.open && !refresh) {
       ended('unchanged', { rows: usable.rows })
       return usable
     }

@@ -105,14 +105,14 @@ async function discoverWith(project: Project, { definition }: LoadedPipeline, kn
 
 function plannedDatasets({ bound, definition }: BoundPipeline, extracted: Schema): PlannedDataset[] {
   const sources = Object.entries(definition.extract).map(([name, { connection, kind }]): PlannedDataset => {
-    const dataset = bound.datasets[name]
+    const partitioned = bound.datasets[name]?.partitioned ?? false
     return {
       name,
       engine: 'source',
       columns: extracted[name] ?? {},
       reads: [connection],
-      partitioned: dataset?.partitioned ?? false,
-      note: readNote(kind),
+      partitioned,
+      note: readNote(kind, partitioned),
     }
   })
   const steps = bound.order.map((name): PlannedDataset => {
@@ -131,11 +131,11 @@ function plannedDatasets({ bound, definition }: BoundPipeline, extracted: Schema
   return [...sources, ...steps]
 }
 
-function readNote(kind: ReadKind): string {
+function readNote(kind: ReadKind, partitioned: boolean): string {
   if (kind.by === 'window') return `window ${kind.column}${kind.lookback === undefined ? '' : `, looks back ${kind.lookback}`}`
   if (kind.by === 'cursor')
     return `cursor ${kind.column}, key ${kind.key.join(', ')}${kind.overlap === undefined ? '' : `, overlap ${kind.overlap}`}${kind.deletes === 'keys' ? ', deletes by keys' : ''}`
-  return 'whole'
+  return partitioned ? 'whole, for each partition' : 'whole'
 }
 
 function plannedTarget(target: Target): PlannedTarget {
