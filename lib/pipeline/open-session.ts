@@ -46,15 +46,16 @@ export async function openSession(
   try {
     const workspace = await openWorkspace(statePaths(config.state).workspaces, id)
     closing.push(() => workspace.close())
-    let reader: Reader | undefined
-    const theReader = () => (reader ??= openReader({ limits: config.limits, zone: 'UTC', temp: workspace.folder, signal }))
-    closing.push(() => reader?.close())
     const binder = await openBinder(config.state)
     closing.push(() => binder.close())
     const loaded = await loadPipeline(config.folder, name)
     const schema = loaded.definition.schema ?? {}
     const pipeline = await bindPipeline(loaded, schema, config.connections, binder)
     requireCurrentSchema(pipeline, schema)
+    let reader: Reader | undefined
+    const { zone } = pipeline
+    const theReader = () => (reader ??= openReader({ limits: config.limits, zone, temp: workspace.folder, signal }))
+    closing.push(() => reader?.close())
     const [store, exports, warehouse] = [config.landing.open(), config.store.open(), config.warehouse.open()]
     const sources = openSources(config.connections, theReader)
     closing.push(
