@@ -1,6 +1,7 @@
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { disk, isErrno } from '../../core/disk.ts'
+import { refusedByDisk } from '../../core/disk-refusal.ts'
 import { folderOfPrefix, OWN } from './key.ts'
 
 /** Keys under a root that begin with `prefix`, ascending by their UTF-8 bytes, as bucket stores list them. Each folder is made durable before its names are given, see `settle`. */
@@ -32,7 +33,7 @@ async function sortedEntries(folder: string, start: string): Promise<{ name: str
       .sort((a, b) => Buffer.compare(a.sort, b.sort))
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return []
-    throw error
+    throw refusedByDisk(error, folder)
   }
 }
 

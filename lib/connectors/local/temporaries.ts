@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { disk, exists, isErrno } from '../../core/disk.ts'
+import { refusedByDisk } from '../../core/disk-refusal.ts'
 import { type Lock, tryLock } from '../../state/lock.ts'
 import type { Folders } from './folders.ts'
 import { META, OWN, TEMPORARY } from './key.ts'
@@ -45,7 +46,13 @@ export function temporariesOf(folders: Folders): Temporaries {
       if (entry.isDirectory() && !entry.name.startsWith(OWN)) removed += await sweep(join(folder, entry.name))
       const [, of] = entry.isFile() ? (TEMPORARY_NAME.exec(entry.name) ?? []) : []
       if (of === undefined || (await isAlive(of))) continue
-      await disk.unlink(join(folder, entry.name))
+      try {
+        await disk.unlink(join(folder, entry.name))
+      } catch (error) {
+        // Somebody else swept it.
+        if (isErrno(error, 'ENOENT')) continue
+        throw refusedByDisk(error, join(folder, entry.name))
+      }
       removed++
     }
     return removed

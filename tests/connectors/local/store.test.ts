@@ -195,6 +195,19 @@ test('a put whose folder cannot be fsynced is an error, and create-if-absent tak
   expect(await keysOf(store)).toEqual(['d/first', 'd/second'])
 })
 
+test('a listing and a sweep that the disk refuses are errors that say where and what to do', async () => {
+  const store = openStore()
+  await store.put('d/k', { bytes: 'x' })
+  const refused = { exitCode: 1, message: expect.stringContaining(join(store.folder, 'd')), hint: expect.stringContaining('look at the disk') }
+  {
+    using _failing = failDisk(2, 'once')
+    await expect(keysOf(store)).rejects.toMatchObject(refused)
+  }
+  writeFileSync(join(store.folder, 'd', '.millrace-tmp-00000000-0000-0000-0000-000000000000-1'), '')
+  using _failing = failDisk(1, 'once')
+  await expect(store.sweep?.('')).rejects.toMatchObject(refused)
+})
+
 const put = (folder: string, bytes: number) => `import { local } from '${projectUrl('lib/connectors/local/index.ts')}'
 const store = local(${JSON.stringify(folder)}).open()
 try {
