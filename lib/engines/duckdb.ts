@@ -63,7 +63,7 @@ export async function openDuckDB(options: DuckDBOptions): Promise<DuckDB> {
   })
   try {
     const connection = await connectTo(instance, options.zone)
-    return wrap(instance, connection, true)
+    return wrap(instance, connection, true, options.zone)
   } catch (error) {
     instance.closeSync()
     throw error
@@ -82,7 +82,7 @@ async function connectTo(instance: DuckDBInstance, zone = 'UTC'): Promise<DuckDB
   }
 }
 
-function wrap(instance: DuckDBInstance, connection: DuckDBConnection, owner: boolean): DuckDB {
+function wrap(instance: DuckDBInstance, connection: DuckDBConnection, owner: boolean, ownZone: string | undefined): DuckDB {
   let closed = false
   async function interruptible<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     signal?.throwIfAborted()
@@ -131,7 +131,7 @@ function wrap(instance: DuckDBInstance, connection: DuckDBConnection, owner: boo
         if (rows.length > 10_000) throw new RangeError(`a metadata query gave ${rows.length} rows`)
         return rows.map((row) => Object.fromEntries(names.map((name, i) => [name, textOf(row[i])])))
       }),
-    connect: async (zone) => wrap(instance, await connectTo(instance, zone), false),
+    connect: async (zone = ownZone) => wrap(instance, await connectTo(instance, zone), false, zone),
     close: () => {
       if (closed) return
       closed = true
