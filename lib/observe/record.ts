@@ -1,6 +1,7 @@
 import { arch, cpus, platform, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { disk, makeFolderDurable, readText } from '../core/disk.ts'
+import { refusedByDisk } from '../core/disk-refusal.ts'
 import { redactJson } from '../core/secret.ts'
 import type { ErrorReport, RunReport } from './report.ts'
 
@@ -19,7 +20,7 @@ export function runFolder(state: string, run: string): string {
   return join(state, 'runs', run)
 }
 
-/** Writes a run's record durably (whole or not at all), at its end and at its failure; gives its path. Redacted. */
+/** Writes a run's record durably (whole or not at all), at its end and at its failure; gives its path. Redacted. @throws PermanentError when the disk refuses */
 export async function writeRunRecord(state: string, report: RunReport, error?: ErrorReport): Promise<string> {
   const folder = runFolder(state, report.run)
   const record: RunRecord = {
@@ -30,12 +31,16 @@ export async function writeRunRecord(state: string, report: RunReport, error?: E
   }
   const file = join(folder, 'run.json')
   const unfinished = `${file}.unfinished`
-  await makeFolderDurable(folder)
-  await disk.write(unfinished, `${JSON.stringify(redactJson(record), null, 2)}\n`)
-  await disk.syncFile(unfinished)
-  await disk.rename(unfinished, file)
-  await disk.syncFolder(folder)
-  return file
+  try {
+    await makeFolderDurable(folder)
+    await disk.write(unfinished, `${JSON.stringify(redactJson(record), null, 2)}\n`)
+    await disk.syncFile(unfinished)
+    await disk.rename(unfinished, file)
+    await disk.syncFolder(folder)
+    return file
+  } catch (error) {
+    throw refusedByDisk(error, file)
+  }
 }
 
 /** A run's record; undefined when there is none, or when it cannot be read: a run that was killed leaves none. */

@@ -8,6 +8,7 @@ import { watchMemory } from '../../lib/observe/memory.ts'
 import { readRunRecord, runFolder, writeRunRecord } from '../../lib/observe/record.ts'
 import type { RunReport } from '../../lib/observe/report.ts'
 import { temporaryFolder } from '../kit/context.ts'
+import { failDisk } from '../kit/failing-disk.ts'
 
 const report: RunReport = {
   pipeline: 'quakes',
@@ -73,4 +74,20 @@ test('watchMemory counts child processes', async () => {
   await ended
   watch.stop()
   expect(watch.peakBytes() - before).toBeGreaterThan(130e6)
+})
+
+test('writeRunRecord says where a disk refused the record, whichever operation failed', async () => {
+  for (let nth = 1; ; nth++) {
+    const state = temporaryFolder()
+    using failing = failDisk(nth, 'once')
+    const error = await writeRunRecord(state, report).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    )
+    if (!failing.failed) {
+      expect(nth).toBeGreaterThan(6)
+      break
+    }
+    expect(error).toMatchObject({ exitCode: 1, message: expect.stringMatching(/^the disk failed: .*r1/) })
+  }
 })
