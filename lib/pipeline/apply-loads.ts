@@ -11,6 +11,26 @@ import { inputKey } from './input-key.ts'
 import { ALL } from './landed.ts'
 import { does, type Session } from './session.ts'
 
+/** Whether any load waits to be applied, so that checks come first. */
+export async function hasLoadsToApply(session: Session, targets: readonly Target[]): Promise<boolean> {
+  for (const target of targets) if (appliesLoads(session, target) && (await loadsToApply(session, target)).length > 0) return true
+  return false
+}
+
+type LoadTarget = Target & { readonly stage: 'load' }
+
+function appliesLoads({ choices }: Session, target: Target): target is LoadTarget {
+  return target.appliesLoadsOf.length > 0 && target.stage === 'load' && does(choices, 'load')
+}
+
+/** The loads that a target's token does not name yet, in the order in which they are applied. */
+async function loadsToApply({ pipeline, store, tokens, choices }: Session, { appliesLoadsOf, load }: LoadTarget): Promise<LoadManifest[]> {
+  const again = choices.force && load.disposition.mode !== 'append'
+  const done = again ? {} : (tokens.get(load.table, '')?.loads ?? {})
+  const loads = await Promise.all(appliesLoadsOf.map((source) => loadsOf(store, pipeline.definition.name, source, ALL)))
+  return loads.flat().filter(({ dataset, id }) => id > (done[dataset] ?? 0))
+}
+
 /**
  * For targets that take a cursor dataset's loads one by one: applies each landed load that the token does not name yet, in order. With `--force` all loads are applied again, which a
  * merge bears and an append does not.
@@ -19,28 +39,21 @@ export async function applyLoads(session: Session, all: readonly Target[], ctx: 
   const { pipeline, choices, steps } = session
   let applied = false
   for (const target of all) {
-    if (target.appliesLoadsOf.length === 0 || target.stage !== 'load' || !does(choices, 'load')) continue
+    if (!appliesLoads(session, target)) continue
     const { table, disposition } = target.load
     const key = inputKey(pipeline, target, { steps, partition: undefined, contents: (name) => [session.shared.get(name)?.hash ?? ''] })
-    const again = choices.force && disposition.mode !== 'append'
-    if (choices.force && !again)
-      ctx.emit({
-        type: 'warning',
-        stage: 'load',
-        dataset: target.dataset,
-        message: `append to "${table}" is not computed again: its rows would double`,
-      })
-    let done: Readonly<Record<string, number>> = again ? {} : (session.tokens.get(table, '')?.loads ?? {})
-    let worked = false
-    for (const source of target.appliesLoadsOf)
-      for (const each of await loadsOf(session.store, pipeline.definition.name, source, ALL)) {
-        if (each.id <= (done[source] ?? 0)) continue
-        done = { ...done, [source]: each.id }
-        await applyLoad(session, target, { load: each, loads: done, key }, ctx)
-        worked = true
-      }
-    if (!worked) unchanged(target, ctx)
-    applied ||= worked
+    if (choices.force && disposition.mode === 'append') {
+      const message = `append to "${table}" is not computed again: its rows would double`
+      ctx.emit({ type: 'warning', stage: 'load', dataset: target.dataset, message })
+    }
+    const waiting = await loadsToApply(session, target)
+    let done = session.tokens.get(table, '')?.loads ?? {}
+    for (const each of waiting) {
+      done = { ...done, [each.dataset]: each.id }
+      await applyLoad(session, target, { load: each, loads: done, key }, ctx)
+    }
+    if (waiting.length === 0) unchanged(target, ctx)
+    applied ||= waiting.length > 0
   }
   return applied
 }

@@ -5,15 +5,19 @@ import type { Target } from './bind.ts'
 import { commit, isCommitted, unchanged } from './commit.ts'
 import { checkAll, compute, pin } from './compute.ts'
 import { inputKey } from './input-key.ts'
-import { partitionsSeen } from './landed.ts'
+import { ALL, partitionsSeen } from './landed.ts'
 import type { Partition } from './partitions.ts'
 import { does, extractedOf, type Session } from './session.ts'
 
-/** Computes, checks and commits the targets that are made from current states and are not up to date. */
+/**
+ * Computes, checks and commits the targets that are made from current states and are not up to date. Checks run before anything is committed; with `guards` also when no
+ * target is pending here, since others wait for the verdict.
+ */
 export async function makeTargets(
   session: Session,
   all: readonly Target[],
   partition: Partition | undefined,
+  guards: boolean,
   ctx: RunContext,
 ): Promise<boolean> {
   const { pipeline, choices, steps } = session
@@ -27,8 +31,8 @@ export async function makeTargets(
     else unchanged(target, ctx)
   }
   const checked = checkedDatasets(session, partition !== undefined)
-  const onlyChecks = targets.length === 0 && (choices.only !== undefined || all.length === 0) && checked.length > 0
-  if (pending.length === 0 && !onlyChecks && choices.only !== 'transform') return false
+  const guarding = (guards || choices.only === 'check') && does(choices, 'check') && checked.length > 0
+  if (pending.length === 0 && !guarding && choices.only !== 'transform') return false
   const kept = Object.values(pipeline.bound.datasets).filter(
     (d) =>
       (d.keep || choices.only === 'transform') && d.engine !== 'extract' && d.partitioned === (partition !== undefined) && !d.fromChanges,
@@ -51,7 +55,7 @@ export async function makeTargets(
       ctx,
     )
   }
-  return true
+  return pending.length > 0 || choices.only !== undefined
 }
 
 /** The content hashes of what a unit's transforms see, by extracted dataset. */
@@ -63,7 +67,11 @@ async function contentsOf(
   const hashes = new Map<string, readonly string[]>([...session.shared].map(([name, { hash }]) => [name, [hash]]))
   const current = new Map<string, LoadManifest>()
   for (const name of names) {
-    if (!partition || session.shared.has(name)) continue
+    if (!partition) {
+      const load = await currentLoad(session.store, session.pipeline.definition.name, name, ALL)
+      if (load) current.set(name, load)
+      continue
+    }
     const loads = await Promise.all(
       partitionsSeen(session.pipeline, name, partition).map((p) =>
         currentLoad(session.store, session.pipeline.definition.name, name, p.name),

@@ -66,12 +66,14 @@ export async function run(project: Project, name: string, options: RunOptions = 
 }
 
 async function runUnits(running: Running): Promise<RunReport> {
-  const { ledger, name, id, project, startedAt, options, signal } = running
+  const { ledger, name, id, project, startedAt, options, signal, session } = running
   const units = await plannedUnits(running)
   ledger.beginRun({ run: id, pipeline: name, profile: project.config.profile, startedAt, versions: versions() })
   const reports: PartitionReport[] = []
   for (const [i, partition] of units.entries()) {
-    const report = await runOne(running, partition)
+    // Without partitions there is nothing but these checks; with them they come first.
+    const guards = partition === undefined && (units.length > 1 || session.pipeline.targets.length === 0)
+    const report = await runOne(running, partition, guards)
     reports.push(report)
     const failed = report.outcome === 'failed'
     if (!signal.aborted && !(failed && (partition === undefined || !options.keepGoing))) continue
@@ -87,19 +89,17 @@ async function plannedUnits({ session, options, project, name }: Running): Promi
   const now = project.clock(name).now()
   const named = chosenPartitions(pipeline.definition, options, now)
   const partitions = named ?? (await partitionStates(session, now)).filter(({ state }) => state === 'due').map(({ partition }) => partition)
-  if (!pipeline.definition.partition) return [undefined]
   const asked = choices.only === 'extract' || choices.only === 'land'
-  const results =
-    pipeline.targets.some(({ partitioned }) => !partitioned) ||
-    Object.keys(pipeline.checks).some((each) => pipeline.bound.datasets[each]?.partitioned === false)
-  const wanted = results || (extractedOf(session, false).length > 0 && (partitions.length > 0 || asked))
-  return wanted ? [undefined, ...partitions] : partitions
+  const results = pipeline.targets.some(({ partitioned }) => !partitioned)
+  const wanted = results || (extractedOf(session, false).length > 0 && (partitions.length > 0 || asked || choices.only === 'check'))
+  return wanted || !pipeline.definition.partition ? [undefined, ...partitions] : partitions
 }
 
 /** Runs one unit under its lock; what it throws becomes its report. */
 async function runOne(
   { session, collector, workspace, context, project, name, ledger, id, signal }: Running,
   partition: Partition | undefined,
+  guards: boolean,
 ): Promise<PartitionReport> {
   const begun = performance.now()
   // Shared datasets stay in the run's own folder until its end; a partition's files go with it.
@@ -114,7 +114,7 @@ async function runOne(
     const { path, what } = partition ? partitionLock(locks, name, label) : sharedLock(locks, name)
     // Another run may be landing the shared datasets for other partitions: that is soon over. A partition at work elsewhere is not.
     using _held = await lock(path, { what, signal, ...(partition ? {} : { waitMs: SHARED_WAIT_MS }) })
-    outcome = await runUnit(session, partition, ctx)
+    outcome = await runUnit(session, partition, guards, ctx)
     if (partition?.window && partition.window.end > ctx.clock.now()) outcome = 'open'
   } catch (cause) {
     outcome = signal.aborted ? 'notRun' : 'failed'

@@ -1,5 +1,5 @@
 import type { RunContext } from '../core/context.ts'
-import { applyLoads } from './apply-loads.ts'
+import { applyLoads, hasLoadsToApply } from './apply-loads.ts'
 import { sharedDataset } from './compute.ts'
 import { partitionsSeen } from './landed.ts'
 import { bringUpToDate } from './landing.ts'
@@ -12,17 +12,17 @@ export type UnitOutcome = 'done' | 'unchanged'
 
 /**
  * Runs one unit: a partition, or (absent) the pipeline's shared datasets. Lands what its targets are computed from, and computes, checks, loads and exports those whose
- * input key is not the committed one. Everything it commits is committed target by target: a unit that is killed goes on where it was.
+ * input key is not the committed one. `guards`: partitions wait for the verdict of this unit's checks. Everything it commits is committed target by target: a unit that is killed goes on where it was.
  * @throws what the stages throw, placed
  */
-export async function runUnit(session: Session, partition: Partition | undefined, ctx: RunContext): Promise<UnitOutcome> {
+export async function runUnit(session: Session, partition: Partition | undefined, guards: boolean, ctx: RunContext): Promise<UnitOutcome> {
   const { pipeline, choices } = session
   const extracted = extractedOf(session, partition !== undefined)
   if (does(choices, 'extract')) await landAll(session, extracted, partition, ctx)
   if (!does(choices, 'transform')) return 'done'
   if (partition === undefined) for (const name of extracted) session.shared.set(name, await sharedDataset(session, name, ctx))
   const targets = pipeline.targets.filter((target) => target.partitioned === (partition !== undefined))
-  const made = await makeTargets(session, targets, partition, ctx)
+  const made = await makeTargets(session, targets, partition, guards || (await hasLoadsToApply(session, targets)), ctx)
   const applied = await applyLoads(session, targets, ctx)
   return made || applied ? 'done' : 'unchanged'
 }
