@@ -24,6 +24,8 @@ export type RunEvent =
       readonly target?: string
       readonly rows?: number
       readonly bytes?: number
+      /** Keys of the objects that it committed, or paths of the files that it made. */
+      readonly files?: readonly string[]
       readonly ms: number
       /** `done`, or why nothing was done. */
       readonly outcome: 'done' | 'unchanged' | 'skipped' | 'failed'

@@ -45,7 +45,9 @@ export async function deliver(
     await sweepDelivery(store, layout)
     const receipt = await settle({ request, layout, before, store, ctx, openEngine, place })
     const outcome = receipt.outcome === 'unchanged' ? 'unchanged' : receipt.outcome === 'kept' ? 'skipped' : 'done'
-    ctx.emit({ type: 'stage', phase: 'end', ...about, rows: receipt.rows, bytes: receipt.bytes, ms: performance.now() - begun, outcome })
+    const { rows, bytes, manifest, plain } = receipt
+    const files = [...(plain === undefined ? receipt.files : [plain, ...receipt.files]), ...(manifest === undefined ? [] : [manifest])]
+    ctx.emit({ type: 'stage', phase: 'end', ...about, rows, bytes, files, ms: performance.now() - begun, outcome })
     return receipt
   } catch (error) {
     ctx.emit({ type: 'stage', phase: 'end', ...about, ms: performance.now() - begun, outcome: 'failed' })

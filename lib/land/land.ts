@@ -42,6 +42,7 @@ export async function land(request: LandRequest, tools: LandTools, ctx: RunConte
       dataset,
       rows: landed.rows,
       bytes: landed.bytes,
+      files: landed.manifest.files.map(({ key }) => key),
       ms: elapsedMs(ctx.clock) - begun,
       outcome: landed.outcome,
     })
