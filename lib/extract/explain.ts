@@ -65,7 +65,7 @@ async function firstOf(
   // A row whose window value does not fit belongs to no window that is known: it is named as well.
   const where = cut ? ` WHERE coalesce(TRY(${cut.where}), true)` : ''
   const inner = `SELECT *, CASE ${which} END AS __millrace_which FROM ${rows} AS r${where}`
-  const sql = `SELECT _file, _row, __millrace_which AS which, substr(CASE __millrace_which ${what} END, 1, ${MOST_CHARACTERS}) AS value FROM (${inner}) AS r WHERE __millrace_which IS NOT NULL LIMIT 1`
+  const sql = `SELECT _file, _row, __millrace_which AS which, substr(CASE __millrace_which ${what} END, 1, ${MOST_CHARACTERS}) AS value FROM (${inner}) AS r WHERE __millrace_which IS NOT NULL ORDER BY _file, _row LIMIT 1`
   const { meta } = await reader.execute(
     {
       dataset: request.dataset,

@@ -60,7 +60,7 @@ async function sniffCsv(file: ReadyFile, request: FilesToReady): Promise<Named> 
     'allow_quoted_nulls = false',
     `compression = ${quoteLiteral(duckdbCompression(compression))}`,
   ]
-  const types = await describe(`read_csv(${quoteLiteral(file.path)}, ${options.join(', ')})`, file, request)
+  const types = await describe(`read_csv(${quoteLiteral(file.pattern)}, ${options.join(', ')})`, file, request)
   return names.map((name, i) => [name, types[i]?.[1] ?? { name: 'text' }])
 }
 
@@ -76,7 +76,7 @@ function sniffJson(file: ReadyFile, request: FilesToReady): Promise<Named> {
     'field_appearance_threshold = 0',
     `compression = ${quoteLiteral(duckdbCompression(compression))}`,
   ]
-  return describe(`read_json(${quoteLiteral(file.path)}, ${options.join(', ')})`, file, request)
+  return describe(`read_json(${quoteLiteral(file.pattern)}, ${options.join(', ')})`, file, request)
 }
 
 /** The columns with types that every value of the sample fits. */
@@ -99,12 +99,12 @@ function looser(type: ColumnType, round: number): ColumnType {
 }
 
 async function misfitsOf(columns: Named, file: ReadyFile, { dataset, reader, signal }: FilesToReady): Promise<ReadonlySet<number>> {
-  const { dialect, path } = file
+  const { dialect, path, pattern } = file
   const csv = dialect.format === 'csv'
   const raw: Named = columns.map(([name, type]) => [name, csv ? { name: 'text' } : textual(type)])
   const table = csv
-    ? readCsv([path], columns.length, dialect)
-    : readJson([path], Object.fromEntries(raw.map(([name, type]) => [name, typeText(type)])), dialect)
+    ? readCsv([pattern], columns.length, dialect)
+    : readJson([pattern], Object.fromEntries(raw.map(([name, type]) => [name, typeText(type)])), dialect)
   const positions = csv
     ? positionsOf(
         columns.map(([name]) => name),

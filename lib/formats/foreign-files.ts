@@ -84,7 +84,7 @@ async function csvParts({ dataset, columns }: ForeignRead, files: readonly Ready
     if (!dialect) throw new RangeError('a shape without a file')
     return {
       files,
-      table: (more) => readCsv(pathsOf(files), width, dialect, more),
+      table: (more) => readCsv(patternsOf(files), width, dialect, more),
       columns: Object.fromEntries(declared.map((name, i) => [name, { expression: `c${positions[i]}`, type: 'text' }])),
     }
   })
@@ -97,7 +97,7 @@ function jsonParts({ columns }: ForeignRead, files: readonly ReadyFile[]): Part[
     if (!dialect) throw new RangeError('a group without a file')
     return {
       files: group,
-      table: (more) => readJson(pathsOf(group), raw, dialect, more),
+      table: (more) => readJson(patternsOf(group), raw, dialect, more),
       columns: Object.fromEntries(Object.entries(raw).map(([name, type]) => [name, { expression: quoteIdentifier(name), type }])),
     }
   })
@@ -121,7 +121,7 @@ async function parquetParts(read: ForeignRead, files: readonly ReadyFile[]): Pro
     })
     parts.push({
       files: group.files,
-      table: (more) => readParquet(pathsOf(group.files), more),
+      table: (more) => readParquet(patternsOf(group.files), more),
       columns: Object.fromEntries(chosen),
     })
   }
@@ -158,11 +158,11 @@ const NUMBER = '__millrace_row'
 /** Rows with their file's name and their number in it: DuckDB gives a table function's rows in the files' order. */
 function located(part: Part, list: readonly string[], names: readonly string[]): string {
   const rows = `SELECT ${[...list, PATH, `row_number() OVER () AS ${NUMBER}`].join(', ')} FROM ${part.table([`filename = '${PATH}'`])}`
-  const file = `map_extract_value(MAP(${quoteList(part.files.map(({ path }) => folderOfParts(path)))}, ${quoteList(part.files.map(({ name }) => name))}), ${part.files.some(({ path }) => path.endsWith('/*.parquet')) ? `regexp_replace(${PATH}, '/[0-9]+[.]parquet$', '')` : PATH})`
+  const parts = part.files.some(({ dialect }) => dialect.format === 'arrow')
+  const path = parts ? `regexp_replace(${PATH}, '/[0-9]+[.]parquet$', '')` : PATH
+  const file = `map_extract_value(MAP(${quoteList(part.files.map(({ path }) => path))}, ${quoteList(part.files.map(({ name }) => name))}), ${path})`
   const named = `SELECT * EXCLUDE (${PATH}), ${file} AS _file FROM (${rows})`
   return `SELECT ${names.map(quoteIdentifier).join(', ')}, _file, ${NUMBER} - min(${NUMBER}) OVER (PARTITION BY _file) + 1 AS _row FROM (${named})`
 }
 
-const folderOfParts = (path: string) => path.replace(/\/\*\.parquet$/, '')
-
-const pathsOf = (files: readonly ReadyFile[]) => files.map(({ path }) => path)
+const patternsOf = (files: readonly ReadyFile[]) => files.map(({ pattern }) => pattern)

@@ -32,7 +32,7 @@ export async function parquetGroups({
 }): Promise<readonly ParquetGroup[]> {
   const groups = new Map<string, { files: ReadyFile[]; columns: Readonly<Record<string, CarriedColumn>> }>()
   for (const file of files) {
-    const job = { dataset, files: [file.path], meta: { sql: `DESCRIBE SELECT * FROM ${readParquet([file.path])}` } }
+    const job = { dataset, files: [file.path], meta: { sql: `DESCRIBE SELECT * FROM ${readParquet([file.pattern])}` } }
     const { meta } = await reader.execute(job, signal).catch((error: unknown) => {
       throw withStructure(error, dataset)
     })

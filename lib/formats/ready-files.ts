@@ -14,9 +14,16 @@ export interface ForeignFile {
   readonly name: string
 }
 
-/** A file as it is to be read: `path` may be a copy that the reader child made, or a pattern of several. */
+/** A file as it is to be read: `path` may be a copy that the reader child made, or a folder of several. */
 export interface ReadyFile extends ForeignFile {
+  /** How DuckDB names it, which takes every path as a pattern. */
+  readonly pattern: string
   readonly dialect: Dialect
+}
+
+/** A path that DuckDB takes as it is: in `[…]` its wild cards mean themselves. */
+export function patternOf(path: string): string {
+  return path.replace(/[*?[]/g, '[$&]')
 }
 
 /** What the reader needs to know to look at files before they are read. */
@@ -49,23 +56,23 @@ export async function readyFiles({
   const ready: ReadyFile[] = []
   const numbers = numberColumns(columns ?? {})
   const perhaps: { readonly index: number; readonly to: string }[] = []
-  const keep = (file: ReadyFile, to: string) => {
+  const keep = (file: Omit<ReadyFile, 'pattern'>, to: string) => {
     const { format, compression } = file.dialect
     if (numbers.quote.length + numbers.keep.length > 0 && (format === 'json' || format === 'ndjson')) {
       steps.push({ do: 'numbers', file: file.path, to, compression, array: format === 'json', ...numbers })
       perhaps.push({ index: ready.length, to })
     }
-    ready.push(file)
+    ready.push({ ...file, pattern: patternOf(file.path) })
   }
   for (const [i, file] of files.entries()) {
     const dialect = dialectOf(file.name, options)
     const copy = join(folder, String(i + 1).padStart(6, '0'))
     const { compression, encoding, format } = dialect
     const array = format === 'json'
-    if (format === 'parquet') ready.push({ ...file, dialect })
+    if (format === 'parquet') ready.push({ ...file, pattern: patternOf(file.path), dialect })
     else if (format === 'arrow') {
       arrow.push({ from: file.path, to: copy })
-      ready.push({ ...file, path: join(copy, '*.parquet'), dialect })
+      ready.push({ ...file, path: copy, pattern: `${patternOf(copy)}/*.parquet`, dialect })
     } else if (encoding !== 'utf-8' || (format !== 'csv' && (await headOf(file.path, compression, MARK.length)).equals(MARK))) {
       const to = join(copy, 'utf8', basename(file.name))
       steps.push({ do: 'utf8', file: file.path, to, compression, encoding })
@@ -87,7 +94,8 @@ export async function readyFiles({
   }
   for (const { index, to } of perhaps) {
     const file = ready[index]
-    if (file && (await exists(to))) ready[index] = { ...file, path: to, dialect: { ...file.dialect, compression: 'none' } }
+    if (file && (await exists(to)))
+      ready[index] = { ...file, path: to, pattern: patternOf(to), dialect: { ...file.dialect, compression: 'none' } }
   }
   return ready
 }
