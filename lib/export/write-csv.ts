@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Transform } from 'node:stream'
+import { PassThrough, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { crc32c } from '@node-rs/crc32'
 import type { Store } from '../connectors/store.ts'
@@ -59,21 +59,18 @@ export async function writeThroughFifo(request: WriteRequest, produce: Producer,
 async function stream(request: WriteRequest, path: string, produce: Producer, store: Store): Promise<Written> {
   const { key, compression, rows, threads, signal } = request
   signal.throwIfAborted()
-  const fifo = await openFifo(path, produce)
+  const sums = measure(request.progress)
+  const fifo = await openFifo(path, produce, compression === 'none' ? sums.add : undefined)
   const stop = () => void fifo.stream.destroy(signal.reason)
   signal.addEventListener('abort', stop, { once: true })
-  const { meter, result } = measure(request.progress)
-  const flow =
-    compression === 'gzip'
-      ? pipeline(fifo.stream, (chunks: AsyncIterable<Uint8Array>) => gzipMembers(chunks, threads), meter)
-      : pipeline(fifo.stream, meter)
+  const { body, flow } = compression === 'none' ? { body: fifo.stream, flow: undefined } : compressed(fifo.stream, threads, sums.add)
   const put = store.put(
     key,
-    { stream: meter },
+    { stream: body },
     { ifAbsent: true, signal, contentType: compression === 'gzip' ? 'application/gzip' : 'text/csv; charset=utf-8' },
   )
   // A store that gives up leaves nobody who reads: the producer is stopped, not left to wait. One that returns early is no success either.
-  const stored = put.finally(() => meter.destroy())
+  const stored = put.finally(() => body.destroy())
   const [produced, flowed, kept] = await Promise.allSettled([fifo.rows, flow, stored])
   signal.removeEventListener('abort', stop)
   signal.throwIfAborted()
@@ -85,28 +82,40 @@ async function stream(request: WriteRequest, path: string, produce: Producer, st
     throw new PermanentError(`${produced.value} rows were written where the dataset has ${rows}`, {
       hint: 'the files of the dataset have changed; run again',
     })
-  return result()
+  return sums.result()
 }
 
-/** Counts and hashes what flows through, natively, chunk by chunk. */
-function measure(progress: ((bytes: number) => void) | undefined): { readonly meter: Transform; readonly result: () => Written } {
+function compressed(plain: Readable, threads: number, add: (chunk: Uint8Array) => void): { body: Readable; flow: Promise<void> } {
+  const body = new PassThrough({ highWaterMark: 2 ** 20 })
+  const flow = pipeline(
+    plain,
+    async function* (chunks: AsyncIterable<Uint8Array>) {
+      for await (const member of gzipMembers(chunks, threads)) {
+        add(member)
+        yield member
+      }
+    },
+    body,
+  )
+  return { body, flow }
+}
+
+/** Counts and hashes natively, chunk by chunk. */
+function measure(progress: ((bytes: number) => void) | undefined) {
   const sha256 = createHash('sha256')
   let crc = 0
   let bytes = 0
   let told = performance.now()
-  const meter = new Transform({
-    transform: (chunk: Buffer, _encoding, done) => {
-      bytes += chunk.length
-      crc = crc32c(chunk, crc)
-      sha256.update(chunk)
-      if (progress && performance.now() - told > 100) {
-        told = performance.now()
-        progress(bytes)
-      }
-      done(null, chunk)
-    },
-  })
-  return { meter, result: () => ({ bytes, crc32c: crc.toString(16).padStart(8, '0'), sha256: sha256.digest('hex') }) }
+  const add = (chunk: Uint8Array): void => {
+    bytes += chunk.length
+    crc = crc32c(chunk, crc)
+    sha256.update(chunk)
+    if (progress && performance.now() - told > 100) {
+      told = performance.now()
+      progress(bytes)
+    }
+  }
+  return { add, result: (): Written => ({ bytes, crc32c: crc.toString(16).padStart(8, '0'), sha256: sha256.digest('hex') }) }
 }
 
 // Each engine that writes into a FIFO holds a thread of libuv's pool until its bytes are taken, and the store needs threads to take them.
