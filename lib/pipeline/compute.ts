@@ -16,7 +16,9 @@ import type { Session } from './session.ts'
 export async function sharedDataset(session: Session, name: string, ctx: RunContext): Promise<Dataset> {
   const { pipeline, schema, store } = session
   const kind = pipeline.definition.extract[name]?.kind
-  for (const each of await loadsOf(store, pipeline.definition.name, name, ALL)) pin(session, each)
+  const loads = await loadsOf(store, pipeline.definition.name, name, ALL)
+  // A current state is made of all loads, any other dataset is its newest.
+  for (const each of kind?.by === 'cursor' ? loads : loads.slice(-1)) pin(session, each)
   if (kind?.by !== 'cursor') return landedDataset(session, name, undefined, ctx)
   return currentState(
     store,
@@ -25,6 +27,7 @@ export async function sharedDataset(session: Session, name: string, ctx: RunCont
   )
 }
 
+/** Notes that the run reads a load: its record names the manifest. */
 export function pin(session: Session, { pipeline, dataset, partition, id }: LoadManifest): void {
   session.pinned.add(landingPlace(pipeline, dataset, partition).manifest(id))
 }

@@ -19,13 +19,19 @@ type Readable<E extends string> = E | `${E}.changes`
 
 /** A pipeline file's one object literal; it reads top to bottom as the road that data takes. */
 export interface Pipeline<S, E extends string, T extends string, D extends string = NoInfer<E | T>> {
+  /** The folder's name: lower case letters, digits, `-` and `_`. */
   readonly name: string
+  /** `./schema.ts`, written by `millrace plan`. */
   readonly schema?: S
+  /** How the data is cut. Absent: everything is read and made once for each run. */
   readonly partition?: Partitioning
   /** Named values for SQL (`$name`) and frames; they enter the input key. */
   readonly parameters?: Readonly<Record<string, SqlValue>>
+  /** Datasets that are read, by name. */
   readonly extract: { readonly [K in E]: K extends T ? 'transform has a dataset of this name' : Extract<keyof Of<S, K> & string> }
+  /** Datasets that are computed, by name, in any order: SQL or frames over each other. */
   readonly transform?: { readonly [K in T]: Step<Readable<NoInfer<E>> | Exclude<NoInfer<T>, K>, S, keyof Of<S, K> & string> }
+  /** Rules of a dataset. One that fails stops load and export of what the dataset leads to; `warn(…)` is told only. */
   readonly check?: {
     readonly [K in D]?: readonly (
       | (Check<keyof Of<S, K> & string, ColumnsOf<Of<S, K>, Numeric>, ColumnsOf<Of<S, K>, 'text'>, ColumnsOf<Of<S, K>, Time>> & {
@@ -34,7 +40,9 @@ export interface Pipeline<S, E extends string, T extends string, D extends strin
       | Sql
     )[]
   }
+  /** Tables that a dataset goes to, one or a list. */
   readonly load?: { readonly [K in D]?: OneOrMany<Load<keyof Of<S, K> & string>> }
+  /** Files that a dataset goes to, one or a list. */
   readonly export?: { readonly [K in D]?: OneOrMany<Export<Of<S, K>>> }
 }
 
@@ -51,8 +59,11 @@ export interface AnyPipeline {
   readonly export?: Readonly<Record<string, OneOrMany<Export<never>>>>
 }
 
-/** Defines a pipeline; the default export of a pipeline file. Gives back what it was given: all else happens at plan and run. */
-export function pipeline<const S extends Schema = {}, E extends string = never, T extends string = never>(
+/**
+ * Defines a pipeline; the default export of `pipelines/<name>/pipeline.ts`. Gives back what it was given: all else happens at plan and run.
+ * @throws ConfigError for a name that is none
+ */
+export function pipeline<const S extends Schema = Record<never, never>, E extends string = never, T extends string = never>(
   definition: Pipeline<S, E, T>,
 ): Pipeline<S, E, T> {
   if (!/^[a-z][a-z0-9_-]*$/.test(definition.name))

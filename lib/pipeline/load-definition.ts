@@ -42,7 +42,7 @@ export async function pipelineSummary(project: string, name: string): Promise<st
   const comment = /^\/\*\*\s*([\s\S]*?)\*\//.exec((file && (await readText(file))) ?? '')?.[1] ?? ''
   return (
     comment
-      .replace(/\s*\n\s*\*?\s*/g, ' ')
+      .replace(/(^|\n)\s*\*?\s*/g, ' ')
       .trim()
       .split(/(?<=\.)\s/)[0] ?? ''
   ).replace(/\.$/, '')

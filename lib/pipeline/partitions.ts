@@ -2,17 +2,19 @@ import type { TimeWindow } from '../core/dataset.ts'
 import { ConfigError } from '../core/errors.ts'
 import { instantOf, type LocalTime, localOf } from './zoned-time.ts'
 
-/** How a pipeline's data is cut. */
+/** How a pipeline's data is cut: into windows of time `[start, end)`, or by keys. */
 export type Partitioning =
   | { readonly by: 'time'; readonly unit: TimeUnit; readonly from: string; readonly to: string | undefined; readonly zone: string }
   | { readonly by: 'keys'; readonly keys: readonly string[] }
 
+/** How long a partition of time is. */
 export type TimeUnit = 'hour' | 'day' | 'week' | 'month' | 'year'
 
+/** Where partitions of time begin and end. */
 export interface TimePartitionOptions {
-  /** The first partition: `'2005'`, `'2005-05'`, `'2005-05-24'`, `'2005-05-24T13'`; a week by its Monday. */
+  /** The first partition, in `zone`: `'2005'`, `'2005-05'`, `'2005-05-24'`, `'2005-05-24T13'`; a week by its Monday. */
   readonly from: string
-  /** The end, exclusive. */
+  /** The end, exclusive, in the same forms. Default: partitions go on with the clock. */
   readonly to?: string
   /** IANA zone in which windows begin and end. Default UTC. */
   readonly zone?: string
@@ -35,13 +37,18 @@ const by =
     return partitioning
   }
 
+/** One partition for each hour from `from` on, in `zone`; named as `2005-05-24T13`. An hour that a clock change skips is left out, one that it repeats is one partition of two hours. @throws ConfigError for a time or zone that is none */
 export const hour = by('hour')
+/** One partition for each day from `from` on, in `zone`; named as `2005-05-24`. @throws ConfigError for a time or zone that is none */
 export const day = by('day')
+/** One partition for each week from `from` on, in `zone`; named as `2005-05-23`, its Monday. @throws ConfigError for a time or zone that is none */
 export const week = by('week')
+/** One partition for each month from `from` on, in `zone`; named as `2005-05`. @throws ConfigError for a time or zone that is none */
 export const month = by('month')
+/** One partition for each year from `from` on, in `zone`; named as `2005`. @throws ConfigError for a time or zone that is none */
 export const year = by('year')
 
-/** One partition for each key, in the order given. */
+/** One partition for each key, in the order given. A dataset is read for each where its request names `{partition}`. @throws ConfigError without keys, and for an empty or repeated one */
 export function keys(names: readonly string[]): Partitioning {
   if (names.length === 0 || new Set(names).size !== names.length || names.includes(''))
     throw new ConfigError('keys() needs distinct, non-empty names')
