@@ -112,7 +112,8 @@ function directionProblem(file: string, target: string, typeOnly: boolean): stri
   if (to === undefined) return target.startsWith('lib/') ? 'is in no layer' : 'is outside lib/'
   if (from === 'core' && to !== 'core') return 'core imports nothing of ours'
   if (to === 'bin' && from !== 'bin') return 'nothing imports bin'
-  if (to === 'registry' && from !== 'pipeline' && from !== 'cli' && from !== 'index') return 'only pipeline/, cli/ and index.ts import the registry'
+  if (to === 'registry' && from !== 'pipeline' && from !== 'cli' && from !== 'index')
+    return 'only pipeline/, cli/ and index.ts import the registry'
   if (to === 'system' && from !== 'registry' && folderOf(file) !== folderOf(target)) {
     return from === 'system' ? 'a connector imports no other connector' : 'only the registry imports a connector'
   }

@@ -198,7 +198,11 @@ test('a put whose folder cannot be fsynced is an error, and create-if-absent tak
 test('a listing and a sweep that the disk refuses are errors that say where and what to do', async () => {
   const store = openStore()
   await store.put('d/k', { bytes: 'x' })
-  const refused = { exitCode: 1, message: expect.stringContaining(join(store.folder, 'd')), hint: expect.stringContaining('look at the disk') }
+  const refused = {
+    exitCode: 1,
+    message: expect.stringContaining(join(store.folder, 'd')),
+    hint: expect.stringContaining('look at the disk'),
+  }
   {
     using _failing = failDisk(2, 'once')
     await expect(keysOf(store)).rejects.toMatchObject(refused)
