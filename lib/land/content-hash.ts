@@ -23,7 +23,7 @@ const SALT = '11400714819323198485::UBIGINT'
  * number of rows and the columns' names and types.
  *
  * Why it can be trusted: two multisets of rows are taken for equal if their row hashes are the same multiset, which for one row that changed happens once in 2⁶⁴, or if both sums agree by chance, once in 2¹²⁸. The row hash
- * is mixed before it is summed because DuckDB combines the columns' hashes by `xor`, and a plain sum of those misses two rows that swap their values of a column once in 10⁸. It is no defence against someone who
+ * is mixed before it is summed because DuckDB joins the columns' hashes by `xor`: sums of such hashes are not independent of each other where rows exchange values. It is no defence against someone who
  * wants a collision: the files' SHA-256 is. -0.0 equals 0.0, and any NaN another, as in SQL.
  */
 export async function contentOf(db: DuckDB, files: readonly string[], columns: Columns, signal?: AbortSignal): Promise<Content> {

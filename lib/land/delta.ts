@@ -12,6 +12,8 @@ export interface DeltaRequest {
   readonly key: readonly string[]
   readonly cursor: string
   readonly staged: string
+  /** All rows of the source were asked for. */
+  readonly whole: boolean
   readonly history: { readonly rows: readonly HistoryFile[]; readonly gone: readonly HistoryFile[] }
   /** All keys of the source as staged, with `deletes: 'keys'`. */
   readonly keys?: string
@@ -59,11 +61,15 @@ export async function deltaOf(request: DeltaRequest, folder: string, db: DuckDB,
   let file = staged
   if (several.found || history.rows.length > 0) {
     file = `${folder}/rows.parquet`
-    const latest = `SELECT * FROM ${read} QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${at} DESC) = 1`
+    const latest = several.found
+      ? `SELECT * FROM ${read} QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${at} DESC) = 1`
+      : `SELECT * FROM ${read}`
+    // Where all was read the whole state is wanted.
+    const only = request.whole ? {} : { only: 'latest' }
     const same = Object.keys(columns).map((name) => `latest.${quoteIdentifier(name)} IS NOT DISTINCT FROM state.${quoteIdentifier(name)}`)
     const joined = key.map((name) => `latest.${quoteIdentifier(name)} = state.${quoteIdentifier(name)}`)
     await db.run(
-      `COPY (WITH latest AS MATERIALIZED (${latest}), state AS (${stateSelect({ columns, key, cursor, ...history, only: 'latest' })})
+      `COPY (WITH latest AS ${several.found ? 'MATERIALIZED' : 'NOT MATERIALIZED'} (${latest}), state AS (${stateSelect({ columns, key, cursor, ...history, ...only })})
        SELECT ${Object.keys(columns).map((name) => `latest.${quoteIdentifier(name)}`)} FROM latest LEFT JOIN state ON ${joined.join(' AND ')}
        WHERE state.${LOAD} IS NULL OR (latest.${at} >= state.${at} AND NOT (${same.join(' AND ')}))
        ORDER BY ${key.map((name) => `latest.${quoteIdentifier(name)}`)}) TO ${quoteLiteral(file)} ${PARQUET}`,

@@ -16,6 +16,7 @@ export interface HistoryFile {
   readonly path: string
   readonly load: number
   readonly columns: Columns
+  readonly rows: number
 }
 
 /** The loads that a cursor dataset's state is made of: from the newest base on. */
@@ -34,8 +35,9 @@ export async function historyFiles(
   const gone: HistoryFile[] = []
   for (const load of loads) {
     const at = { load: load.id, columns: load.columns }
-    for (const path of await localFiles(store, load, load.files, ctx)) rows.push({ path, ...at })
-    for (const path of await localFiles(store, load, load.tombstones ?? [], ctx)) gone.push({ path, ...at })
+    const [paths, tombstones] = [await localFiles(store, load, load.files, ctx), await localFiles(store, load, load.tombstones ?? [], ctx)]
+    for (const [i, path] of paths.entries()) rows.push({ path, ...at, rows: load.files[i]?.rows ?? 0 })
+    for (const [i, path] of tombstones.entries()) gone.push({ path, ...at, rows: load.tombstones?.[i]?.rows ?? 0 })
   }
   return { rows, gone }
 }
@@ -72,19 +74,30 @@ export interface StateQuery {
 
 /**
  * SELECT of a cursor dataset's state with the load of each row: of each key the row with the latest cursor, of equal cursors that of the later load, and none of a key that is gone. A tombstone
- * takes the rows of earlier loads only, so a key that comes again is alive again.
+ * takes the rows of earlier loads only, so a key that comes again is alive again. A key comes once in a load: of the biggest load, which is mostly the first, only the rows whose keys other loads have
+ * too are sorted, the rest streams through.
  */
 export function stateSelect({ columns, key, cursor, rows, gone, only }: StateQuery): string {
   const keys = key.map(quoteIdentifier).join(', ')
   const keyColumns = Object.fromEntries(key.map((name) => [name, columns[name] ?? 'text']))
-  const names = Object.keys(columns).map(quoteIdentifier)
   const restricted = only === undefined ? '' : ` SEMI JOIN ${only} USING (${keys})`
-  const alive =
-    gone.length === 0
-      ? 'history'
-      : `(SELECT history.* FROM history LEFT JOIN (SELECT ${keys}, max(${LOAD}) AS gone_with FROM (${historySelect(gone, keyColumns)}) GROUP BY ${keys}) AS gone USING (${keys})
-          WHERE gone_with IS NULL OR ${LOAD} >= gone_with)`
-  return `WITH history AS (SELECT * FROM (${historySelect(rows, columns)})${restricted})
-SELECT ${names.join(', ')}, ${LOAD} FROM ${alive}
+  const tombstones = `SELECT ${keys}, max(${LOAD}) AS gone_with FROM (${historySelect(gone, keyColumns)}) GROUP BY ${keys}`
+  const alive = (files: readonly HistoryFile[]) => {
+    const all = `SELECT * FROM (${historySelect(files, columns)})${restricted}`
+    if (gone.length === 0) return all
+    return `SELECT history.* FROM (${all}) AS history LEFT JOIN (${tombstones}) AS gone USING (${keys}) WHERE gone_with IS NULL OR ${LOAD} >= gone_with`
+  }
+  const biggest = biggestLoad(rows)
+  const [most, rest] = [rows.filter(({ load }) => load === biggest), rows.filter(({ load }) => load !== biggest)]
+  if (rest.length === 0) return alive(most)
+  return `WITH most AS NOT MATERIALIZED (${alive(most)}), rest AS (${alive(rest)}), touched AS (SELECT DISTINCT ${keys} FROM rest)
+SELECT * FROM most ANTI JOIN touched USING (${keys})
+UNION ALL SELECT * FROM (SELECT * FROM rest UNION ALL SELECT * FROM most SEMI JOIN touched USING (${keys}))
 QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${quoteIdentifier(cursor)} DESC NULLS LAST, ${LOAD} DESC) = 1`
+}
+
+function biggestLoad(files: readonly HistoryFile[]): number | undefined {
+  const sizes = new Map<number, number>()
+  for (const { load, rows } of files) sizes.set(load, (sizes.get(load) ?? 0) + rows)
+  return [...sizes].sort(([, a], [, b]) => b - a)[0]?.[0]
 }

@@ -38,6 +38,7 @@ export async function landDelta(
       key: kind.key,
       cursor: kind.column,
       staged,
+      whole: cursorFrom === undefined,
       history,
       ...(keys !== undefined && { keys }),
       ...(last !== undefined && { last }),
