@@ -1,12 +1,43 @@
-export { accepted, between, type Check, freshness, matches, notNull, references, rowCount, unique, warn } from './check/rules.ts'
-export { config, type Config, type Profile } from './config/config.ts'
+export {
+  accepted,
+  between,
+  type Check,
+  freshness,
+  matches,
+  notNull,
+  type Reference,
+  references,
+  rowCount,
+  type Severity,
+  unique,
+  warn,
+} from './check/rules.ts'
+export { type Config, config, type Profile } from './config/config.ts'
+export type { LimitSettings } from './config/limits.ts'
 export { secret } from './config/secret.ts'
-export { duckdb, files, http, local } from './connectors/index.ts'
+export { duckdb, type FilesOptions, files, type HttpAuth, type HttpOptions, http, local } from './connectors/index.ts'
+export type { Compression, FileFormat, HttpRequest, HttpScalar, Paging } from './connectors/requests.ts'
+export type { SourceConnection } from './connectors/source.ts'
+export type { StoreConnection } from './connectors/store.ts'
+export type { WarehouseConnection } from './connectors/warehouse.ts'
 export type { Columns } from './core/dataset.ts'
+export type { MaybeSecret, Secret } from './core/secret.ts'
 export { type Contract, type ContractOptions, contract, csv, type Export } from './export/contract.ts'
-export { type Extract, source } from './extract/source.ts'
+export { type Extract, type ReadOptions, type SourceBuilder, source } from './extract/source.ts'
 export { append, type Load, merge, replace, replacePartition } from './load/targets.ts'
 export { type Pipeline, pipeline, type Schema } from './pipeline/definition.ts'
-export { experiment, fixture, landed } from './pipeline/experiment.ts'
-export { day, hour, keys, month, type Partitioning, week, year } from './pipeline/partitions.ts'
-export { type FrameWindow, type Sql, type SqlValue, sql, type Udf, udf } from './transform/steps.ts'
+export { type CellView, type Experiment, type ExperimentInput, experiment, fixture, landed } from './pipeline/experiment.ts'
+export { day, hour, keys, month, type Partitioning, type TimePartitionOptions, type TimeUnit, week, year } from './pipeline/partitions.ts'
+export {
+  type FrameFunction,
+  type FrameStep,
+  type FrameWindow,
+  type Sql,
+  type SqlOptions,
+  type SqlValue,
+  type Step,
+  type StepOptions,
+  sql,
+  type Udf,
+  udf,
+} from './transform/steps.ts'

@@ -15,7 +15,7 @@ export type Rule =
   | { readonly rule: 'freshness'; readonly column: string; readonly within: string }
   | { readonly rule: 'expression'; readonly sql: string; readonly values: readonly unknown[]; readonly name: string }
 
-/** A rule with the columns it speaks of in its type: any, numbers, texts, times. */
+/** A rule of `check`, made by the functions here, with the columns it speaks of in its type: any, numbers, texts, times. */
 export interface Check<
   out Any extends string = never,
   out Numbers extends string = never,
@@ -27,7 +27,7 @@ export interface Check<
   readonly _columns?: { readonly any: Any; readonly numbers: Numbers; readonly texts: Texts; readonly times: Times }
 }
 
-/** No NULL in these columns. */
+/** No NULL in these columns; NaN and the empty text are no NULL. */
 export function notNull<const C extends string>(...columns: readonly C[]): Check<C> {
   return { rule: { rule: 'notNull', columns }, severity: 'error' }
 }
@@ -37,12 +37,12 @@ export function unique<const C extends string>(...columns: readonly C[]): Check<
   return { rule: { rule: 'unique', columns }, severity: 'error' }
 }
 
-/** Every value is one of these; NULL passes. */
+/** Every value is one of these, compared in the column's type; NULL passes. */
 export function accepted<const C extends string>(column: C, values: readonly (string | number | boolean)[]): Check<C> {
   return { rule: { rule: 'accepted', column, values }, severity: 'error' }
 }
 
-/** `low <= value <= high`; NULL passes, NaN does not. */
+/** `low <= value <= high`, for numbers of any type, compared exactly; NULL passes, NaN does not. */
 export function between<const C extends string>(column: C, low: number, high: number): Check<never, C> {
   return { rule: { rule: 'between', column, low, high }, severity: 'error' }
 }
@@ -60,7 +60,7 @@ export function references<const C extends string, const D extends string>(colum
   return { rule: { rule: 'references', column, dataset, target }, severity: 'error' }
 }
 
-/** The dataset has at least `min` and at most `max` rows. */
+/** The dataset has at least `min` and at most `max` rows; of a partitioned one each partition is counted alone. Default: no bound. */
 export function rowCount(options: { readonly min?: number; readonly max?: number }): Check {
   return { rule: { rule: 'rowCount', min: options.min ?? 0, max: options.max ?? Number.MAX_SAFE_INTEGER }, severity: 'error' }
 }

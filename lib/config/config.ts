@@ -7,6 +7,7 @@ import type { LimitSettings } from './limits.ts'
 export interface Profile {
   /** The systems that pipelines read, by the name that `source('…')` uses. */
   readonly connections: Readonly<Record<string, SourceConnection>>
+  /** Where `load` writes. */
   readonly warehouse: WarehouseConnection
   /** Where extracted data lands. */
   readonly landing: StoreConnection
@@ -14,6 +15,7 @@ export interface Profile {
   readonly store: StoreConnection
   /** Folder of locks, ledger, run records and workspaces, relative to the project. Default `.millrace/<profile>`. */
   readonly state?: string
+  /** Memory, threads and the reader's limits. Default: from the machine. */
   readonly limits?: LimitSettings
   /** Pins "now": for every pipeline, or by pipeline name. ISO 8601 with a zone: `'2018-02-07T01:30:00Z'`. */
   readonly now?: string | Readonly<Record<string, string>>
@@ -33,7 +35,9 @@ export interface Config {
  */
 export const MADE_BY: unique symbol = Symbol.for('millrace.config')
 
-/** Declares a project's configuration; the default export of `millrace.config.ts`. */
+/**
+ * Declares a project's configuration; the default export of `millrace.config.ts`. Relative folders in it are relative to the project. Nothing is opened and no secret is looked up.
+ */
 export function config(options: Config): Config {
   return Object.defineProperty({ ...options }, MADE_BY, { value: import.meta.url, enumerable: false })
 }

@@ -1,5 +1,5 @@
 /** The systems that there are, one line each. */
 export { duckdb } from './duckdb/index.ts'
-export { files } from './files/index.ts'
-export { http } from './http/index.ts'
+export { type FilesOptions, files } from './files/index.ts'
+export { type HttpAuth, type HttpOptions, http } from './http/index.ts'
 export { local } from './local/index.ts'

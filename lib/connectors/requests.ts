@@ -3,16 +3,22 @@ import type { MaybeSecret } from '../core/secret.ts'
 /** What a pipeline file asks of a connection for one dataset; made by `source(connection)`, answered by a `Source` of the fitting kind. */
 export type SourceRequest = FilesRequest | HttpRequest
 
+/** How a file is packed. `auto`: as its ending says. */
 export type Compression = 'auto' | 'none' | 'gzip' | 'zstd'
 
 /** How foreign files are written. What is not given is taken from the file's ending, never from its content. */
 export interface FileFormat {
+  /** `json`: an array of objects; `ndjson`: an object a line; `arrow`: IPC, file or stream form. */
   readonly format?: 'csv' | 'tsv' | 'json' | 'ndjson' | 'parquet' | 'arrow'
+  /** Of CSV, TSV, JSON and NDJSON. Default `auto`. */
   readonly compression?: Compression
-  /** Of CSV, TSV, JSON and NDJSON. A byte-order mark is always taken off. */
+  /** Of CSV, TSV, JSON and NDJSON. A byte-order mark is always taken off. Default `utf-8`; a byte that is none of it is an error. */
   readonly encoding?: 'utf-8' | 'utf-16' | 'latin-1'
+  /** Between the columns of CSV. Default `,`; of TSV a tab. */
   readonly delimiter?: string
+  /** Around values of CSV and TSV. Default `"`. */
   readonly quote?: string
+  /** Before a quote inside a quoted value. Default: the quote itself, doubled. */
   readonly escape?: string
   /** Texts that mean NULL in CSV and TSV, when not quoted. Default: the empty text. */
   readonly nulls?: readonly string[]
@@ -35,20 +41,26 @@ export type Paging =
   /** The `Link: <…>; rel="next"` header. */
   | { readonly by: 'link' }
 
+/** A value of a query parameter. */
 export type HttpScalar = string | number | boolean | MaybeSecret
 
+/** What is asked of a service, page by page, for one dataset. */
 export interface HttpRequest {
+  /** Given by `get` or `post`. */
   readonly method: 'GET' | 'POST'
   /** Relative to the connection's base URL. `{name}` is replaced, URL-encoded, from `each`'s parent row, `{partition}`, `{start}`, `{end}`, `{cursor}`. */
   readonly path: string
   /** Values may hold `{start}`, `{end}` (ISO 8601, UTC), `{partition}`, `{cursor}` (the last landed cursor value; the parameter is left out when there is none). */
   readonly query?: Readonly<Record<string, HttpScalar>>
+  /** Sent beside those of the connection. */
   readonly headers?: Readonly<Record<string, MaybeSecret>>
   /** JSON body of a POST; texts in it may hold the same placeholders. */
   readonly body?: unknown
+  /** Of the answer's body. Default `json`. */
   readonly format?: 'json' | 'ndjson' | 'csv'
   /** Dotted path to the array of rows in a JSON body; absent: the body is the array. */
   readonly rows?: string
+  /** How to ask for the next page. Default: there is one page. A page that repeats an earlier one is an error. */
   readonly paging?: Paging
   /**
    * One request for each row of a parent dataset of this pipeline's extract: `{ parent: 'repository', as: 'id' }` fills `{id}` in path and query from the parent's

@@ -30,6 +30,8 @@ export interface Relation {
    * The same rows with two more columns, `_file` (text: path or URL) and `_row` (int64: 1-based row of that file, header not counted); run only to explain a failure.
    */
   readonly located: string
+  /** The types of `located`, where they are not those of `raw`: there values stand as the source wrote them. */
+  readonly locatedRaw?: Columns
   /** Statements that the reader child runs before `sql`, on the same connection (`SET …`). */
   readonly before: readonly string[]
   /** Arrow IPC files (file or stream form) that the reader child first turns into Parquet: `sql` reads the `to` paths. */
@@ -68,7 +70,7 @@ export interface SourceTools {
   readonly reader: Reader
 }
 
-/** A configured, not yet opened source: plain settings that can be printed, and how to open them. */
+/** A configured, not yet opened source, as `files` and `http` make it: plain settings that can be printed, and how to open them. */
 export interface SourceConnection {
   readonly role: 'source'
   readonly kind: string

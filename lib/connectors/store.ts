@@ -52,6 +52,7 @@ export interface Store {
   close(): Promise<void>
 }
 
+/** A configured, not yet opened store, as `local` makes it. */
 export interface StoreConnection {
   readonly role: 'store'
   readonly kind: string

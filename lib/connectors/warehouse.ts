@@ -62,6 +62,7 @@ export interface Warehouse {
   close(): Promise<void>
 }
 
+/** A configured, not yet opened warehouse, as `duckdb` makes it. */
 export interface WarehouseConnection {
   readonly role: 'warehouse'
   readonly kind: string

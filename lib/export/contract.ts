@@ -28,8 +28,9 @@ export interface ContractOptions<R extends Columns> {
   readonly lineEnd?: '\n' | '\r\n'
   /** gzip: the objects end in `.gz`; members of 4 MiB of plain bytes, level 1. Default none. */
   readonly compression?: 'none' | 'gzip'
-  /** strftime formats of date columns, and of timestamp and timestamptz columns; default ISO 8601, timestamptz in `zone`. */
+  /** strftime format of date columns. Default ISO 8601. */
   readonly dateFormat?: string
+  /** strftime format of timestamp and timestamptz columns, the latter in `zone`. Default ISO 8601. */
   readonly timestampFormat?: string
   /** IANA zone in which timestamptz values are written. Default UTC. */
   readonly zone?: string
@@ -50,7 +51,10 @@ export interface Contract<R extends Columns = Columns> extends Required<Omit<Con
   readonly timestampFormat: string | undefined
 }
 
-/** Declares a contract. Columns are a subset of the dataset's with equal types: `plan` and the compiler hold that. */
+/**
+ * Declares a contract. Columns are a subset of the dataset's with equal types: `plan` and the compiler hold that.
+ * @throws ConfigError without columns or `orderBy`
+ */
 export function contract<const R extends Columns>(options: ContractOptions<R>): Contract<R> {
   if (Object.keys(options.columns).length === 0) throw new ConfigError('a contract needs columns')
   if (options.orderBy.length === 0) throw new ConfigError('a contract needs orderBy, a total order of its rows')
@@ -83,7 +87,10 @@ export interface Export<in C = never> {
   readonly _accepts?: (columns: C) => void
 }
 
-/** Delivers a dataset as CSV. */
+/**
+ * Delivers a dataset as CSV to `path` in the store. A partitioned dataset needs `{partition}` in the path. With `plain: true` the file is also copied to the path itself, for readers that do not
+ * follow `latest.json`; such a copy is replaced in one step.
+ */
 export function csv<const R extends Columns>(
   path: string,
   options: { readonly contract: Contract<R>; readonly plain?: boolean },

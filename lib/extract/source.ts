@@ -16,7 +16,7 @@ export type ReadKind =
   /** Once for each run, whole. */
   | { readonly by: 'whole' }
 
-/** One extracted dataset: a connection, what is asked of it, and how much of it is read. */
+/** One extracted dataset, as `source(…)` makes it: a connection, what is asked of it, and how much of it is read. */
 export interface Extract<out C extends string = never> {
   readonly connection: string
   readonly request: SourceRequest
@@ -27,13 +27,15 @@ export interface Extract<out C extends string = never> {
   readonly _columns?: C
 }
 
-interface ReadOptions<C extends string> {
-  /** The time column that cuts the dataset into partitions. */
+/** Which rows of a dataset are read, and as what. A dataset with neither `window` nor `cursor` is read whole. */
+export interface ReadOptions<C extends string> {
+  /** The time column (timestamp, timestamptz, date) that cuts the dataset into partitions: rows outside `[start, end)` are dropped, whatever the source gives. A naive timestamp is in the connection's `zone`, else in the partitions'. */
   readonly window?: C
-  /** With `window`: how much time before the partition transforms also see, as `'3d'`, `'12h'`, `'30m'`. */
+  /** With `window`: how much time before the partition transforms also see, as `'3d'`, `'12h'`, `'30m'`; those partitions land first. A day is 24 hours. */
   readonly lookback?: string
   /** The column that only grows; rows at or after its last landed value are read. Needs `key`. */
   readonly cursor?: C
+  /** With `cursor`: the columns that name a row. */
   readonly key?: C | readonly C[]
   /** With `cursor`: read again this far back, as `'1h'`, for rows that become visible late. */
   readonly overlap?: string
@@ -48,9 +50,9 @@ type Whole = Pick<ReadOptions<never>, 'columns'> & { readonly [K in Exclude<keyo
 type GetOptions = Omit<HttpRequest, 'method' | 'path' | 'body'>
 type PostOptions = Omit<HttpRequest, 'method' | 'path'>
 
-/** A connection of `millrace.config.ts`, by name. What is asked must fit its kind; `plan` says when it does not. */
+/** What can be asked of a connection: `files` of a folder, `get` and `post` of a service. `plan` refuses what does not fit its kind. */
 export interface SourceBuilder {
-  /** Files under the connection's folder, by path or glob. */
+  /** Files under the connection's folder, by path or glob, read as one dataset. With `{partition}` in a path they are read for each partition. */
   files(paths: string | readonly string[], options?: FileFormat & Whole): Extract
   files<const C extends string>(paths: string | readonly string[], options: FileFormat & ReadOptions<C>): Extract<C>
   /** A GET request, paged to its end. */
@@ -61,7 +63,10 @@ export interface SourceBuilder {
   post<const C extends string>(path: string, options: PostOptions & ReadOptions<C>): Extract<C>
 }
 
-/** Begins an extracted dataset: `source('usgs').get('/query', { window: 'time' })`. */
+/**
+ * Begins an extracted dataset from a connection of `millrace.config.ts`, by name: `source('usgs').get('/query', { window: 'time' })`.
+ * @throws ConfigError, from `files`, `get` and `post`, for options that exclude each other
+ */
 export function source(connection: string): SourceBuilder {
   return {
     files: (paths: string | readonly string[], options: FileFormat & ReadOptions<string> = {}) => {

@@ -1,29 +1,33 @@
 import type { Disposition } from '../connectors/warehouse.ts'
 import { ConfigError } from '../core/errors.ts'
 
-/** A table of the warehouse and how a dataset's rows meet those there. */
+/** A target of `load`: a table of the warehouse and how a dataset's rows meet those there. */
 export interface Load<out C extends string = never> {
   readonly table: string
   readonly disposition: Disposition
   readonly _columns?: C
 }
 
-/** Adds the rows. Only for what is computed from `<dataset>.changes`: anything else would double on a rerun. */
+/** Adds the rows, once for each landed load. Only for what is computed from `<dataset>.changes`: anything else would double on a rerun. */
 export function append(table: string): Load {
   return { table: named(table), disposition: { mode: 'append' } }
 }
 
-/** Replaces the whole table. Only for datasets without partitions. */
+/** Replaces all rows of the table. Only for datasets without partitions: with them each would drop the others' rows. */
 export function replace(table: string): Load {
   return { table: named(table), disposition: { mode: 'replace' } }
 }
 
-/** Replaces the rows of the partition at work. Only for partitioned datasets. */
+/** Replaces the rows of the partition at work, those of that `_partition`. Only for partitioned datasets. */
 export function replacePartition(table: string): Load {
   return { table: named(table), disposition: { mode: 'replacePartition' } }
 }
 
-/** Replaces the rows of the same key and adds the others. A row is replaced only by one from an equal or later cursor or partition. */
+/**
+ * Replaces the rows of the same key and adds the others. A row is replaced only by one from an equal or later cursor or partition, so that partitions may come in any order. Two rows of one key in the
+ * dataset are a CheckError.
+ * @throws ConfigError without a key
+ */
 export function merge<const C extends string>(table: string, options: { readonly key: C | readonly C[] }): Load<C> {
   const key: readonly string[] = typeof options.key === 'string' ? [options.key] : options.key
   if (key.length === 0) throw new ConfigError(`merge into "${table}" needs a key`)

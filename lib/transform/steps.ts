@@ -6,12 +6,15 @@ export type SqlValue = string | number | bigint | boolean | Date | null
 
 /** A function of column chunks, callable by name in the SQL of its step: given whole columns of a chunk, gives one value for each row of it. */
 export interface Udf {
-  /** Types of the arguments and of the result, as in schema.ts. */
+  /** Types of the arguments, as in schema.ts: boolean, integers, floats, text. */
   readonly parameters: readonly string[]
+  /** The type of the result. */
   readonly returns: string
+  /** Gets whole columns of a chunk of at most 2,048 rows, NULL as null, int64 and uint64 as bigint. What it throws stops the step. */
   readonly apply: (...columns: readonly (readonly unknown[])[]) => readonly unknown[]
 }
 
+/** What can be said of a step beside what it computes. */
 export interface StepOptions<out W extends string = string> {
   /** The time column by which the result is cut to `[start, end)` again, when an input has a `lookback`. */
   readonly window?: W
@@ -19,7 +22,9 @@ export interface StepOptions<out W extends string = string> {
   readonly keep?: boolean
 }
 
+/** The same of a step of SQL. */
 export interface SqlOptions<out W extends string = string> extends StepOptions<W> {
+  /** JavaScript functions that the SQL may call, by name. */
   readonly udf?: Readonly<Record<string, Udf>>
 }
 
@@ -33,11 +38,15 @@ export interface Sql<out W extends string = string> extends SqlOptions<W> {
   readonly values: readonly SqlValue[]
 }
 
-/** What a frame is told beside its datasets. `start` and `end` are absent where there is no time window. */
+/** What a frame is told beside its datasets. A frame that asks for what its pipeline does not have is a ConfigError of `plan`. */
 export interface FrameWindow {
+  /** Where the partition begins, as a UTC instant; only with partitions of time. */
   readonly start: Date
+  /** Where it ends, exclusive. */
   readonly end: Date
+  /** The partition's name. */
   readonly partition: string
+  /** The pipeline's parameters. */
   readonly parameters: Readonly<Record<string, SqlValue>>
 }
 
@@ -49,12 +58,14 @@ export type Of<S, K> = K extends keyof S ? S[K] : K extends `${infer N}.changes`
 export type Datasets<Names extends PropertyKey, S> = { readonly [N in Names]: Lazy<Of<S, N>> }
 // biome-ignore lint/suspicious/noExplicitAny: a frame's result may have any columns; plan knows which
 export type FrameResult = LazyDataFrame | Named<any>
-/** A pure function from lazy frames to a lazy frame. It is called more than once: on zero rows by `plan`, on data by `run`. */
+/** A pure function from lazy frames to a lazy frame, which names the datasets that it reads by destructuring. It is called more than once: on zero rows by `plan`, on data by `run`. */
 export type FrameFunction<Names extends PropertyKey, S> = (datasets: Datasets<Names, S>, window: FrameWindow) => FrameResult
+/** A frame with options beside it. */
 export interface FrameStep<Names extends PropertyKey, S, W extends string = string> extends StepOptions<W> {
+  /** The function. */
   readonly frame: FrameFunction<Names, S>
 }
-/** `Names`: the datasets that it may read; `W`: the columns of its result. */
+/** One computed dataset: SQL, a frame, or a frame with options. `Names`: the datasets that it may read; `W`: the columns of its result. */
 export type Step<Names extends PropertyKey, S, W extends string = string> = Sql<W> | FrameFunction<Names, S> | FrameStep<Names, S, W>
 
 type Values = readonly SqlValue[]

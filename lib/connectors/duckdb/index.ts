@@ -7,7 +7,7 @@ import { describeTable } from './table.ts'
 import { readTokens } from './tokens.ts'
 
 /**
- * A DuckDB file as the warehouse: `duckdb('.millrace/dev/warehouse.duckdb')`. A relative path is taken from the working directory at `open()`.
+ * A DuckDB file as the warehouse: `duckdb('.millrace/dev/warehouse.duckdb')`. A relative path is taken from the project's folder.
  *
  * A target's table name is one identifier in the schema `main`, whatever stands in it: `mart.daily` is a table with a dot in its name. Names are compared without
  * case, as DuckDB does. Nothing holds the file between calls: each one opens it, alone in this process and among processes, and closes it. No other code of this process may open the file

@@ -12,14 +12,18 @@ import type { FilesRequest, SourceRequest } from '../requests.ts'
 import type { Read, Relation, Source, SourceConnection } from '../source.ts'
 import { type FoundFile, findFiles } from './find-files.ts'
 
+/** How a folder of files is read. */
 export interface FilesOptions {
-  /** IANA zone of naive timestamps in the files. Default: the session's. */
+  /** IANA zone of naive timestamps in the files, where a column is declared timestamptz or cuts partitions. Default: the zone of the pipeline's partitions. */
   readonly zone?: string
   /** How many datasets are read at once. Default 4. */
   readonly concurrency?: number
 }
 
-/** A folder of files: CSV, TSV, JSON, NDJSON, Parquet, Arrow. A relative folder is taken from the process's working folder. */
+/**
+ * A connection to a folder of files: CSV, TSV, JSON, NDJSON, Parquet, Arrow. A relative folder is taken from the project's folder.
+ * @throws ConfigError for a folder or concurrency that cannot be
+ */
 export function files(folder: string, options: FilesOptions = {}): SourceConnection {
   const concurrency = options.concurrency ?? 4
   if (folder === '') throw new ConfigError('files() needs a folder')

@@ -4,8 +4,10 @@ import type { SourceConnection } from '../source.ts'
 import type { HttpAuth, HttpOptions } from './options.ts'
 import { openHttp } from './source.ts'
 
+export type { HttpAuth, HttpOptions } from './options.ts'
+
 /**
- * A source that answers GET and POST requests with JSON, NDJSON or CSV bodies, page by page. Credentials and headers go to the origin of the base URL only. Opens no connection before the first
+ * A connection to a service that answers GET and POST requests with JSON, NDJSON or CSV bodies, page by page. Credentials and headers go to the origin of the base URL only. Opens no connection before the first
  * read.
  * @throws ConfigError for settings that cannot be.
  */

@@ -17,6 +17,7 @@ export type HttpAuth =
     }
   | { readonly query: { readonly parameter: string; readonly value: MaybeSecret } }
 
+/** Where a service is, how it is asked, and how much patience there is. */
 export interface HttpOptions {
   /** What paths of requests are appended to. */
   readonly baseUrl?: string
@@ -24,15 +25,16 @@ export interface HttpOptions {
   readonly start?: () => Promise<{ readonly url: string; close(): Promise<void> }>
   /** Sent with every request to the base URL's origin. */
   readonly headers?: Readonly<Record<string, MaybeSecret>>
+  /** Credentials; default none. */
   readonly auth?: HttpAuth
   /** `perSecond`: requests are spaced evenly. `concurrency`: requests at once, and datasets at once. Default 4. */
   readonly rate?: { readonly perSecond?: number; readonly concurrency?: number }
-  /** How long nothing may arrive: neither the answer's head nor a further byte of its body. Default 60,000. */
+  /** Milliseconds in which nothing arrives, neither the answer's head nor a further byte of its body, before a try is given up. Default 60,000. */
   readonly timeoutMs?: number
-  /** Tries after the first, for each page. Default 4. */
+  /** Tries after the first, for each page, with growing pauses; a `Retry-After` is kept. Default 4. */
   readonly retries?: number
-  /** IANA zone of naive timestamps. */
+  /** IANA zone of naive timestamps, where a column is declared timestamptz or cuts partitions. Default: the zone of the pipeline's partitions. */
   readonly zone?: string
-  /** A page, unpacked, may not be larger. Default 256 MiB. */
+  /** Bytes that a page, unpacked, may have at most. Default 256 MiB. */
   readonly maxBodyBytes?: number
 }

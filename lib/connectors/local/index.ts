@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { StoreConnection } from '../store.ts'
 import { openLocalStore } from './store.ts'
 
-/** A folder as a store: `local('deliveries')`. A relative path is taken from the working directory at `open()`; the folder is made by the first `put`. */
+/** A folder as a store, for `landing` and `store`: `local('deliveries')`. A relative path is taken from the project's folder; the folder is made by the first write. */
 export function local(folder: string): StoreConnection {
   return {
     role: 'store',
