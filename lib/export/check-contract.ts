@@ -73,8 +73,13 @@ export function orderColumns(contract: Pick<Contract, 'columns' | 'orderBy'>): r
 /** `"a", "b" DESC` for ORDER BY, NULLs last. */
 export function orderSql(contract: Pick<Contract, 'columns' | 'orderBy'>): string {
   return orderColumns(contract)
-    .map(({ name, descending }) => `${quoteIdentifier(name)} ${descending ? 'DESC' : 'ASC'} NULLS LAST`)
+    .map(({ name, descending }) => `${quoteIdentifier(name)} ${direction(descending)}`)
     .join(', ')
+}
+
+/** How one column of an order is sorted. */
+export function direction(descending: boolean): string {
+  return `${descending ? 'DESC' : 'ASC'} NULLS LAST`
 }
 
 function checkOrder(contract: Contract): void {

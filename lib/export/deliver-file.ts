@@ -21,8 +21,8 @@ export async function deliverFile(work: Work): Promise<File> {
   try {
     const db = await work.openEngine({ ...ctx.limits, temp: join(folder, 'spill'), zone: contract.zone })
     try {
-      await checkTotalOrder(db, dataset, contract, ctx.signal)
-      const select = deliverySelect(dataset, contract)
+      const { inOrder } = await checkTotalOrder(db, dataset, contract, ctx.signal)
+      const select = deliverySelect(dataset, contract, inOrder)
       const written = await writeThroughFifo(
         {
           key: temporary,

@@ -5,17 +5,18 @@ import type { DuckDB } from '../engines/duckdb.ts'
 import { relationOfFiles } from '../engines/relation.ts'
 import { parseType } from '../engines/types.ts'
 import { csvColumn } from '../formats/csv-values.ts'
-import { orderColumns, orderSql } from './check-contract.ts'
+import { direction, orderColumns, orderSql } from './check-contract.ts'
 import type { Contract } from './contract.ts'
 
 /**
  * The SELECT of a delivery: the contract's columns as CSV text, rows in the contract's order. Values are sorted as what they are and turned to text above the
- * sort: a projection keeps its input's order.
+ * sort: a projection keeps its input's order, as does a scan of files. `inOrder`: the files are in that order already, and are not sorted again.
  */
-export function deliverySelect(dataset: Dataset, contract: Contract): string {
+export function deliverySelect(dataset: Dataset, contract: Contract, inOrder = false): string {
   const round: Readonly<Record<string, number | undefined>> = contract.round
   const texts = Object.entries(contract.columns).map(([name, type]) => csvColumn('t', name, parseType(type), contract, round[name]))
-  return `SELECT ${texts.join(', ')} FROM (${relationOfFiles(contract.columns, dataset.files)} ORDER BY ${orderSql(contract)}) AS t`
+  const order = inOrder ? '' : ` ORDER BY ${orderSql(contract)}`
+  return `SELECT ${texts.join(', ')} FROM (${relationOfFiles(contract.columns, dataset.files)}${order}) AS t`
 }
 
 /** Columns whose values are quoted always: that of a contract with one column, where an empty text would be a blank line. */
@@ -25,28 +26,37 @@ export function quotedColumns(contract: Contract): readonly string[] {
 }
 
 /**
- * Holds that `orderBy` is a total order of the rows: no two have equal values in all its columns (NULL equals NULL). One scan of these columns: sorted, each row beside the one
- * before it, which costs a third of grouping by them.
+ * Holds that `orderBy` is a total order of the rows: no two have equal values in all its columns (NULL equals NULL). Tells whether the files are in this order already. One scan of these columns:
+ * sorted, each row beside the one before it, which costs a third of grouping by them.
  *
  * @throws CheckError with the number of such rows and the first one's values
  */
-export async function checkTotalOrder(db: DuckDB, dataset: Dataset, contract: Contract, signal: AbortSignal): Promise<void> {
+export async function checkTotalOrder(
+  db: DuckDB,
+  dataset: Dataset,
+  contract: Contract,
+  signal: AbortSignal,
+): Promise<{ readonly inOrder: boolean }> {
   const order = orderColumns(contract)
   const columns: Columns = Object.fromEntries(order.map(({ name }) => [name, contract.columns[name] ?? 'text']))
-  const names = order.map(({ name }) => quoteIdentifier(name))
-  const previous = names.map((name, i) => `lag(t.${name}) OVER () AS "lag ${i}"`)
-  // The streaming window: rows come in the order of the sort below it.
-  const beside = `SELECT t.*, row_number() OVER () AS "row number", ${previous.join(', ')} FROM (${relationOfFiles(columns, dataset.files)} ORDER BY ${orderSql(contract)}) AS t`
-  const same = names.map((name, i) => `${name} IS NOT DISTINCT FROM "lag ${i}"`).join(' AND ')
-  const sample = names.map((name, i) => `arg_min(coalesce(CAST(${name} AS VARCHAR), 'NULL'), "row number") AS "value ${i}"`)
+  // The dataset's names stay inside: any of them may be `place`.
+  const keys = order.map(({ name }, i) => `${quoteIdentifier(name)} AS k${i}`)
+  const sorted = order.map(({ descending }, i) => `k${i} ${direction(descending)}`)
+  const previous = order.map((_, i) => `lag(k${i}) OVER () AS p${i}`)
+  // Streaming windows: the inner one numbers the rows as the files have them, the outer one sees them as the sort gives them.
+  const placed = `SELECT ${keys.join(', ')}, row_number() OVER () AS place FROM (${relationOfFiles(columns, dataset.files)})`
+  const beside = `SELECT *, row_number() OVER () AS n, lag(place) OVER () AS lag_place, ${previous.join(', ')} FROM (${placed} ORDER BY ${sorted.join(', ')})`
+  const same = `n > 1 AND ${order.map((_, i) => `k${i} IS NOT DISTINCT FROM p${i}`).join(' AND ')}`
+  const sample = order.map((_, i) => `arg_min(coalesce(CAST(k${i} AS VARCHAR), 'NULL'), n) FILTER (WHERE ${same}) AS v${i}`)
+  const moved = 'count(*) FILTER (WHERE place < lag_place) AS moved'
   const [found] = await db.meta(
-    `SELECT count(*) AS "n", ${sample.join(', ')} FROM (${beside}) WHERE "row number" > 1 AND ${same}`,
+    `SELECT count(*) FILTER (WHERE ${same}) AS repeated, ${moved}, ${sample.join(', ')} FROM (${beside})`,
     undefined,
     signal,
   )
-  const repeated = Number(found?.n ?? 0)
-  if (repeated === 0) return
-  const key = order.map(({ name }, i) => `${name}=${found?.[`value ${i}`]}`).join(' ')
+  const repeated = Number(found?.repeated ?? 0)
+  if (repeated === 0) return { inOrder: found?.moved === '0' }
+  const key = order.map(({ name }, i) => `${name}=${found?.[`v${i}`]}`).join(' ')
   throw new CheckError(
     `orderBy (${contract.orderBy.join(', ')}) is no total order: ${repeated} of ${dataset.rows} rows repeat the one before, first ${key}`,
     {

@@ -180,7 +180,10 @@ describe('deliver writes the same bytes', () => {
   test('whatever the order of rows and the number of threads', async () => {
     const one = await bytesOf(columns, select('hash(range)'), {}, 1)
     const two = await bytesOf(columns, select('range DESC'), {}, 2)
+    // In order already: not sorted again.
+    const three = await bytesOf(columns, select('range'), {}, 2)
     expect(one.equals(two)).toBe(true)
+    expect(one.equals(three)).toBe(true)
     expect(one.subarray(0, 60).toString()).toMatch(/^id,v,t,at\n0,0\.0,text 0,1970-01-01T00:00:00Z\n1,/)
   })
 
