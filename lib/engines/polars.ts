@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import type { LazyDataFrame } from 'nodejs-polars'
 
 /** nodejs-polars' module, loaded when first asked for (70 ms): a plan without frames never pays for it. */
@@ -21,6 +23,21 @@ export function scanParquet(pl: Polars, files: readonly string[]): LazyDataFrame
 /** Runs a lazy frame on the streaming engine into one new Parquet file, off the event loop. It cannot be interrupted. */
 export async function sinkParquet(frame: LazyDataFrame, file: string): Promise<void> {
   await frame.sinkParquet(file, { compression: 'zstd', maintainOrder: true }).collect({ streaming: true })
+}
+
+let collectGarbage: ((options: { readonly type: 'minor' | 'major' }) => void) | undefined
+let releases = 0
+
+/**
+ * Frees what used-up frames hold. Their memory is native: V8 sees small objects and is in no hurry, and a process of many transforms grows to twice its size
+ * (174 to 340 MB over 50 frames of 200,000 rows; 185 MB so). A minor collection takes 1.6 ms, every eighth is a major one of 7 ms.
+ */
+export function releaseFrames(): void {
+  if (!collectGarbage) {
+    setFlagsFromString('--expose-gc')
+    collectGarbage = runInNewContext('gc') as typeof collectGarbage
+  }
+  collectGarbage?.({ type: ++releases % 8 === 0 ? 'major' : 'minor' })
 }
 
 /** True for what Polars itself takes as a lazy frame. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { RunContext } from '../core/context.ts'
 import type { Dataset } from '../core/dataset.ts'
 import { openDuckDB } from '../engines/duckdb.ts'
+import { releaseFrames } from '../engines/polars.ts'
 import type { Bound } from './bound.ts'
 import { planWrites } from './plan-writes.ts'
 import { given, type TransformRequest } from './request.ts'
@@ -29,6 +30,7 @@ export async function transform(bound: Bound, request: TransformRequest, ctx: Ru
       return await new Transformer(bound, request, ctx, plan, folder, db).run()
     } finally {
       db.close()
+      if (plan.writes.some(({ engine }) => engine === 'polars')) releaseFrames()
     }
   } catch (error) {
     await rm(folder, { recursive: true, force: true })
