@@ -1,0 +1,215 @@
+import { createHash } from 'node:crypto'
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join, relative } from 'node:path'
+import { local } from '../../lib/connectors/local/index.ts'
+import { systemClock } from '../../lib/core/clock.ts'
+import type { RunContext } from '../../lib/core/context.ts'
+import { messageOf } from '../../lib/core/errors.ts'
+import { quoteIdentifier, quoteList } from '../../lib/core/quote.ts'
+import { type DuckDB, openDuckDB } from '../../lib/engines/duckdb.ts'
+import { currentState } from '../../lib/land/current-state.ts'
+import { verifyFiles } from '../../lib/land/datasets.ts'
+import { loadsOf } from '../../lib/land/loads.ts'
+import { tryLock } from '../../lib/state/lock.ts'
+import type { LoadManifest } from '../../lib/state/manifest.ts'
+
+/**
+ * What a project's landing, warehouse and exports hold, name by name, as texts that are equal when the contents are. What may differ from run to run is left out: run ids, times, versions of sources, and where
+ * in a file a row stands. A name that begins with `fault` is something that must never be there.
+ */
+export type Content = ReadonlyMap<string, string>
+
+/** Reads a profile's state folder as readers do; the warehouse from a copy, so that nothing is replayed or repaired by looking. */
+export async function contentOf(state: string): Promise<Content> {
+  const content = new Map<string, string>()
+  const temp = mkdtempSync(join(tmpdir(), 'millrace-look-'))
+  const db = await openDuckDB({ memoryBytes: 2 ** 28, threads: 1, temp: join(temp, 'spill') })
+  try {
+    await readLanding(join(state, 'landing'), temp, db, content)
+    await readWarehouse(state, temp, content)
+    readExports(join(state, 'export'), content)
+  } finally {
+    db.close()
+    rmSync(temp, { recursive: true, force: true })
+  }
+  return content
+}
+
+async function readLanding(folder: string, temp: string, db: DuckDB, content: Map<string, string>): Promise<void> {
+  const store = local(folder).open()
+  try {
+    for (const dataset of namesIn(join(folder, 'sales')))
+      for (const partition of namesIn(join(folder, 'sales', dataset))) {
+        const at = `landing ${dataset} ${partition}`
+        try {
+          const loads = await loadsOf(store, 'sales', dataset, partition)
+          for (const load of loads) content.set(`${at} load ${load.id}`, loadText(load))
+          await verifyFiles(store, loads)
+        } catch (error) {
+          content.set(`fault ${at}`, messageOf(error))
+        }
+      }
+    const columns = { id: 'int32', name: 'text', changed: 'timestamp' }
+    if ([...content.keys()].some((name) => name.startsWith('landing customer _all load'))) {
+      try {
+        const state = await currentState(
+          store,
+          { pipeline: 'sales', dataset: 'customer', columns, key: ['id'], cursor: 'changed' },
+          lookingContext(temp),
+        )
+        const [row] = await db.meta(`SELECT ${rowsText(Object.keys(columns))} FROM read_parquet(${quoteList(state.files)})`)
+        content.set('landing customer state', row?.text ?? '')
+      } catch (error) {
+        content.set('fault landing customer state', messageOf(error))
+      }
+    }
+    for await (const key of store.list('')) if (key.endsWith('.parquet')) content.set(`landed file ${withoutRun(key)}`, 'there')
+  } finally {
+    await store.close()
+  }
+}
+
+function loadText({ run: _, sourceVersion: __, files, tombstones = [], ...load }: LoadManifest): string {
+  const rows = (all: typeof files) => all.map((file) => ({ key: withoutRun(file.key), rows: file.rows }))
+  return JSON.stringify({ ...load, files: rows(files), tombstones: rows(tombstones) })
+}
+
+const withoutRun = (key: string) => key.replace(/-\d{8}T\d{6}-[0-9a-f]{6}-/, '-')
+
+function lookingContext(workspace: string): RunContext {
+  const limits = { memoryBytes: 2 ** 28, threads: 1, readerMemoryBytes: 2 ** 30, readerTimeoutMs: 60_000 }
+  const signal = new AbortController().signal
+  return { pipeline: 'sales', run: 'look', clock: systemClock, signal, workspace, limits, emit: () => {} }
+}
+
+/** Each table's rows by `_partition`, with the token that was committed with them: only together are they one commit. */
+async function readWarehouse(state: string, temp: string, content: Map<string, string>): Promise<void> {
+  const copy = join(temp, 'warehouse.duckdb')
+  for (const name of namesIn(state)) if (name.startsWith('warehouse.duckdb')) copyFileSync(join(state, name), join(temp, name))
+  if (!existsSync(copy)) return
+  let db: DuckDB | undefined
+  try {
+    db = await openDuckDB({ file: copy, memoryBytes: 2 ** 28, threads: 1, temp: join(temp, 'warehouse-spill') })
+    const tokens = await db.meta('SELECT "table", "partition", input_key, loads FROM _millrace_tokens')
+    const parts = new Map<string, string>(
+      tokens.map((token) => [`${token.table} ${token.partition}`, `token ${token.input_key} ${token.loads}`]),
+    )
+    for (const { table } of await db.meta(`SELECT table_name AS "table" FROM duckdb_tables() WHERE table_name <> '_millrace_tokens'`)) {
+      const columns = await db.meta(
+        'SELECT column_name AS name, data_type AS type FROM duckdb_columns() WHERE table_name = $table ORDER BY column_index',
+        {
+          table: table ?? '',
+        },
+      )
+      content.set(`warehouse ${table} columns`, columns.map(({ name, type }) => `${name} ${type}`).join(', '))
+      const rows = await db.meta(
+        `SELECT _partition AS part, ${rowsText(columns.map(({ name }) => name ?? ''))} FROM ${quoteIdentifier(table ?? '')} GROUP BY _partition`,
+      )
+      for (const { part, text } of rows) parts.set(`${table} ${part}`, `${text} ${parts.get(`${table} ${part}`) ?? 'without a token'}`)
+    }
+    for (const [name, text] of parts) content.set(`warehouse ${name.trimEnd()}`, text)
+  } catch (error) {
+    content.set('fault warehouse', messageOf(error))
+  } finally {
+    db?.close()
+  }
+}
+
+/** SQL of a text that is equal for equal rows, all columns in text, whatever their order. */
+function rowsText(columns: readonly string[]): string {
+  const values = columns.map((name) => `coalesce(CAST(${quoteIdentifier(name)} AS VARCHAR), '∅')`)
+  const row = `concat_ws('│', ${values.join(', ')})`
+  return `concat(count(*), ' rows ', md5(string_agg(${row}, chr(10) ORDER BY ${row}))) AS text`
+}
+
+/** Every object but those under `_tmp/`, which by the protocol nobody reads; and whether what `latest.json` leads to is there, byte for byte. */
+function readExports(folder: string, content: Map<string, string>): void {
+  const files = filesUnder(folder).filter((path) => !path.startsWith('.millrace-meta/'))
+  const objects = files.filter((path) => !path.startsWith('_tmp/') && !basename(path).startsWith('.millrace-tmp-'))
+  for (const path of objects) {
+    const bytes = readFileSync(join(folder, path))
+    if (!path.endsWith('.json')) content.set(`export ${path}`, `${bytes.length} bytes ${sha256(bytes)}`)
+    else {
+      try {
+        const { run: _, ...rest } = JSON.parse(bytes.toString()) as { run: unknown }
+        content.set(`export ${path}`, JSON.stringify(rest))
+      } catch {
+        content.set(`fault export ${path}`, `torn: ${bytes.length} bytes`)
+      }
+    }
+    if (basename(path) === 'latest.json') followLatest(folder, path, content)
+  }
+}
+
+interface Pointer {
+  readonly manifest: string
+  readonly run: { readonly manifestSha256: string }
+}
+
+function followLatest(folder: string, path: string, content: Map<string, string>): void {
+  try {
+    const latest = JSON.parse(readFileSync(join(folder, path), 'utf8')) as Pointer
+    const text = readFileSync(join(folder, latest.manifest))
+    if (sha256(text) !== latest.run.manifestSha256) throw new Error('the manifest is another one')
+    const { files } = JSON.parse(text.toString()) as { files: readonly { key: string; bytes: number; sha256: string }[] }
+    for (const file of files) {
+      const bytes = readFileSync(join(folder, file.key))
+      if (bytes.length !== file.bytes || sha256(bytes) !== file.sha256) throw new Error(`${file.key} is not what the manifest says`)
+    }
+  } catch (error) {
+    content.set(`fault ${path}`, messageOf(error))
+  }
+}
+
+/** What a finished run must not have left: temporaries, workspaces of runs that are gone, locks that are still held. */
+export function leftovers(state: string): string[] {
+  const left = filesUnder(state).filter(
+    (path) =>
+      /(^|\/)(\.millrace-tmp-|\.warehouse\.duckdb\.new-)|\.(unfinished|part)$|^export\/_tmp\//.test(path) && !path.startsWith('workspace/'),
+  )
+  const workspaces = namesIn(join(state, 'workspace')).filter((name) => name !== '_bind')
+  return [...left, ...workspaces.map((name) => `workspace/${name}`), ...heldLocks(state)]
+}
+
+/** Locks that somebody holds. */
+export function heldLocks(state: string): string[] {
+  return filesUnder(state).flatMap((path) => {
+    if (!path.endsWith('.lock')) return []
+    const taken = tryLock(join(state, path))
+    taken?.release()
+    return taken ? [] : [`${path} is held`]
+  })
+}
+
+/** How two contents differ, one line for each name. */
+export function differences(found: Content, expected: Content): string[] {
+  const names = [...new Set([...found.keys(), ...expected.keys()])].sort()
+  return names.flatMap((name) => {
+    const [is, should] = [found.get(name), expected.get(name)]
+    return is === should ? [] : [`${name}: ${is ?? 'nothing'} instead of ${should ?? 'nothing'}`]
+  })
+}
+
+/** What a reader who comes between two runs must not see: anything that is neither as before the run nor as after it. Files of a landing that nobody names may lie about. */
+export function tornParts(seen: Content, before: Content, after: Content): string[] {
+  return [...new Set([...seen.keys(), ...before.keys(), ...after.keys()])].sort().flatMap((name) => {
+    const is = seen.get(name)
+    if (name.startsWith('landed file ') || is === before.get(name) || is === after.get(name)) return []
+    return [`${name}: ${is ?? 'nothing'}, neither ${before.get(name) ?? 'nothing'} as before nor ${after.get(name) ?? 'nothing'} as after`]
+  })
+}
+
+function filesUnder(folder: string): string[] {
+  if (!existsSync(folder)) return []
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .sort()
+}
+
+function namesIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder).sort() : []
+}
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')

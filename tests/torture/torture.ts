@@ -1,0 +1,87 @@
+import { parseArgs } from 'node:util'
+import { failuresOfOperations, killsAtOperations } from './parts/disk-faults.ts'
+import { countWithin, randomKills, TARGETS, targetedKills } from './parts/kills.ts'
+import type { Settings } from './parts/part.ts'
+import { powerCuts } from './parts/power-cuts.ts'
+import { signals } from './parts/signals.ts'
+import { brokenTwins } from './parts/twins.ts'
+import { makeReference, type Reference } from './reference.ts'
+import { LARGE, type Scale, SMALL } from './scenario.ts'
+import type { Trial } from './trial.ts'
+
+// `make torture`: kills runs at random moments, within stages and at each disk operation, and compares what they leave with what an unkilled run leaves. `--short` is what `make test` does.
+
+interface Part {
+  readonly name: string
+  readonly what: string
+  readonly scale: (short: boolean) => Scale
+  readonly run: (reference: Reference, settings: Settings) => Promise<readonly Trial[]>
+}
+
+const PARTS: readonly Part[] = [
+  { name: 'random', what: 'SIGKILL at random moments', scale: (short) => (short ? SMALL : LARGE), run: randomKills },
+  { name: 'targeted', what: 'SIGKILL within land, load, export', scale: (short) => (short ? SMALL : LARGE), run: targetedKills },
+  { name: 'operations', what: 'SIGKILL at the Nth disk operation', scale: () => SMALL, run: killsAtOperations },
+  { name: 'eio', what: 'EIO at the Nth disk operation', scale: () => SMALL, run: failuresOfOperations },
+  { name: 'twins', what: 'broken twins are caught', scale: () => SMALL, run: brokenTwins },
+  { name: 'power', what: 'power cut after each disk operation', scale: () => SMALL, run: powerCuts },
+  { name: 'signals', what: 'signals, two runs at once, a paused run', scale: () => SMALL, run: signals },
+]
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    short: { type: 'boolean', default: false },
+    parts: { type: 'string', default: PARTS.map(({ name }) => name).join(',') },
+    json: { type: 'boolean', default: false },
+  },
+})
+const seed = Number(values.seed)
+const say = (line: string) => void (values.json ? process.stderr : process.stdout).write(`${line}\n`)
+const references = new Map<Scale, Reference>()
+const results: { name: string; what: string; trials: readonly Trial[] }[] = []
+
+say(`torture: seed ${seed}${values.short ? ', short form' : ''}`)
+try {
+  for (const { name, what, scale, run } of PARTS.filter((part) => values.parts.split(',').includes(part.name))) {
+    const begun = performance.now()
+    const size = scale(values.short)
+    const reference = references.get(size) ?? (await makeReference(size))
+    references.set(size, reference)
+    const trials = await run(reference, { seed, short: values.short, progress: report })
+    results.push({ name, what, trials })
+    say(`${name}: ${summary(trials)}, ${Math.round((performance.now() - begun) / 1000)} s`)
+  }
+} finally {
+  for (const reference of references.values()) reference[Symbol.dispose]()
+}
+conclude()
+
+/** A trial that went wrong is told at once, with all that is wrong. */
+function report({ name, faults, kills }: Trial): void {
+  if (faults.length > 0)
+    say(
+      `FAILED ${name} (killed within ${JSON.stringify(kills)})\n${faults.map((fault) => `  ${fault.replaceAll('\n', '\n    ')}`).join('\n')}`,
+    )
+  else if (!values.json)
+    say(`  ok ${name}${kills.length > 0 ? ` (killed within ${kills.map((each) => each.join(' + ') || 'no stage').join('; ')})` : ''}`)
+}
+
+function summary(trials: readonly Trial[]): string {
+  const [n, k] = [trials.length, trials.filter(({ faults }) => faults.length > 0).length]
+  return `${k} of ${n} trials failed${k === 0 && n > 0 ? ` (95 % bound: ${((3 / n) * 100).toFixed(1)} %)` : ''}, ${trials.flatMap(({ kills }) => kills).length} kills`
+}
+
+function conclude(): void {
+  const all = results.flatMap(({ trials }) => trials)
+  const stages = ['extract', 'land', 'transform', 'check', 'load', 'export']
+  say(`kills within stages: ${stages.map((stage) => `${stage} ${countWithin(all, stage)}`).join(', ')}`)
+  say(`longest life of a reader child after its parent's death: ${Math.round(Math.max(0, ...all.map(({ orphanMs }) => orphanMs)))} ms`)
+  say(`all: ${summary(all)}, seed ${seed}`)
+  if (!values.short && results.some(({ name }) => name === 'targeted') && TARGETS.some((stage) => countWithin(all, stage) < 20)) {
+    say('too few kills within land, load or export')
+    process.exitCode = 1
+  }
+  if (all.some(({ faults }) => faults.length > 0)) process.exitCode = 1
+  if (values.json) process.stdout.write(`${JSON.stringify({ seed, results })}\n`)
+}

@@ -1,0 +1,53 @@
+import { type Ended, type RunOptions, runStep } from './child.ts'
+import { contentOf, differences, heldLocks, leftovers, tornParts } from './content.ts'
+import type { Known, Reference } from './reference.ts'
+
+/** What came of runs that were struck and then run again. */
+export interface Trial {
+  readonly name: string
+  /** Of each run that was killed, the stages that it was in: `load 2024-01-01 sale sale`. */
+  readonly kills: readonly (readonly string[])[]
+  /** What was wrong; nothing when millrace kept its promises. */
+  readonly faults: readonly string[]
+  /** The longest time that a child outlived its killed parent. */
+  readonly orphanMs: number
+}
+
+/** How a run that was struck may end; what is wrong with another end. */
+export type Verdict = (ended: Ended) => string[]
+
+export const killed: Verdict = (ended) => (ended.signal === 'SIGKILL' || ended.code === 0 ? [] : [`ended by itself: ${describeEnd(ended)}`])
+
+/**
+ * Runs one step with each attempt's strikes in turn, then without any until it is done. After each strike a reader looks: nothing half-done is visible, no process and no lock is left. At the end everything
+ * equals what an unkilled run makes.
+ */
+export async function strike(
+  { project }: Pick<Reference, 'project'>,
+  known: Known,
+  name: string,
+  attempts: readonly RunOptions[],
+  verdict: Verdict = killed,
+): Promise<Trial> {
+  const { step, before, after } = known
+  const kills: (readonly string[])[] = []
+  const faults: string[] = []
+  let orphanMs = 0
+  for (const [i, attempt] of [...attempts, {}].entries()) {
+    const last = i === attempts.length
+    const ended = await runStep(project, step, attempt)
+    const say = (what: string) => faults.push(`${last ? 'rerun' : `run ${i + 1}`}: ${what}`)
+    if (ended.signal === 'SIGKILL') kills.push(ended.within)
+    for (const wrong of last ? (ended.code === 0 ? [] : [describeEnd(ended)]) : verdict(ended)) say(wrong)
+    if (ended.orphanMs === undefined) say('a child process was left for more than 5 s')
+    else orphanMs = Math.max(orphanMs, ended.orphanMs)
+    if (ended.code === 0) break
+    for (const wrong of [...heldLocks(project.state), ...tornParts(await contentOf(project.state), before, after)]) say(wrong)
+  }
+  faults.push(...differences(await contentOf(project.state), after), ...leftovers(project.state).map((path) => `left over: ${path}`))
+  return { name, kills, faults, orphanMs }
+}
+
+export function describeEnd({ code, signal, stdout, stderr }: Ended): string {
+  return `${signal ?? `exit ${code}`}\n${stderr}${stdout}`.trimEnd()
+}

@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { crc32c } from '@node-rs/crc32'
+import type { Store } from '../../../lib/connectors/store.ts'
+import { makeFifo, type Producer } from '../../../lib/export/fifo-source.ts'
+import { gzipMembers } from '../../../lib/export/gzip-members.ts'
+import type { WriteRequest, Written } from '../../../lib/export/write-csv.ts'
+
+/** A broken twin of `writeThroughFifo`: the FIFO's end of file is all that it waits for, whatever has become of the producer. */
+export async function writeThroughFifo(
+  { key, compression, workspace, signal, threads }: WriteRequest,
+  produce: Producer,
+  store: Store,
+): Promise<Written> {
+  const folder = await mkdtemp(join(workspace, 'fifo-'))
+  try {
+    const path = join(folder, 'rows.csv')
+    await makeFifo(path)
+    const produced = produce(path, signal).catch(() => 0)
+    const [hash, sum] = [createHash('sha256'), { crc: 0, bytes: 0 }]
+    const meter = new Transform({
+      transform: (chunk: Buffer, _encoding, done) => {
+        hash.update(chunk)
+        sum.crc = crc32c(chunk, sum.crc)
+        sum.bytes += chunk.length
+        done(null, chunk)
+      },
+    })
+    const source = createReadStream(path)
+    const compress = (chunks: AsyncIterable<Uint8Array>) => gzipMembers(chunks, threads)
+    const flow = compression === 'gzip' ? pipeline(source, compress, meter) : pipeline(source, meter)
+    await Promise.all([flow, store.put(key, { stream: meter }, { ifAbsent: true })])
+    await produced
+    return { bytes: sum.bytes, crc32c: sum.crc.toString(16).padStart(8, '0'), sha256: hash.digest('hex') }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
