@@ -12,11 +12,13 @@ export interface Workspace {
   close(): Promise<void>
 }
 
-/** Opens the workspace of a run and sweeps those whose runs are gone. */
+/** Opens the workspace of a run and sweeps those whose runs are gone. What cannot be removed is left to the next sweep. */
 export async function openWorkspace(workspaces: string, run: string): Promise<Workspace> {
   const folder = join(workspaces, run)
-  await mkdir(folder, { recursive: true })
-  const held = await lock(join(folder, 'run.lock'), { what: `run ${run}` })
+  const held = await inTurn(workspaces, async () => {
+    await mkdir(folder, { recursive: true })
+    return lock(join(folder, 'run.lock'), { what: `run ${run}` })
+  })
   await sweepWorkspaces(workspaces)
   let units = 0
   return {
@@ -26,24 +28,43 @@ export async function openWorkspace(workspaces: string, run: string): Promise<Wo
       await mkdir(path, { recursive: true })
       return path
     },
-    drop: (unit) => disk.removeTree(unit),
-    close: async () => {
-      held.release()
-      await disk.removeTree(folder)
-    },
+    drop: async (unit) => void (await removed(unit)),
+    close: () =>
+      inTurn(workspaces, async () => {
+        held.release()
+        await removed(folder)
+      }),
   }
 }
 
 /** Removes the workspaces of runs whose process is gone: their locks can be taken. Gives how many. */
-export async function sweepWorkspaces(workspaces: string): Promise<number> {
-  let swept = 0
-  for (const name of await readdir(workspaces).catch(() => [])) {
-    if (name.startsWith('_')) continue
-    const free = tryLock(join(workspaces, name, 'run.lock'))
-    if (!free) continue
-    free.release()
-    await disk.removeTree(join(workspaces, name))
-    swept++
+export function sweepWorkspaces(workspaces: string): Promise<number> {
+  return inTurn(workspaces, async () => {
+    let swept = 0
+    for (const name of await readdir(workspaces).catch(() => [])) {
+      if (name.startsWith('_')) continue
+      const free = tryLock(join(workspaces, name, 'run.lock'))
+      if (!free) continue
+      free.release()
+      if (await removed(join(workspaces, name))) swept++
+    }
+    return swept
+  })
+}
+
+const TURN_WAIT_MS = 60_000
+
+/** One at a time, among all runs: a workspace that has no lock yet is not to be taken for a dead run's, nor one that is just being removed. */
+async function inTurn<T>(workspaces: string, work: () => Promise<T>): Promise<T> {
+  using _turn = await lock(join(workspaces, '_turn.lock'), { what: 'the workspaces', waitMs: TURN_WAIT_MS })
+  return await work()
+}
+
+async function removed(folder: string): Promise<boolean> {
+  try {
+    await disk.removeTree(folder)
+    return true
+  } catch {
+    return false
   }
-  return swept
 }

@@ -1,0 +1,45 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { openWorkspace, sweepWorkspaces } from '../../lib/pipeline/workspace.ts'
+import { temporaryFolder } from '../kit/context.ts'
+import { wrapDisk } from '../kit/failing-disk.ts'
+
+const folders = (workspaces: string) => readdirSync(workspaces).filter((name) => !name.startsWith('_'))
+
+test('openWorkspace sweeps what dead runs have left, and nothing of those that live or are just beginning', async () => {
+  const workspaces = temporaryFolder()
+  mkdirSync(join(workspaces, 'dead'))
+  writeFileSync(join(workspaces, 'dead', 'rows.parquet'), 'x')
+  const open = await Promise.all(
+    Array.from({ length: 16 }, async (_, i) => {
+      // Some begin while others sweep.
+      await sleep(i % 8)
+      return openWorkspace(workspaces, `run-${i}`)
+    }),
+  )
+  expect(folders(workspaces).sort()).toEqual(open.map((_, i) => `run-${i}`).sort())
+  for (const workspace of open) expect(existsSync(await workspace.unit())).toBe(true)
+  await Promise.all(open.map((workspace) => workspace.close()))
+  expect(folders(workspaces)).toEqual([])
+})
+
+test('a workspace that cannot be removed ends nothing, and goes with the next sweep', async () => {
+  const workspaces = temporaryFolder()
+  const workspace = await openWorkspace(workspaces, 'run-1')
+  const unit = await workspace.unit()
+  const restore = wrapDisk((name, _, work) =>
+    name === 'removeTree' ? Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' })) : work(),
+  )
+  try {
+    await workspace.drop(unit)
+    await workspace.close()
+    expect(await sweepWorkspaces(workspaces)).toBe(0)
+    expect(existsSync(unit)).toBe(true)
+  } finally {
+    restore()
+  }
+  expect(await sweepWorkspaces(workspaces)).toBe(1)
+  expect(folders(workspaces)).toEqual([])
+})
