@@ -1,5 +1,6 @@
 import type { RunContext } from '../core/context.ts'
 import type { Columns, TimeWindow } from '../core/dataset.ts'
+import type { FileStep } from '../engines/file-steps.ts'
 import type { Reader } from '../engines/reader.ts'
 import type { SourceRequest } from './requests.ts'
 
@@ -30,8 +31,8 @@ export interface Relation {
    * The same rows with two more columns, `_file` (text: path or URL) and `_row` (int64: 1-based row of that file, header not counted); run only to explain a failure.
    */
   readonly located: string
-  /** The types of `located`, where they are not those of `raw`: there values stand as the source wrote them. */
-  readonly locatedRaw?: Columns
+  /** A quicker way to the same rows with other raw types: right only if `sql` would have worked and no step of `proof` finds anything, so `sql` stays the one that decides. */
+  readonly fast?: { readonly sql: string; readonly raw: Columns; readonly proof: readonly FileStep[] }
   /** Statements that the reader child runs before `sql`, on the same connection (`SET …`). */
   readonly before: readonly string[]
   /** Arrow IPC files (file or stream form) that the reader child first turns into Parquet: `sql` reads the `to` paths. */

@@ -34,9 +34,8 @@ export type FileStep =
       readonly quote: readonly string[]
       readonly keep: readonly string[]
     }
-
-/** A long number that two chunks share has at most this many bytes in either. */
-const OVERLAP = 16
+  /** Looks for a number of more than 15 digits anywhere in a text: where there is none, a double holds every number of it. */
+  | { readonly do: 'digits'; readonly file: string; readonly compression: FileCompression }
 
 /** A foreign file is not what it should be. The message has no file name: the parent knows how to call it. */
 export class FileFault extends Error {
@@ -49,11 +48,20 @@ export class FileFault extends Error {
   }
 }
 
-/** Runs one step. @throws FileFault when the file is cut off, is not compressed as it should be, or is not in its encoding */
-export async function runStep(step: FileStep, signal: AbortSignal): Promise<void> {
-  if (step.do === 'check') await check(step, signal)
-  else if (step.do === 'utf8') await toUtf8(step, signal)
-  else await keepNumbers(step, signal)
+/** Runs one step; gives whether it found what it looks for, or wrote a copy. @throws FileFault when the file is cut off, is not compressed as it should be, or is not in its encoding */
+export async function runStep(step: FileStep, signal: AbortSignal): Promise<boolean> {
+  switch (step.do) {
+    case 'check':
+      await check(step, signal)
+      return false
+    case 'utf8':
+      await toUtf8(step, signal)
+      return true
+    case 'numbers':
+      return keepNumbers(step, signal)
+    case 'digits':
+      return longNumberIn(step.file, step.compression, 16, signal)
+  }
 }
 
 async function check({ file, compression, array }: FileStep & { do: 'check' }, signal: AbortSignal): Promise<void> {
@@ -101,9 +109,9 @@ async function readThrough(file: string, compression: FileCompression, signal: A
 
 const isVisible = (byte: number): boolean => byte > 0x20
 
-async function keepNumbers(step: FileStep & { do: 'numbers' }, signal: AbortSignal): Promise<void> {
+async function keepNumbers(step: FileStep & { do: 'numbers' }, signal: AbortSignal): Promise<boolean> {
   const { file, to, compression, array } = step
-  if (!(await longNumberIn(file, compression, signal))) return
+  if (!(await longNumberIn(file, compression, 17, signal))) return false
   const keeper = numberKeeper({
     depth: array ? 2 : 1,
     quote: new Set(step.quote),
@@ -126,6 +134,7 @@ async function keepNumbers(step: FileStep & { do: 'numbers' }, signal: AbortSign
   })
   await through(file, compression, [rewrite], createWriteStream(to, { flags: 'wx' }), signal)
   if (!keeper.changed) await rm(to)
+  return keeper.changed
 }
 
 function attempt(work: () => void, done: (error?: Error | null) => void): void {
@@ -137,17 +146,21 @@ function attempt(work: () => void, done: (error?: Error | null) => void): void {
   }
 }
 
-async function longNumberIn(file: string, compression: FileCompression, signal: AbortSignal): Promise<boolean> {
+async function longNumberIn(file: string, compression: FileCompression, length: number, signal: AbortSignal): Promise<boolean> {
   let found = false
   let tail = Buffer.alloc(0)
+  const enough = new Error('enough was read')
   const sink = new Writable({
     write: (chunk: Buffer, _, done) => {
-      found ||= hasLongNumber(Buffer.concat([tail, chunk.subarray(0, OVERLAP)])) || hasLongNumber(chunk)
-      tail = Buffer.from(chunk.subarray(-OVERLAP))
-      done()
+      // A run that two chunks share has less than its length in either.
+      found ||= hasLongNumber(Buffer.concat([tail, chunk.subarray(0, length - 1)]), length) || hasLongNumber(chunk, length)
+      tail = Buffer.concat([tail, chunk.subarray(1 - length)]).subarray(1 - length)
+      done(found ? enough : null)
     },
   })
-  await through(file, compression, [], sink, signal)
+  await through(file, compression, [], sink, signal).catch((error: unknown) => {
+    if (error !== enough) throw error
+  })
   return found
 }
 

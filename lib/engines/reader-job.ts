@@ -5,6 +5,8 @@ import type { FileStep } from './file-steps.ts'
 export interface ReaderStatement {
   readonly sql: string
   readonly values?: SqlValues
+  /** A quicker way to do the same, with the same values: counts only if it succeeds and no step of `proof`, run beside it, finds anything; else `sql` is run. */
+  readonly fast?: { readonly sql: string; readonly proof: readonly FileStep[] }
 }
 
 /** What the reader child does on one connection of its own, in this order. Plain data: it crosses a process border. */
@@ -25,6 +27,8 @@ export interface ReaderJob {
 }
 
 export interface ReaderResult {
+  /** For each of the job's `steps` whether it found what it looks for, or wrote a copy. */
+  readonly found?: readonly boolean[]
   /** Rows changed, or written by COPY, for each statement. */
   readonly rows: readonly number[]
   /** Rows of `meta`, each value as DuckDB's text. */

@@ -3,6 +3,7 @@ import type { Columns, TimeWindow } from '../core/dataset.ts'
 import { ConfigError } from '../core/errors.ts'
 import { quoteIdentifier, quoteLiteral } from '../core/quote.ts'
 import type { SqlValues } from '../engines/duckdb.ts'
+import type { FileStep } from '../engines/file-steps.ts'
 import { type ColumnType, duckdbType, parseType } from '../engines/types.ts'
 import { storedValue, strictCast } from '../formats/strict.ts'
 
@@ -25,6 +26,8 @@ export interface SelectRequest {
 export interface Selected {
   readonly sql: string
   readonly values?: SqlValues
+  /** A quicker way to the same rows; see `ReaderStatement`. */
+  readonly fast?: { readonly sql: string; readonly proof: readonly FileStep[] }
 }
 
 /** A value of the dataset over the row `r` of a relation: the declared type, strictly, and how to tell what was there. */
@@ -43,6 +46,13 @@ export interface DeclaredValue {
  * @throws ConfigError for a window or cursor column that cannot be one
  */
 export function selectDeclared(relation: Relation, request: SelectRequest): Selected {
+  const { fast } = relation
+  const selected = selectOver(relation, request)
+  if (!fast) return selected
+  return { ...selected, fast: { sql: selectOver({ ...relation, ...fast }, request).sql, proof: fast.proof } }
+}
+
+function selectOver(relation: Relation, request: SelectRequest): Selected {
   const values = declaredValues(relation, request)
   const list = values.map(({ column, type, strict }) => `${storedValue(strict, type)} AS ${quoteIdentifier(column)}`)
   const cut = cutOf(relation, request, values)

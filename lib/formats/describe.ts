@@ -103,7 +103,11 @@ async function misfitsOf(columns: Named, file: ReadyFile, { dataset, reader, sig
   const csv = dialect.format === 'csv'
   const raw: Named = columns.map(([name, type]) => [name, csv ? { name: 'text' } : textual(type)])
   const table = csv
-    ? readCsv([pattern], columns.length, dialect)
+    ? readCsv(
+        [pattern],
+        columns.map(() => 'VARCHAR'),
+        dialect,
+      )
     : readJson([pattern], Object.fromEntries(raw.map(([name, type]) => [name, typeText(type)])), dialect)
   const positions = csv
     ? positionsOf(

@@ -18,6 +18,7 @@ export function structureFault(message: string): StructureFault | undefined {
 }
 
 function csvFault(message: string): StructureFault | undefined {
+  if (/Error when converting column/.test(message)) return undefined
   const path = /^ {2}file ?= ?(.*)$/m.exec(message)?.[1]
   const file = path === undefined ? undefined : basename(path)
   if (/CSV Parser state machine reached an invalid state/.test(message))

@@ -1,10 +1,12 @@
+import { stat } from 'node:fs/promises'
 import type { Columns } from '../core/dataset.ts'
 import { CheckError } from '../core/errors.ts'
 import { quoteIdentifier, quoteList } from '../core/quote.ts'
+import type { FileStep } from '../engines/file-steps.ts'
 import type { Reader } from '../engines/reader.ts'
 import { emptyRelation } from '../engines/relation.ts'
-import { parseType } from '../engines/types.ts'
-import { positionsOf, readCsv } from './csv.ts'
+import { type ColumnType, duckdbType, parseType, typeText } from '../engines/types.ts'
+import { positionsOf, provenType, readCsv } from './csv.ts'
 import { firstRecord } from './csv-head.ts'
 import type { FormatOptions } from './dialect.ts'
 import { NOT_UTF8 } from './file-faults.ts'
@@ -32,6 +34,7 @@ export interface ForeignRelation {
   readonly sql: string
   readonly raw: Columns
   readonly located: string
+  readonly fast?: { readonly sql: string; readonly raw: Columns; readonly proof: readonly FileStep[] }
 }
 
 /**
@@ -51,11 +54,16 @@ export async function relationOfForeignFiles(read: ForeignRead): Promise<Foreign
 }
 
 /** A SELECT list over one table function, of columns with these types. */
-interface Part {
-  readonly files: readonly ReadyFile[]
+interface Table {
   /** `more` are options of the table function. */
   table(more: readonly string[]): string
   readonly columns: Readonly<Record<string, CarriedColumn>>
+}
+
+interface Part extends Table {
+  readonly files: readonly ReadyFile[]
+  /** The same rows, converted while they are read: right where no step of `proof` finds anything. */
+  readonly fast?: Table & { readonly proof: readonly FileStep[] }
 }
 
 async function csvParts({ dataset, columns }: ForeignRead, files: readonly ReadyFile[]): Promise<Part[]> {
@@ -79,15 +87,35 @@ async function csvParts({ dataset, columns }: ForeignRead, files: readonly Ready
     shapes.set(key, shape)
     shape.files.push(file)
   }
+  const types = Object.values(columns).map(parseType)
+  const proven = (await worthIt(files, types)) ? types.map(provenType) : undefined
   return [...shapes.values()].map(({ width, positions, files }) => {
     const dialect = files[0]?.dialect
     if (!dialect) throw new RangeError('a shape without a file')
-    return {
-      files,
-      table: (more) => readCsv(patternsOf(files), width, dialect, more),
-      columns: Object.fromEntries(declared.map((name, i) => [name, { expression: `c${positions[i]}`, type: 'text' }])),
+    const table = (as: readonly ColumnType[] | undefined): Table => {
+      const read = Array.from({ length: width }, (_, at) => duckdbType(as?.[positions.indexOf(at)] ?? { name: 'text' }))
+      const column = (i: number): CarriedColumn => {
+        const [expression, type_] = [`c${positions[i]}`, as?.[i]]
+        return { expression, type: type_ ? typeText(type_) : 'text' }
+      }
+      return {
+        table: (more) => readCsv(patternsOf(files), read, dialect, more),
+        columns: Object.fromEntries(declared.map((name, i) => [name, column(i)])),
+      }
     }
+    const proof = files.map(({ path, dialect }): FileStep => ({ do: 'digits', file: path, compression: dialect.compression }))
+    return { files, ...table(undefined), ...(proven && { fast: { ...table(proven), proof } }) }
   })
+}
+
+// Below this a second look at the files costs more than the faster reading saves.
+const WORTH_BYTES = 2 ** 20
+
+/** Whether there is something to gain: columns that need not come as text, and more than a few rows. */
+async function worthIt(files: readonly ReadyFile[], types: readonly ColumnType[]): Promise<boolean> {
+  if (types.every((type) => provenType(type).name === 'text')) return false
+  const sizes = await Promise.all(files.map(async ({ path }) => (await stat(path)).size))
+  return sizes.reduce((sum, size) => sum + size, 0) >= WORTH_BYTES
 }
 
 function jsonParts({ columns }: ForeignRead, files: readonly ReadyFile[]): Part[] {
@@ -131,25 +159,41 @@ async function parquetParts(read: ForeignRead, files: readonly ReadyFile[]): Pro
 /** One SELECT over all parts; a column whose type differs between them is text. */
 function union(parts: readonly Part[], { columns }: ForeignRead): ForeignRelation {
   const names = Object.keys(columns)
-  const raw = Object.fromEntries(
+  const raw = unionTypes(names, parts)
+  if (parts.length === 0) return { raw, sql: emptyRelation(raw), located: emptyRelation({ ...raw, _file: 'text', _row: 'int64' }) }
+  const fast = parts.some((part) => part.fast) ? parts.map((part) => part.fast ?? { ...part, proof: [] }) : undefined
+  return {
+    raw,
+    sql: unionOf(parts, raw),
+    located: parts.map((part) => located(part, listOf(part, raw), names)).join(' UNION ALL '),
+    ...(fast && { fast: fastUnion(fast, names) }),
+  }
+}
+
+function fastUnion(parts: readonly (Table & { readonly proof: readonly FileStep[] })[], names: readonly string[]) {
+  const raw = unionTypes(names, parts)
+  return { raw, sql: unionOf(parts, raw), proof: parts.flatMap(({ proof }) => proof) }
+}
+
+function unionOf(parts: readonly Table[], raw: Columns): string {
+  return parts.map((part) => `SELECT ${listOf(part, raw).join(', ')} FROM ${part.table([])}`).join(' UNION ALL ')
+}
+
+function unionTypes(names: readonly string[], parts: readonly Table[]): Columns {
+  return Object.fromEntries(
     names.map((name) => {
       const types = new Set(parts.map((part) => part.columns[name]?.type ?? 'text'))
       return [name, types.size === 1 ? ([...types][0] ?? 'text') : 'text']
     }),
   )
-  if (parts.length === 0) return { raw, sql: emptyRelation(raw), located: emptyRelation({ ...raw, _file: 'text', _row: 'int64' }) }
-  const list = (part: Part) =>
-    names.map((name) => {
-      const column = part.columns[name] ?? { expression: 'NULL', type: 'text' }
-      const type = raw[name] ?? 'text'
-      const value = column.type === type ? column.expression : strictCast(column.expression, parseType(column.type), parseType(type))
-      return `${value} AS ${quoteIdentifier(name)}`
-    })
-  return {
-    raw,
-    sql: parts.map((part) => `SELECT ${list(part).join(', ')} FROM ${part.table([])}`).join(' UNION ALL '),
-    located: parts.map((part) => located(part, list(part), names)).join(' UNION ALL '),
-  }
+}
+
+function listOf(part: Table, raw: Columns): readonly string[] {
+  return Object.entries(raw).map(([name, type]) => {
+    const column = part.columns[name] ?? { expression: 'NULL', type: 'text' }
+    const value = column.type === type ? column.expression : strictCast(column.expression, parseType(column.type), parseType(type))
+    return `${value} AS ${quoteIdentifier(name)}`
+  })
 }
 
 const PATH = '__millrace_path'

@@ -1,7 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Columns } from '../core/dataset.ts'
-import { exists } from '../core/disk.ts'
 import type { FileStep } from '../engines/file-steps.ts'
 import type { Reader } from '../engines/reader.ts'
 import { type ColumnType, parseType } from '../engines/types.ts'
@@ -55,12 +54,12 @@ export async function readyFiles({
   const arrow: { from: string; to: string }[] = []
   const ready: ReadyFile[] = []
   const numbers = numberColumns(columns ?? {})
-  const perhaps: { readonly index: number; readonly to: string }[] = []
+  const perhaps: { readonly step: number; readonly index: number; readonly to: string }[] = []
   const keep = (file: Omit<ReadyFile, 'pattern'>, to: string) => {
     const { format, compression } = file.dialect
     if (numbers.quote.length + numbers.keep.length > 0 && (format === 'json' || format === 'ndjson')) {
       steps.push({ do: 'numbers', file: file.path, to, compression, array: format === 'json', ...numbers })
-      perhaps.push({ index: ready.length, to })
+      perhaps.push({ step: steps.length - 1, index: ready.length, to })
     }
     ready.push({ ...file, pattern: patternOf(file.path) })
   }
@@ -90,12 +89,12 @@ export async function readyFiles({
     // Copies lie in folders of their own under their files' names, for DuckDB's messages name the copy.
     for (const step of steps) if ('to' in step) await mkdir(dirname(step.to), { recursive: true })
     await mkdir(folder, { recursive: true })
-    await reader.execute({ dataset, files: files.map(({ path }) => path), steps, arrow }, signal)
-  }
-  for (const { index, to } of perhaps) {
-    const file = ready[index]
-    if (file && (await exists(to)))
-      ready[index] = { ...file, path: to, pattern: patternOf(to), dialect: { ...file.dialect, compression: 'none' } }
+    const { found } = await reader.execute({ dataset, files: files.map(({ path }) => path), steps, arrow }, signal)
+    for (const { step, index, to } of perhaps) {
+      const file = ready[index]
+      if (file && found?.[step])
+        ready[index] = { ...file, path: to, pattern: patternOf(to), dialect: { ...file.dialect, compression: 'none' } }
+    }
   }
   return ready
 }

@@ -7,8 +7,8 @@ import type { RunContext } from '../core/context.ts'
 import { disk } from '../core/disk.ts'
 import { refusedByDisk } from '../core/disk-refusal.ts'
 import { placed } from '../core/errors.ts'
-import { quoteLiteral } from '../core/quote.ts'
 import { type DuckDB, openDuckDB } from '../engines/duckdb.ts'
+import { copyStatement } from '../formats/parquet.ts'
 import { landDelta } from './land-delta.ts'
 import { landWhole } from './land-whole.ts'
 import { loadsOf } from './loads.ts'
@@ -95,8 +95,9 @@ async function stageRows(
       before: relation.before,
       statements: [
         {
-          sql: `COPY (${select.sql}) TO ${quoteLiteral(file)} (FORMAT parquet, COMPRESSION zstd)`,
+          sql: copyStatement(select.sql, file),
           ...(select.values && { values: select.values }),
+          ...(select.fast && { fast: { ...select.fast, sql: copyStatement(select.fast.sql, file) } }),
         },
       ],
     },

@@ -3,7 +3,7 @@ import type { Store } from '../connectors/store.ts'
 import type { RunContext } from '../core/context.ts'
 import type { Columns, TimeWindow } from '../core/dataset.ts'
 import type { DuckDB, SqlValues } from '../engines/duckdb.ts'
-import type { Reader } from '../engines/reader.ts'
+import type { Reader, ReaderStatement } from '../engines/reader.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 
 /** How rows are chosen; a pipeline's `ReadKind` fits it. */
@@ -16,6 +16,8 @@ export type LandKind =
 export interface Selected {
   readonly sql: string
   readonly values?: SqlValues
+  /** A quicker way to the same rows; see `ReaderStatement`. */
+  readonly fast?: NonNullable<ReaderStatement['fast']>
 }
 
 /** One read to be landed. */
