@@ -18,7 +18,7 @@ import { partitionsUntil } from './partitions.ts'
 import { type Project, statePaths } from './project.ts'
 import type { PruneReport } from './report.ts'
 import type { Session } from './session.ts'
-import { sweepWorkspaces } from './workspace.ts'
+import { sweepDeadRuns } from './sweep.ts'
 
 /** Run records that are kept of each pipeline, besides those that a delivery names. */
 const KEPT_RECORDS = 50
@@ -30,7 +30,7 @@ export interface PruneOptions {
 }
 
 /**
- * Removes what nothing names any more: landed loads that a later one has replaced, delivered objects that no `latest.json` leads to, workspaces of dead runs, old run records. Kept are
+ * Removes what nothing names any more: landed loads that a later one has replaced, delivered objects that no `latest.json` leads to, workspaces of dead runs and what they were writing, old run records. Kept are
  * the current load of each partition, every load of a cursor dataset (its state is made of all), and the loads pinned by the last run and by the runs whose deliveries are current.
  */
 export async function prune(project: Project, options: PruneOptions = {}): Promise<readonly PruneReport[]> {
@@ -55,8 +55,9 @@ async function pruneOne(project: Project, name: string, { dryRun = false, signal
   }
   try {
     if (!dryRun) {
-      await sweepWorkspaces(workspaces)
+      await sweepDeadRuns(workspaces, session)
       await sweepTemporary(session.exports, (run) => isAlive(workspaces, run))
+      await session.store.sweep?.('')
     }
     const now = project.clock(name).now()
     const partitions = session.pipeline.definition.partition ? partitionsUntil(session.pipeline.definition.partition, now) : []

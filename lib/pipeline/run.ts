@@ -12,6 +12,7 @@ import { type Project, statePaths } from './project.ts'
 import type { PartitionReport, RunReport } from './report.ts'
 import { extractedOf } from './session.ts'
 import { partitionStates } from './states.ts'
+import { sweepDeadRuns } from './sweep.ts'
 import { runUnit } from './unit.ts'
 import { versions } from './versions.ts'
 
@@ -55,6 +56,7 @@ export async function run(project: Project, name: string, options: RunOptions = 
   try {
     const open = await openSession(project, name, { refresh, force, only }, options)
     try {
+      await sweepDeadRuns(statePaths(project.config.state).workspaces, open.session)
       using ledger = openLedger(statePaths(project.config.state).ledger)
       return await runUnits({ ...open, project, name, options, startedAt, memory, ledger })
     } finally {

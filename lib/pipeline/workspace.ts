@@ -12,14 +12,13 @@ export interface Workspace {
   close(): Promise<void>
 }
 
-/** Opens the workspace of a run and sweeps those whose runs are gone. What cannot be removed is left to the next sweep. */
+/** Opens the workspace of a run. What of it cannot be removed at the end is left to the next sweep. */
 export async function openWorkspace(workspaces: string, run: string): Promise<Workspace> {
   const folder = join(workspaces, run)
   const held = await inTurn(workspaces, async () => {
     await mkdir(folder, { recursive: true })
     return lock(join(folder, 'run.lock'), { what: `run ${run}` })
   })
-  await sweepWorkspaces(workspaces)
   let units = 0
   return {
     folder,
@@ -29,27 +28,42 @@ export async function openWorkspace(workspaces: string, run: string): Promise<Wo
       return path
     },
     drop: async (unit) => void (await removed(unit)),
-    close: () =>
-      inTurn(workspaces, async () => {
+    close: async () => {
+      try {
+        await inTurn(workspaces, async () => {
+          held.release()
+          await removed(folder)
+        })
+      } catch {
         held.release()
-        await removed(folder)
-      }),
+      }
+    },
   }
 }
 
-/** Removes the workspaces of runs whose process is gone: their locks can be taken. Gives how many. */
-export function sweepWorkspaces(workspaces: string): Promise<number> {
+/**
+ * Removes the workspaces of runs whose process is gone: their locks can be taken. Gives how many. `before` is told their runs first: what it throws leaves them for the next sweep.
+ */
+export async function sweepWorkspaces(workspaces: string, before?: (dead: ReadonlySet<string>) => Promise<void>): Promise<number> {
+  const dead = await inTurn(workspaces, () => deadRuns(workspaces))
+  if (dead.size === 0) return 0
+  await before?.(dead)
   return inTurn(workspaces, async () => {
     let swept = 0
-    for (const name of await readdir(workspaces).catch(() => [])) {
-      if (name.startsWith('_')) continue
-      const free = tryLock(join(workspaces, name, 'run.lock'))
-      if (!free) continue
-      free.release()
-      if (await removed(join(workspaces, name))) swept++
-    }
+    for (const name of await deadRuns(workspaces)) if (dead.has(name) && (await removed(join(workspaces, name)))) swept++
     return swept
   })
+}
+
+async function deadRuns(workspaces: string): Promise<ReadonlySet<string>> {
+  const dead = new Set<string>()
+  for (const name of await readdir(workspaces).catch(() => [])) {
+    if (name.startsWith('_')) continue
+    const free = tryLock(join(workspaces, name, 'run.lock'))
+    free?.release()
+    if (free) dead.add(name)
+  }
+  return dead
 }
 
 const TURN_WAIT_MS = 60_000

@@ -64,6 +64,32 @@ it('prune removes replaced loads and deliveries, and nothing that is named', asy
   ).toEqual([])
 })
 
+it('prune removes what dead runs were writing, in the landing and in the export store', async () => {
+  process.env.TEST_NOW = '2024-01-10T00:00:00Z'
+  const project = testProject(PROJECT)
+  expect((await project.millrace('run', 'p')).code).toBe(0)
+  const unfinished = '.millrace-tmp-00000000-0000-0000-0000-000000000000-1'
+  const left = [`landing/p/shop/_all/_manifests/${unfinished}`, `export/shops/${unfinished}`, 'export/_tmp/20240101T000000-abcdef/1-2.csv']
+  project.write(Object.fromEntries(left.map((path) => [`.millrace/dev/${path}`, 'x'])))
+  expect((await project.millrace('prune', '--dry-run')).code).toBe(0)
+  expect(left.filter((path) => existsSync(project.path('.millrace/dev', path)))).toEqual(left)
+  expect((await project.millrace('prune')).code).toBe(0)
+  expect(left.filter((path) => existsSync(project.path('.millrace/dev', path)))).toEqual([])
+})
+
+it('run removes what a run that was killed on this machine was writing', async () => {
+  process.env.TEST_NOW = '2024-01-10T00:00:00Z'
+  const project = testProject(PROJECT)
+  expect((await project.millrace('run', 'p')).code).toBe(0)
+  const unfinished = '.millrace-tmp-00000000-0000-0000-0000-000000000000-1'
+  const left = ['landing/p/shop/_all/_manifests/', 'export/shops/'].map((folder) => folder + unfinished)
+  left.push('export/_tmp/20240101T000000-abcdef/1-2.csv', 'workspace/20240101T000000-abcdef/rows.parquet')
+  const others = 'export/_tmp/20240101T000000-fedcba/1-2.csv'
+  project.write(Object.fromEntries([...left, others].map((path) => [`.millrace/dev/${path}`, 'x'])))
+  expect((await project.millrace('run', 'p')).stdout).toContain('nothing to do')
+  expect([...left, others].filter((path) => existsSync(project.path('.millrace/dev', path)))).toEqual([others])
+})
+
 it('prune keeps every load of a cursor dataset', async () => {
   process.env.TEST_NOW = '2024-01-10T00:00:00Z'
   const project = testProject({

@@ -8,7 +8,7 @@ import { wrapDisk } from '../kit/failing-disk.ts'
 
 const folders = (workspaces: string) => readdirSync(workspaces).filter((name) => !name.startsWith('_'))
 
-test('openWorkspace sweeps what dead runs have left, and nothing of those that live or are just beginning', async () => {
+test('sweepWorkspaces removes what dead runs have left, and nothing of those that live or are just beginning', async () => {
   const workspaces = temporaryFolder()
   mkdirSync(join(workspaces, 'dead'))
   writeFileSync(join(workspaces, 'dead', 'rows.parquet'), 'x')
@@ -16,7 +16,9 @@ test('openWorkspace sweeps what dead runs have left, and nothing of those that l
     Array.from({ length: 16 }, async (_, i) => {
       // Some begin while others sweep.
       await sleep(i % 8)
-      return openWorkspace(workspaces, `run-${i}`)
+      const workspace = await openWorkspace(workspaces, `run-${i}`)
+      await sweepWorkspaces(workspaces)
+      return workspace
     }),
   )
   expect(folders(workspaces).sort()).toEqual(open.map((_, i) => `run-${i}`).sort())
@@ -42,4 +44,19 @@ test('a workspace that cannot be removed ends nothing, and goes with the next sw
   }
   expect(await sweepWorkspaces(workspaces)).toBe(1)
   expect(folders(workspaces)).toEqual([])
+})
+
+test('sweepWorkspaces says which runs are dead before it removes anything, and keeps their workspaces when that fails', async () => {
+  const workspaces = temporaryFolder()
+  mkdirSync(join(workspaces, 'dead'))
+  const workspace = await openWorkspace(workspaces, 'alive')
+  const told: string[] = []
+  const refuse = (dead: ReadonlySet<string>) => {
+    told.push(...dead)
+    return Promise.reject(new Error('the store is away'))
+  }
+  await expect(sweepWorkspaces(workspaces, refuse)).rejects.toThrow('the store is away')
+  expect([told, folders(workspaces).sort()]).toEqual([['dead'], ['alive', 'dead']])
+  expect(await sweepWorkspaces(workspaces)).toBe(1)
+  await workspace.close()
 })
