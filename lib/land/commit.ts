@@ -6,7 +6,7 @@ import { millraceVersion } from '../core/version.ts'
 import type { Confirmation, LandedFile, LoadManifest } from '../state/manifest.ts'
 import { textOfRecord } from '../state/manifest-text.ts'
 import { contentHashName } from './content-hash.ts'
-import { fingerprintOf } from './fingerprint.ts'
+import { type Fingerprint, fingerprintOf } from './fingerprint.ts'
 import { landingPlace } from './keys.ts'
 import { nextConfirmation } from './loads.ts'
 import type { LandRequest, LandTools } from './request.ts'
@@ -16,6 +16,8 @@ export interface StagedFile {
   readonly file: string
   readonly rows: number
   readonly kind: '' | 'gone'
+  /** Where it is known already. */
+  readonly fingerprint?: Fingerprint
 }
 
 /** A manifest but for what the commit itself makes. */
@@ -59,11 +61,11 @@ export async function commitConfirmation(
 async function putFile(
   place: ReturnType<typeof landingPlace>,
   id: number,
-  { file, rows, kind }: StagedFile,
+  { file, rows, kind, fingerprint }: StagedFile,
   store: Store,
   ctx: RunContext,
 ): Promise<LandedFile> {
-  const { bytes, sha256, crc32c } = await fingerprintOf(file, ctx.signal)
+  const { bytes, sha256, crc32c } = fingerprint ?? (await fingerprintOf(file, ctx.signal))
   // A name can be taken by what an attempt of this very run has left where it could not be swept.
   for (let n = 1; ; n++) {
     const key = place.file(id, ctx.run, n, kind)

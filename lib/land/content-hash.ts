@@ -2,9 +2,10 @@ import { version } from '@duckdb/node-api'
 import type { Columns } from '../core/dataset.ts'
 import { CheckError } from '../core/errors.ts'
 import { hashOf } from '../core/hash.ts'
-import { quoteIdentifier, quoteList } from '../core/quote.ts'
+import { quoteIdentifier } from '../core/quote.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
 import { type ColumnType, parseType } from '../engines/types.ts'
+import { readParquet } from '../formats/parquet.ts'
 
 /** The name of the hash that this process computes, with the engine that defines it. */
 export const contentHashName = `millrace1-duckdb-${version()}`
@@ -29,7 +30,7 @@ const SALT = '11400714819323198485::UBIGINT'
 export async function contentOf(db: DuckDB, files: readonly string[], columns: Columns, signal?: AbortSignal): Promise<Content> {
   const row = rowHash(columns)
   const [found] = await db.meta(
-    `SELECT count(*) AS rows, coalesce(sum(hash(h)), 0) AS one, coalesce(sum(hash(xor(h, ${SALT}))), 0) AS two FROM (SELECT ${row} AS h FROM read_parquet(${quoteList(files)}))`,
+    `SELECT count(*) AS rows, coalesce(sum(hash(h)), 0) AS one, coalesce(sum(hash(xor(h, ${SALT}))), 0) AS two FROM (SELECT ${row} AS h FROM ${readParquet(files)})`,
     undefined,
     signal,
   )

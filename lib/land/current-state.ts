@@ -6,8 +6,9 @@ import type { Columns, Dataset } from '../core/dataset.ts'
 import { refusedByDisk } from '../core/disk-refusal.ts'
 import { ConfigError, placed } from '../core/errors.ts'
 import { keyPart } from '../core/key-part.ts'
-import { quoteIdentifier, quoteLiteral } from '../core/quote.ts'
+import { quoteIdentifier } from '../core/quote.ts'
 import { openDuckDB } from '../engines/duckdb.ts'
+import { copyStatement } from '../formats/parquet.ts'
 import { contentOf } from './content-hash.ts'
 import { historyFiles, loadsOfState, stateSelect } from './history.ts'
 import { loadsOf } from './loads.ts'
@@ -40,7 +41,7 @@ export async function currentState(store: Store, request: CurrentStateRequest, c
     try {
       const names = Object.keys(columns).map(quoteIdentifier).join(', ')
       const select = `SELECT ${names} FROM (${stateSelect({ columns, key, cursor, rows, gone })})`
-      await db.run(`COPY (${select}) TO ${quoteLiteral(file)} (FORMAT parquet, COMPRESSION zstd)`, undefined, ctx.signal)
+      await db.run(copyStatement(select, file), undefined, ctx.signal)
       const content = await contentOf(db, [file], columns, ctx.signal)
       return { name: dataset, columns, files: [file], ...content }
     } finally {

@@ -4,8 +4,9 @@ import type { RunContext } from '../core/context.ts'
 import type { Dataset } from '../core/dataset.ts'
 import { CheckError, ConfigError } from '../core/errors.ts'
 import { canonicalJson, hashOf } from '../core/hash.ts'
-import { quoteIdentifier, quoteList } from '../core/quote.ts'
+import { quoteIdentifier } from '../core/quote.ts'
 import { openDuckDB } from '../engines/duckdb.ts'
+import { readParquet } from '../formats/parquet.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 import { localFiles } from './local-files.ts'
 
@@ -63,7 +64,7 @@ export async function distinctValues(dataset: Dataset, column: string, ctx: RunC
   try {
     const name = quoteIdentifier(column)
     const values = await db.meta(
-      `SELECT CAST(${name} AS VARCHAR) AS value FROM (SELECT DISTINCT ${name} FROM read_parquet(${quoteList(dataset.files)}) WHERE ${name} IS NOT NULL ORDER BY 1 LIMIT 10001)`,
+      `SELECT CAST(${name} AS VARCHAR) AS value FROM (SELECT DISTINCT ${name} FROM ${readParquet(dataset.files)} WHERE ${name} IS NOT NULL ORDER BY 1 LIMIT 10001)`,
       undefined,
       ctx.signal,
     )

@@ -1,8 +1,9 @@
 import type { RunContext } from '../core/context.ts'
 import type { Columns } from '../core/dataset.ts'
 import { CheckError } from '../core/errors.ts'
-import { quoteIdentifier, quoteList, quoteLiteral } from '../core/quote.ts'
+import { quoteIdentifier } from '../core/quote.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
+import { copyStatement, readParquet } from '../formats/parquet.ts'
 import { type HistoryFile, LOAD, stateSelect } from './history.ts'
 
 /** A cursor dataset's read as it was staged, and what has landed before. */
@@ -36,8 +37,6 @@ export interface Delta {
   readonly to?: string
 }
 
-const PARQUET = '(FORMAT parquet, COMPRESSION zstd)'
-
 /**
  * Takes from a read what has not landed yet. Of several rows of a key the one with the latest cursor is kept; rows that equal the state's row of their key in all columns, or are older than it, are
  * dropped, so that duplicate, reordered and overlapping reads change nothing. New rows come ordered by key: the same read gives the same bytes.
@@ -48,7 +47,7 @@ export async function deltaOf(request: DeltaRequest, folder: string, db: DuckDB,
   const { signal } = ctx
   const keys = key.map(quoteIdentifier).join(', ')
   const at = quoteIdentifier(cursor)
-  const read = `read_parquet(${quoteList([staged])})`
+  const read = readParquet([staged])
   const meta = async (sql: string) => (await db.meta(sql, last === undefined ? undefined : { last }, signal))[0] ?? {}
 
   const counts =
@@ -69,15 +68,18 @@ export async function deltaOf(request: DeltaRequest, folder: string, db: DuckDB,
     const same = Object.keys(columns).map((name) => `latest.${quoteIdentifier(name)} IS NOT DISTINCT FROM state.${quoteIdentifier(name)}`)
     const joined = key.map((name) => `latest.${quoteIdentifier(name)} = state.${quoteIdentifier(name)}`)
     await db.run(
-      `COPY (WITH latest AS ${several.found ? 'MATERIALIZED' : 'NOT MATERIALIZED'} (${latest}), state AS (${stateSelect({ columns, key, cursor, ...history, ...only })})
+      copyStatement(
+        `WITH latest AS ${several.found ? 'MATERIALIZED' : 'NOT MATERIALIZED'} (${latest}), state AS (${stateSelect({ columns, key, cursor, ...history, ...only })})
        SELECT ${Object.keys(columns).map((name) => `latest.${quoteIdentifier(name)}`)} FROM latest LEFT JOIN state ON ${joined.join(' AND ')}
        WHERE state.${LOAD} IS NULL OR (latest.${at} >= state.${at} AND NOT (${same.join(' AND ')}))
-       ORDER BY ${key.map((name) => `latest.${quoteIdentifier(name)}`)}) TO ${quoteLiteral(file)} ${PARQUET}`,
+       ORDER BY ${key.map((name) => `latest.${quoteIdentifier(name)}`)}`,
+        file,
+      ),
       undefined,
       signal,
     )
   }
-  const found = await meta(`SELECT count(*) AS rows FROM read_parquet(${quoteList([file])})`)
+  const found = await meta(`SELECT count(*) AS rows FROM ${readParquet([file])}`)
   const distinct = several.found ? await meta(`SELECT count(*) AS keys FROM (SELECT DISTINCT ${keys} FROM ${read})`) : undefined
   const gone = await goneKeys(request, file, folder, db, ctx)
   return {
@@ -105,12 +107,12 @@ async function goneKeys(
   const keys = key.map(quoteIdentifier).join(', ')
   const needed = Object.fromEntries([...key, cursor].map((name) => [name, columns[name] ?? 'text']))
   const state = `SELECT ${keys} FROM (${stateSelect({ columns: needed, key, cursor, ...history })})`
-  const there = `SELECT ${keys} FROM read_parquet(${quoteList([request.keys])})`
-  const fresh = `SELECT ${keys} FROM read_parquet(${quoteList([rows])})`
+  const there = `SELECT ${keys} FROM ${readParquet([request.keys])}`
+  const fresh = `SELECT ${keys} FROM ${readParquet([rows])}`
   const gone = `SELECT * FROM ((${state}) EXCEPT (${there}) EXCEPT (${fresh})) ORDER BY ${keys}`
-  await db.run(`COPY (${gone}) TO ${quoteLiteral(file)} ${PARQUET}`, undefined, ctx.signal)
+  await db.run(copyStatement(gone, file), undefined, ctx.signal)
   const [found] = await db.meta(
-    `SELECT (SELECT count(*) FROM read_parquet(${quoteList([file])})) AS rows, (SELECT count(*) FROM ((${there}) EXCEPT (${state}) EXCEPT (${fresh}))) AS unseen`,
+    `SELECT (SELECT count(*) FROM ${readParquet([file])}) AS rows, (SELECT count(*) FROM ((${there}) EXCEPT (${state}) EXCEPT (${fresh}))) AS unseen`,
     undefined,
     ctx.signal,
   )

@@ -4,6 +4,7 @@ import type { Columns } from '../core/dataset.ts'
 import { canonicalJson } from '../core/hash.ts'
 import { quoteIdentifier, quoteList } from '../core/quote.ts'
 import { duckdbTypeFromText } from '../engines/types.ts'
+import { readParquet } from '../formats/parquet.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 import { localFiles } from './local-files.ts'
 
@@ -48,8 +49,11 @@ export function historySelect(files: readonly HistoryFile[], columns: Columns): 
   const selects = [...groups.values()].map((group) => {
     const projection = Object.entries(columns).map(([name, type]) => projected(name, type, group[0]?.columns ?? {}))
     const loads = `SELECT unnest(${quoteList(group.map(({ path }) => path))}) AS ${FILE}, unnest([${group.map(({ load }) => load).join(', ')}]::BIGINT[]) AS ${LOAD}`
-    const paths = quoteList(group.map(({ path }) => path))
-    return `SELECT ${projection.join(', ')}, ${LOAD} FROM read_parquet(${paths}, filename = '_millrace file') JOIN (${loads}) USING (${FILE})`
+    const read = readParquet(
+      group.map(({ path }) => path),
+      ["filename = '_millrace file'"],
+    )
+    return `SELECT ${projection.join(', ')}, ${LOAD} FROM ${read} JOIN (${loads}) USING (${FILE})`
   })
   const none = `SELECT ${Object.entries(columns).map(([name, type]) => `NULL::${duckdbTypeFromText(type)} AS ${quoteIdentifier(name)}`)}, 0::BIGINT AS ${LOAD} WHERE false`
   return selects.length > 0 ? selects.join('\nUNION ALL\n') : none

@@ -5,6 +5,7 @@ import type { DuckDB } from '../engines/duckdb.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 import { bytesOf, commitLoad, confirmed, draftOf } from './commit.ts'
 import { type Content, contentHashName, contentOf } from './content-hash.ts'
+import { fingerprintOf } from './fingerprint.ts'
 import { localFiles, verifyFiles } from './local-files.ts'
 import type { Landed, LandRequest, LandTools, Work } from './request.ts'
 
@@ -16,13 +17,16 @@ export async function landWhole(
   { store }: LandTools,
   { db, ctx }: Work,
 ): Promise<Landed> {
-  const content = await contentOf(db, [staged], request.columns, ctx.signal)
+  const [content, fingerprint] = await Promise.all([
+    contentOf(db, [staged], request.columns, ctx.signal),
+    fingerprintOf(staged, ctx.signal),
+  ])
   if (current && (await isSame(current, content, request, { store }, db, ctx))) {
     const manifest = await confirmed(current, request, store, ctx)
     return { manifest, outcome: 'unchanged', read: content.rows, rows: 0, unchanged: content.rows, superseded: 0, removed: 0, bytes: 0 }
   }
   const draft = draftOf(request, (current?.id ?? 0) + 1, content.hash)
-  const manifest = await commitLoad(draft, [{ file: staged, rows: content.rows, kind: '' }], store, ctx)
+  const manifest = await commitLoad(draft, [{ file: staged, rows: content.rows, kind: '', fingerprint }], store, ctx)
   return {
     manifest,
     outcome: 'done',

@@ -2,7 +2,8 @@ import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFil
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { CheckError, TransientError } from '../../lib/core/errors.ts'
-import { datasetOfLoads, verifyFiles } from '../../lib/land/datasets.ts'
+import { currentState } from '../../lib/land/current-state.ts'
+import { datasetOfLoads, distinctValues, verifyFiles } from '../../lib/land/datasets.ts'
 import { currentLoad, loadsOf } from '../../lib/land/loads.ts'
 import { testContext } from '../kit/context.ts'
 import { noRelation, rowsOf, testLanding } from '../kit/landing.ts'
@@ -298,4 +299,23 @@ describe('a damaged landing', () => {
     await expect(landing.land(`(1, 'a')`)).rejects.toThrow(CheckError)
     expect(existsSync(path)).toBe(true)
   })
+})
+
+test('names that look like a=b are names and give no column a value', async () => {
+  const landing = testLanding({ columns })
+  const landed = await landing.land(`(1, 'a'), (2, 'b')`, { dataset: 'id=7', partition: 'name=x' })
+  const dataset = await datasetOfLoads(landing.store, [landed.manifest], testContext())
+  expect(await distinctValues(dataset, 'id', testContext())).toEqual(['1', '2'])
+  const kind = { by: 'cursor', column: 'id', key: ['id'], deletes: 'ignore' } as const
+  for (const rows of [`(1, 'a')`, `(1, 'a'), (2, 'b')`])
+    await landing.land(rows, { dataset: 'name=y', kind, ...(rows.includes('b') && { cursorFrom: '1' }) })
+  const state = await currentState(
+    landing.store,
+    { pipeline: 'test', dataset: 'name=y', columns, key: ['id'], cursor: 'id' },
+    testContext(),
+  )
+  const plain = testLanding({ columns })
+  await plain.land(`(1, 'a'), (2, 'b')`, { kind })
+  const same = await currentState(plain.store, { pipeline: 'test', dataset: 'd', columns, key: ['id'], cursor: 'id' }, testContext())
+  expect([state.rows, state.hash]).toEqual([2, same.hash])
 })
