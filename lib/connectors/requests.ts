@@ -34,7 +34,9 @@ export interface FilesRequest extends FileFormat {
 
 /** How a response says that there is more. */
 export type Paging =
+  /** `first` is the first row's number, 0 or 1; a page with fewer rows than `limit` is the last. */
   | { readonly by: 'offset'; readonly parameter: string; readonly limitParameter: string; readonly limit: number; readonly first: number }
+  /** `first` is the first page's number; a page with fewer rows than `size` (without it: an empty one) is the last. */
   | { readonly by: 'page'; readonly parameter: string; readonly first: number; readonly sizeParameter?: string; readonly size?: number }
   /** `next`: where in the JSON body the next cursor stands, as a dotted path; absent, null or '' ends. */
   | { readonly by: 'cursor'; readonly parameter: string; readonly next: string }
@@ -63,7 +65,7 @@ export interface HttpRequest {
   /** How to ask for the next page. Default: there is one page. A page that repeats an earlier one is an error. */
   readonly paging?: Paging
   /**
-   * One request for each row of a parent dataset of this pipeline's extract: `{ parent: 'repository', as: 'id' }` fills `{id}` in path and query from the parent's
+   * One request for each row of a parent dataset of this pipeline's extract: `{ parent: 'repository', column: 'id' }` fills `{id}` in path and query from the parent's
    * column of that name, and adds the column to each row as `parent_<column>`.
    */
   readonly each?: { readonly parent: string; readonly column: string }

@@ -55,10 +55,10 @@ export interface SourceBuilder {
   /** Files under the connection's folder, by path or glob, read as one dataset. With `{partition}` in a path they are read for each partition. */
   files(paths: string | readonly string[], options?: FileFormat & Whole): Extract
   files<const C extends string>(paths: string | readonly string[], options: FileFormat & ReadOptions<C>): Extract<C>
-  /** A GET request, paged to its end. */
+  /** A GET request, paged to its end. Options: those of HttpRequest, and ReadOptions. */
   get(path: string, options?: GetOptions & Whole): Extract
   get<const C extends string>(path: string, options: GetOptions & ReadOptions<C>): Extract<C>
-  /** A POST request with a JSON body, paged to its end. */
+  /** A POST request with a JSON body, paged to its end. Options: those of HttpRequest, and ReadOptions. */
   post(path: string, options?: PostOptions & Whole): Extract
   post<const C extends string>(path: string, options: PostOptions & ReadOptions<C>): Extract<C>
 }

@@ -22,7 +22,7 @@ export interface StepOptions<out W extends string = string> {
   readonly keep?: boolean
 }
 
-/** The same of a step of SQL. */
+/** What can be said of a step of SQL, beside what can be said of any. */
 export interface SqlOptions<out W extends string = string> extends StepOptions<W> {
   /** JavaScript functions that the SQL may call, by name. */
   readonly udf?: Readonly<Record<string, Udf>>
@@ -75,9 +75,10 @@ type Uncut = SqlOptions<never> & { readonly window?: never }
 /** SQL as a template, `${value}`s bound and never pasted, or `sql.file('revenue.sql')` from a file beside the pipeline. */
 export const sql: {
   (text: TemplateStringsArray, ...values: Values): Sql<never>
+  /** The text of a file beside the pipeline. */
   file(path: string, options?: Uncut): Sql<never>
   file<const W extends string>(path: string, options: SqlOptions<W>): Sql<W>
-  /** The template's form with options: sql.with({ window: 'day' })`SELECT …`. */
+  /** The template with options: `sql.with({ window: 'day' })` stands where `sql` would. */
   with(options: Uncut): (text: TemplateStringsArray, ...values: Values) => Sql<never>
   with<const W extends string>(options: SqlOptions<W>): (text: TemplateStringsArray, ...values: Values) => Sql<W>
 } = Object.assign((text: TemplateStringsArray, ...values: Values) => template({}, text, values), {

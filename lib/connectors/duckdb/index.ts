@@ -13,15 +13,16 @@ import { readTokens } from './tokens.ts'
  * case, as DuckDB does. Nothing holds the file between calls: each one opens it, alone in this process and among processes, and closes it. No other code of this process may open the file
  * meanwhile, not even to read its bytes: the operating system drops a process's locks on a file when any descriptor of it closes. A person's reading session in another process
  * makes a load wait, so it should be short.
- *
- * Durability, as DuckDB 1.5.5 does it (seen with strace): COMMIT syncs the blocks that bulk rows went to, then the write-ahead log, before it answers; the checkpoint that follows syncs the file, switches its
- * header, syncs again and removes the log. A log that a crash left is replayed by whoever opens the file next. The file itself is made under another name and linked into place, because a kill
- * inside DuckDB's own creation leaves a file that it then refuses to open.
  */
 export function duckdb(file: string): WarehouseConnection {
   return { role: 'warehouse', kind: 'duckdb', settings: { file }, location: file, open: () => openWarehouse(resolve(file)) }
 }
 
+/**
+ * Durability, as DuckDB 1.5.5 does it (seen with strace): COMMIT syncs the blocks that bulk rows went to, then the write-ahead log, before it answers; the checkpoint that follows syncs the file, switches its
+ * header, syncs again and removes the log. A log that a crash left is replayed by whoever opens the file next. The file itself is made under another name and linked into place, because a kill
+ * inside DuckDB's own creation leaves a file that it then refuses to open.
+ */
 function openWarehouse(file: string): Warehouse {
   return {
     kind: 'duckdb',

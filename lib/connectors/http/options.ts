@@ -2,19 +2,24 @@ import type { MaybeSecret } from '../../core/secret.ts'
 
 /** How a service knows who asks. Sent to the origin of the base URL only (OAuth2 client credentials to `tokenUrl` only). */
 export type HttpAuth =
+  /** User and password (RFC 7617). */
   | { readonly basic: { readonly user: string; readonly password: MaybeSecret } }
+  /** A token, as `Authorization: Bearer …`. */
   | { readonly bearer: MaybeSecret }
-  /** RFC 6749, client credentials: the token is fetched once, kept until it expires, and fetched anew once when it is refused. */
+  /**
+   * Client credentials (RFC 6749): the token is fetched once, kept until it expires, and fetched anew once when it is refused. Client id and secret stand in an Authorization header (`basic`, the
+   * default) or in the form.
+   */
   | {
       readonly oauth2: {
         readonly tokenUrl: string
         readonly clientId: string
         readonly clientSecret: MaybeSecret
         readonly scope?: string
-        /** Where client id and secret stand: in an Authorization header, or in the form. Default `basic`. */
         readonly send?: 'basic' | 'form'
       }
     }
+  /** A key in the query; left out of every message. */
   | { readonly query: { readonly parameter: string; readonly value: MaybeSecret } }
 
 /** Where a service is, how it is asked, and how much patience there is. */
