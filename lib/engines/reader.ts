@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { Socket } from 'node:net'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Limits } from '../core/context.ts'
@@ -127,6 +128,7 @@ function startChild(options: ReaderOptions): Child {
   process_.stderr?.setEncoding('utf8').on('data', (text: string) => {
     words = (words + text).slice(-4000)
   })
+  if (process_.stderr instanceof Socket) process_.stderr.unref()
   // DuckDB's own limit stays below the child's, so that it spills before it is killed.
   const memoryBytes = Math.min(limits.memoryBytes, Math.floor(limits.readerMemoryBytes * 0.75))
   send({ type: 'start', options: { memoryBytes, threads: limits.threads, temp, zone } })

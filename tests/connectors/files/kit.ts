@@ -58,11 +58,21 @@ export async function landFiles(folder: string, columns: Columns, reader: Reader
   )
   const select: SelectRequest = { dataset: 'd', columns, kind: { by: 'whole' }, ...request }
   try {
-    const { sql, values } = selectDeclared(relation, select)
+    const { sql, values, fast } = selectDeclared(relation, select)
     const to = join(ctx.workspace, 'landed.parquet')
     await reader
       .execute(
-        { dataset: 'd', before: relation.before, statements: [{ sql: copyStatement(sql, to), ...(values && { values }) }] },
+        {
+          dataset: 'd',
+          before: relation.before,
+          statements: [
+            {
+              sql: copyStatement(sql, to),
+              ...(values && { values }),
+              ...(fast && { fast: { ...fast, sql: copyStatement(fast.sql, to) } }),
+            },
+          ],
+        },
         ctx.signal,
       )
       .catch(async (error: unknown) => {
