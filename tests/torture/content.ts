@@ -165,10 +165,9 @@ function followLatest(folder: string, path: string, content: Map<string, string>
 /** What a finished run must not have left: temporaries, workspaces of runs that are gone, locks that are still held. */
 export function leftovers(state: string): string[] {
   const left = filesUnder(state).filter(
-    (path) =>
-      /(^|\/)(\.millrace-tmp-|\.warehouse\.duckdb\.new-)|\.(unfinished|part)$|^export\/_tmp\//.test(path) && !path.startsWith('workspace/'),
+    (path) => /(^|\/)(\.millrace-tmp-|\.warehouse\.duckdb\.new-)|^export\/_tmp\//.test(path) && !path.startsWith('workspace/'),
   )
-  const workspaces = namesIn(join(state, 'workspace')).filter((name) => name !== '_bind')
+  const workspaces = namesIn(join(state, 'workspace')).filter((name) => !name.startsWith('_'))
   return [...left, ...workspaces.map((name) => `workspace/${name}`), ...heldLocks(state)]
 }
 

@@ -18,6 +18,13 @@ export type Verdict = (ended: Ended) => string[]
 
 export const killed: Verdict = (ended) => (ended.signal === 'SIGKILL' || ended.code === 0 ? [] : [`ended by itself: ${describeEnd(ended)}`])
 
+export interface StrikeOptions {
+  /** Default `killed`. */
+  readonly verdict?: Verdict
+  /** A clean-up that failed may leave what `millrace prune` then removes. */
+  readonly prunes?: boolean
+}
+
 /**
  * Runs one step with each attempt's strikes in turn, then without any until it is done. After each strike a reader looks: nothing half-done is visible, no process and no lock is left. At the end everything
  * equals what an unkilled run makes.
@@ -27,7 +34,7 @@ export async function strike(
   known: Known,
   name: string,
   attempts: readonly RunOptions[],
-  verdict: Verdict = killed,
+  { verdict = killed, prunes = false }: StrikeOptions = {},
 ): Promise<Trial> {
   const { step, before, after } = known
   const kills: (readonly string[])[] = []
@@ -44,7 +51,12 @@ export async function strike(
     if (ended.code === 0) break
     for (const wrong of [...heldLocks(project.state), ...tornParts(await contentOf(project.state), before, after)]) say(wrong)
   }
-  faults.push(...differences(await contentOf(project.state), after), ...leftovers(project.state).map((path) => `left over: ${path}`))
+  faults.push(...differences(await contentOf(project.state), after))
+  if (prunes && leftovers(project.state).length > 0) {
+    const pruned = await runStep(project, step, { args: ['prune', 'sales'] })
+    if (pruned.code !== 0) faults.push(`prune: ${describeEnd(pruned)}`)
+  }
+  faults.push(...leftovers(project.state).map((path) => `left over: ${path}`))
   return { name, kills, faults, orphanMs }
 }
 

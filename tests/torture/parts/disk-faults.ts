@@ -11,7 +11,7 @@ export const DISK_FAULT = join(import.meta.dirname, '../preload/disk-fault.ts')
 
 /** Which step is tried at every operation; the others at a sample. */
 const EVERY = 'a day later'
-const SAMPLES = 12
+const SAMPLES = 8
 
 /** The process kills itself when it begins the Nth disk operation, N = 1, 2, … until a run is clean. */
 export function killsAtOperations(reference: Reference, settings: Settings): Promise<readonly Trial[]> {
@@ -39,33 +39,27 @@ async function atOperations(mode: 'kill' | 'eio', verdict: Verdict, reference: R
 /** Every operation and a few beyond, since their number differs by a few from run to run; or some of them. */
 function operationsToTry(total: number, { step }: Known, { seed, short }: Settings): number[] {
   if (!short && step.name === EVERY) return Array.from({ length: total + 3 }, (_, i) => i + 1)
-  const samples = short ? 4 : SAMPLES
+  const samples = short ? 3 : SAMPLES
   const offset = chanceOf(seed, `operations of ${step.name}`).below(Math.ceil(total / samples))
   return Array.from({ length: samples }, (_, i) => 1 + Math.floor((i * total) / samples) + offset).filter((nth) => nth <= total)
 }
 
 /** Strikes one operation of a step's run from the state before it. */
-export async function strikeOperation(
-  reference: Reference,
-  known: Known,
-  mode: 'kill' | 'eio',
-  nth: number,
-  verdict: Verdict,
-  more: readonly string[] = [],
-): Promise<Trial> {
-  rewind(reference, known)
+async function strikeOperation(reference: Reference, known: Known, mode: 'kill' | 'eio', nth: number, verdict: Verdict): Promise<Trial> {
   const file = join(reference.project.folder, 'operation.txt')
-  const attempt = { preload: [DISK_FAULT, ...more], env: { TORTURE_DISK: `${mode}:${nth}:${file}` } }
-  const trial = await strike(reference, known, `${mode} at operation ${nth} of ${known.step.name}`, [attempt], verdict)
+  rewind(reference, known)
+  const attempt = { preload: [DISK_FAULT], env: { TORTURE_DISK: `${mode}:${nth}:${file}` } }
+  const name = `${mode} at operation ${nth} of ${known.step.name}`
+  const trial = await strike(reference, known, name, [attempt], { verdict, prunes: mode === 'eio' })
   const operation = readFileSync(file, 'utf8').trim().replaceAll(reference.project.folder, '')
   return { ...trial, name: `${trial.name} (${operation || 'none: the run was clean'})` }
 }
 
 /** The operations of a step's unkilled run, in order. */
-export async function operationsOf(reference: Reference, known: Known, more: readonly string[] = []): Promise<readonly string[]> {
+async function operationsOf(reference: Reference, known: Known): Promise<readonly string[]> {
   rewind(reference, known)
   const file = join(reference.project.folder, 'operations.txt')
-  const ended = await runStep(reference.project, known.step, { preload: [DISK_FAULT, ...more], env: { TORTURE_DISK: `count:${file}` } })
+  const ended = await runStep(reference.project, known.step, { preload: [DISK_FAULT], env: { TORTURE_DISK: `count:${file}` } })
   if (ended.code !== 0) throw new Error(`an unkilled run ended with ${describeEnd(ended)}`)
   return readFileSync(file, 'utf8').trim().split('\n')
 }

@@ -12,7 +12,7 @@ export const TARGETS = ['land', 'load', 'export'] as const
 /** Whole scripts, from nothing: each step's run is killed at random moments up to three times before it may finish; at the end a run finds nothing to do. */
 export async function randomKills(reference: Reference, { seed, short, progress }: Settings): Promise<readonly Trial[]> {
   const trials: Trial[] = []
-  for (let script = 1; script <= (short ? 1 : 12); script++) {
+  for (let script = 1; script <= (short ? 1 : 8); script++) {
     const [first] = reference.known
     if (first) rewind(reference, first)
     for (const known of reference.known) {
@@ -42,7 +42,7 @@ async function idle({ project }: Reference, { step, after }: Known, name: string
 /** One step each time, from the state before it: the run is killed within a chosen stage, until enough kills were within each. Some reruns are killed too. */
 export async function targetedKills(reference: Reference, { seed, short, progress }: Settings): Promise<readonly Trial[]> {
   const trials: Trial[] = []
-  const wanted = short ? 2 : 20
+  const wanted = short ? 1 : 20
   for (const stage of TARGETS) {
     let within = 0
     for (let n = 1; within < wanted && n <= wanted * 4; n++) {
