@@ -67,7 +67,9 @@ function report({ name, faults, kills }: Trial): void {
     say(`  ok ${name}${kills.length > 0 ? ` (killed within ${kills.map((each) => each.join(' + ') || 'no stage').join('; ')})` : ''}`)
 }
 
-const isTwin = ({ name }: Trial) => name.startsWith('twin: ')
+function isTwin({ name }: Trial): boolean {
+  return name.startsWith('twin: ')
+}
 
 /** Of millrace itself; what became of its broken twins is told beside. */
 function summary(trials: readonly Trial[]): string {
