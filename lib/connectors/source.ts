@@ -35,10 +35,12 @@ export interface Relation {
   readonly fast?: { readonly sql: string; readonly raw: Columns; readonly proof: readonly FileStep[] }
   /** Statements that the reader child runs before `sql`, on the same connection (`SET …`). */
   readonly before: readonly string[]
-  /** Arrow IPC files (file or stream form) that the reader child first turns into Parquet: `sql` reads the `to` paths. */
+  /** Arrow IPC files (file or stream form) that the reader child first turns into Parquet files in the new folders `to`: `sql` reads `<to>/*.parquet`. */
   readonly arrow?: readonly { readonly from: string; readonly to: string }[]
   /** IANA zone of the naive timestamps in text, when the source declares one. */
   readonly zone?: string
+  /** What is read, for messages: file names or URLs. */
+  readonly names?: readonly string[]
   /** Bytes that were read from outside, as far as known. */
   readonly bytes?: number
   /** Called once after `sql` has run and before its rows are committed. @throws TransientError when what was read changed meanwhile. */

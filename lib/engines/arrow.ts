@@ -1,6 +1,6 @@
 import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DataType, type RecordBatch, RecordBatchReader, RecordBatchStreamWriter, type Schema, Table } from 'apache-arrow'
+import { DataType, type RecordBatch, RecordBatchReader, RecordBatchStreamWriter, type Schema, Table, TimeUnit } from 'apache-arrow'
 import pl from 'nodejs-polars'
 import { FileFault } from './file-steps.ts'
 
@@ -69,6 +69,7 @@ function refusal(type: DataType): string | undefined {
   }
   if (DataType.isDecimal(type)) return type.bitWidth === 128 ? undefined : `Decimal${type.bitWidth}`
   if (DataType.isFloat(type)) return type.precision === 0 ? 'Float16' : undefined
+  if (DataType.isTime(type) && type.unit === TimeUnit.NANOSECOND) return 'Time64<NANOSECOND>'
   const carried =
     DataType.isNull(type) ||
     DataType.isInt(type) ||

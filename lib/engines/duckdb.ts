@@ -58,6 +58,8 @@ export async function openDuckDB(options: DuckDBOptions): Promise<DuckDB> {
     temp_directory: options.temp,
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
+    // Gives the old footer of a Parquet file that was written anew with the same size: a wrong type, a wrong value, no error (1.5.5; reproduction in the tests).
+    enable_external_file_cache: 'false',
     ...(options.readOnly && { access_mode: 'READ_ONLY' }),
     ...(options.preserveOrder === false && { preserve_insertion_order: 'false' }),
   })

@@ -90,6 +90,7 @@ async function stageRows(
   await reader.execute(
     {
       dataset,
+      ...(relation.names && { files: relation.names }),
       ...(relation.zone !== undefined && { zone: relation.zone }),
       ...(relation.arrow && { arrow: relation.arrow }),
       before: relation.before,

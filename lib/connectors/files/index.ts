@@ -86,6 +86,7 @@ function openFiles(folder: string, concurrency: number, zone: string | undefined
         ...relation,
         before: [],
         ...(zone !== undefined && { zone }),
+        names: found.map(({ name }) => name),
         bytes: found.reduce((sum, { bytes }) => sum + bytes, 0),
         verify: async () => {
           const now = await placing(dataset, find(dataset, request, partition))
