@@ -4,6 +4,7 @@ import { CheckError, type ErrorPlace } from '../core/errors.ts'
 import type { Reader } from '../engines/reader.ts'
 import { type ColumnType, typeText } from '../engines/types.ts'
 import { withStructure } from '../formats/file-faults.ts'
+import { tried } from '../formats/strict.ts'
 import { cutOf, type DeclaredValue, declaredValues, rowsOf, type SelectRequest, sourceValues } from './select.ts'
 
 const MOST_CHARACTERS = 200
@@ -59,11 +60,11 @@ async function firstOf(
   ctx: RunContext,
 ): Promise<Found | undefined> {
   const cut = cutOf(relation, request, values)
-  const bad = values.map(({ strict, before }) => `(coalesce(NOT TRY(${before} IS NULL), true) AND TRY(${strict}) IS NULL)`)
+  const bad = values.map(({ strict, before }) => `(coalesce(NOT ${tried(`${before} IS NULL`)}, true) AND ${tried(strict)} IS NULL)`)
   const which = values.map((_, i) => `WHEN ${bad[i]} THEN ${i}`).join(' ')
-  const what = values.map(({ before }, i) => `WHEN ${i} THEN TRY(CAST(${before} AS VARCHAR))`).join(' ')
+  const what = values.map(({ before }, i) => `WHEN ${i} THEN ${tried(`CAST(${before} AS VARCHAR)`)}`).join(' ')
   // A row whose window value does not fit belongs to no window that is known: it is named as well.
-  const where = cut ? ` WHERE coalesce(TRY(${cut.where}), true)` : ''
+  const where = cut ? ` WHERE coalesce(${tried(cut.where)}, true)` : ''
   const inner = `SELECT *, CASE ${which} END AS __millrace_which FROM ${rows} AS r${where}`
   const sql = `SELECT _file, _row, __millrace_which AS which, substr(CASE __millrace_which ${what} END, 1, ${MOST_CHARACTERS}) AS value FROM (${inner}) AS r WHERE __millrace_which IS NOT NULL ORDER BY _file, _row LIMIT 1`
   const { meta } = await reader.execute(

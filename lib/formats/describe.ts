@@ -9,7 +9,7 @@ import { withStructure } from './file-faults.ts'
 import { readJson } from './json.ts'
 import { parquetGroups } from './parquet-columns.ts'
 import { type FilesToReady, type ReadyFile, readyFiles } from './ready-files.ts'
-import { strictCast, textual } from './strict.ts'
+import { strictCast, textual, tried } from './strict.ts'
 
 const SAMPLE_ROWS = 20_480
 
@@ -129,7 +129,7 @@ async function misfitsOf(columns: Named, file: ReadyFile, { dataset, reader, sig
       )
         ? ` OR regexp_matches(${value}, '^[+-]?0[0-9]')`
         : ''
-    return `count(*) FILTER (${value} IS NOT NULL AND (TRY(${strict}) IS NULL${zero})) AS m${i}`
+    return `count(*) FILTER (${value} IS NOT NULL AND (${tried(strict)} IS NULL${zero})) AS m${i}`
   })
   const { meta } = await reader.execute(
     { dataset, files: [path], meta: { sql: `SELECT ${checks.join(', ')} FROM (SELECT * FROM ${table} LIMIT ${SAMPLE_ROWS})` } },

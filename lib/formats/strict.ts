@@ -21,6 +21,11 @@ export function strictCast(value: string, from: ColumnType, to: ColumnType, zone
   return widens(from, to) ? cast(value, to) : roundTrip(value, from, to)
 }
 
+/** A SQL expression that gives NULL where `expression` fails. In a lambda, because DuckDB 1.5.5 lifts what stands twice inside a plain TRY out of it, and fails. */
+export function tried(expression: string): string {
+  return `list_transform([1], lambda _tried: TRY(${expression}))[1]`
+}
+
 /** How a value of a declared type lies in millrace's Parquet files, so that DuckDB and Polars read the same: a DuckDB type name. */
 export function storedType(type: ColumnType): string {
   return duckdbType(stored(type))
@@ -82,7 +87,7 @@ function fromText(value: string, to: ColumnType, zone: string | undefined): stri
         only(`\\s*\\d{4,6}(-\\d{1,2}-|/\\d{1,2}/)\\d{1,2}([ T]00?:00(:00(\\.0*)?)?( ?(Z|[+-]\\d{1,2}(:?\\d{2})?))?)?\\s*`),
       )
     case 'time':
-      return guard(prints, only('\\s*\\d{1,2}:\\d{2}(:\\d{2}(\\.\\d{1,6}0*)?)?\\s*'))
+      return guard(prints, only('\\s*\\d{1,2}:\\d{1,2}(:\\d{1,2}(\\.\\d{1,6}0*)?)?\\s*'))
     case 'timestamp':
       // One pattern for a blank and for a T between date and time.
       return guard(
@@ -96,8 +101,8 @@ function fromText(value: string, to: ColumnType, zone: string | undefined): stri
   }
 }
 
-const NAIVE = '\\s*\\d{4,6}(-\\d{1,2}-|/\\d{1,2}/)\\d{1,2}([ T]\\d{1,2}:\\d{2}(:\\d{2}(\\.\\d{1,6}0*)?)?)?\\s*'
-const ZONED = `\\s*\\d{4,6}(-\\d{1,2}-|/\\d{1,2}/)\\d{1,2}[ T]\\d{1,2}:\\d{2}(:\\d{2}(\\.\\d{1,6}0*)?)?( ?(Z|[+-]\\d{1,2}(:?\\d{2}(:?\\d{2})?)?)| [A-Za-z][A-Za-z0-9_+/-]*)\\s*`
+const NAIVE = '\\s*\\d{4,6}(-\\d{1,2}-|/\\d{1,2}/)\\d{1,2}([ T]\\d{1,2}:\\d{1,2}(:\\d{1,2}(\\.\\d{1,6}0*)?)?)?\\s*'
+const ZONED = `\\s*\\d{4,6}(-\\d{1,2}-|/\\d{1,2}/)\\d{1,2}[ T]\\d{1,2}:\\d{1,2}(:\\d{1,2}(\\.\\d{1,6}0*)?)?( ?(Z|[+-]\\d{1,2}(:?\\d{2}(:?\\d{2})?)?)| [A-Za-z][A-Za-z0-9_+/-]*)\\s*`
 
 function instantFromText(value: string, zone: string | undefined): string {
   const to: ColumnType = { name: 'timestamptz' }
