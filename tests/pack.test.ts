@@ -8,7 +8,7 @@ import { importsOf } from './layout.ts'
 let project: InstalledProject
 beforeAll(() => {
   project = installedProject()
-})
+}, 180_000)
 afterAll(() => project?.remove())
 
 /** As `npx millrace`: npm's launcher, the package's own command, no network. */
@@ -31,7 +31,7 @@ test('npm pack ships JavaScript that imports no TypeScript', () => {
   expect(wrong).toEqual([])
 })
 
-test('the installed package makes, plans and runs a pipeline in an empty project', async () => {
+test('the installed package makes, plans and runs a pipeline in an empty project', { timeout: 180_000 }, async () => {
   expect(existsSync(join(project.folder, 'millrace.config.ts'))).toBe(false)
   const made = await npx('init', 'sales')
   expect(made).toMatchObject({ code: 0, stderr: '' })
