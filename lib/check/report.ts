@@ -61,6 +61,7 @@ export function reportOf(
     dataset,
     ...(column !== undefined && { column }),
     ...(value !== undefined && { value: value.slice(0, 200) }),
+    hint: 'mend the data at its source and run again with --refresh, or change the check',
   })
   return { dataset, rows, rules, error }
 }

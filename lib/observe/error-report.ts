@@ -34,13 +34,15 @@ export function errorText(report: ErrorReport): string {
   return redact(lines.join('\n'))
 }
 
+/** What an engine says of data or files: whoever wrapped it has quoted of it, or said better, what a person needs. Its own faults are told whole. */
+const ENGINE_WORDS = /^(?!INTERNAL |FATAL )[A-Z][A-Za-z ]* Error: /
+
 /** The message, then those of its causes that it does not quote already. */
 function withCauses(error: unknown): string {
   let message = messageOf(error)
   for (let cause = causeOf(error), depth = 0; cause !== undefined && depth < 5; cause = causeOf(cause), depth++) {
     const text = firstLine(messageOf(cause))
-    // An engine's own kind ("Binder Error: …") is left out where its words are quoted already.
-    if (text !== '' && !message.includes(text.replace(/^[A-Z][A-Za-z ]* Error: /, ''))) message += `: ${text}`
+    if (text !== '' && !ENGINE_WORDS.test(text) && !message.includes(text)) message += `: ${text}`
   }
   return message
 }

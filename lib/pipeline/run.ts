@@ -1,4 +1,4 @@
-import { InterruptedError, type Stage } from '../core/errors.ts'
+import { InterruptedError, placed, type Stage } from '../core/errors.ts'
 import { errorReport } from '../observe/error-report.ts'
 import type { EventSink } from '../observe/events.ts'
 import { type MemoryWatch, watchMemory } from '../observe/memory.ts'
@@ -119,10 +119,9 @@ async function runOne(
     outcome = await runUnit(session, partition, guards, ctx)
     if (partition?.window && partition.window.end > ctx.clock.now()) outcome = 'open'
   } catch (cause) {
+    const place = { pipeline: name, ...(partition && { partition: label }) }
     outcome = signal.aborted ? 'notRun' : 'failed'
-    error = errorReport(
-      signal.aborted ? new InterruptedError('the run was stopped', { pipeline: name, ...(partition && { partition: label }) }) : cause,
-    )
+    error = errorReport(signal.aborted ? new InterruptedError('the run was stopped', place) : placed(cause, place))
   }
   if (partition) await workspace.drop(folder)
   const report = {

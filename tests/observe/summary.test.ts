@@ -123,6 +123,12 @@ test('errorReport holds fields, hint and what the causes add, redacted', () => {
   )
 })
 
+test('errorReport leaves out what an engine said, but not its own faults', () => {
+  const said = (words: string) => errorReport(new CheckError('a.csv is not whole', { cause: new Error(words) })).message
+  expect(said('Invalid Input Error: CSV Error on Line: 3\nOriginal Line: x')).toBe('a.csv is not whole')
+  expect(said('INTERNAL Error: Attempted to access index 3')).toBe('a.csv is not whole: INTERNAL Error: Attempted to access index 3')
+})
+
 test('errorText adds column, row and file that the message does not name', () => {
   const error = new CheckError('"x" is no int32', { column: 'n', row: 7, file: '/data/a.csv', dataset: 'a' })
   expect(errorText(errorReport(error))).toBe('error: a: "x" is no int32 (column "n", row 7, file /data/a.csv)')

@@ -30,7 +30,10 @@ export function errorOfAnswer(refused: Refused): TransientError | PermanentError
     const retryAfterMs = retryAfter(headers.get('retry-after'), now)
     return new TransientError(`${what} was answered ${reason}${said}`, {
       stage: 'extract',
-      ...(retryAfterMs !== undefined && { retryAfterMs }),
+      ...(retryAfterMs !== undefined && {
+        retryAfterMs,
+        hint: `the service asks to wait ${Math.ceil(retryAfterMs / 1000)} s: run again then`,
+      }),
     })
   }
   const hint =

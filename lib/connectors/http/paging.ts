@@ -55,7 +55,11 @@ export function repeatGuard(): (at: Position, arrived: Arrived, next: Position |
   const asked = new Map<string, number>()
   const contents = new Map<string, number>()
   const refuse = (page: number, earlier: number | undefined, shown: string) => {
-    if (earlier !== undefined) throw new CheckError(`page repeats: page ${page} of ${shown} is page ${earlier} again`, { stage: 'extract' })
+    if (earlier === undefined) return
+    throw new CheckError(`page repeats: page ${page} of ${shown} is page ${earlier} again`, {
+      stage: 'extract',
+      hint: 'look up how the service pages, and say so under paging: it may not know these parameters',
+    })
   }
   return (at, arrived, next) => {
     if (arrived.rows > 0) {
