@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { expect } from 'vitest'
+import { main } from '../../lib/cli/main.ts'
+import { quoteIdentifier } from '../../lib/core/quote.ts'
+import type { TestProject } from '../kit/project.ts'
+
+/** What a person sees of a command line, the project's folder written as `<project>`. */
+export interface Seen {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+  /** The error alone: the `failed …` blocks of the summary, else what standard error says. */
+  readonly error: string
+}
+
+/** Runs a command line in this process, with real streams replaced by texts. */
+export async function millrace(project: TestProject, ...argv: readonly string[]): Promise<Seen> {
+  const [out, err]: [string[], string[]] = [[], []]
+  const code = await main([...argv, '--project', project.folder], {
+    stdout: { write: (text: string) => out.push(text) },
+    stderr: { write: (text: string) => err.push(text) },
+    environment: { MILLRACE_LOG: 'off' },
+    folder: project.folder,
+    signals: {
+      on: () => {},
+      removeListener: () => {},
+      exit: () => {
+        throw new Error('exit')
+      },
+    },
+  })
+  return seenOf(project, code, out.join(''), err.join(''))
+}
+
+/** The same of a process that has ended. */
+export function seenOf(project: TestProject, code: number | null, stdout: string, stderr: string): Seen {
+  const shown = (text: string) => text.replaceAll(project.folder, '<project>').trim()
+  const failed = shown(stdout)
+    .split('\n\n')
+    .filter((block) => block.startsWith('failed '))
+  return { code: code ?? -1, stdout: shown(stdout), stderr: shown(stderr), error: failed.join('\n') || shown(stderr) }
+}
+
+/** Files below a folder of the project, sorted; none where there is no folder. */
+export function filesUnder(project: TestProject, ...parts: readonly string[]): string[] {
+  const folder = project.path(...parts)
+  if (!existsSync(folder)) return []
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .sort()
+}
+
+/** Nothing of a failed run can be seen by a reader, and nothing is left in the way: no token or table, no delivery, no workspace. */
+export function expectNothingToSee(project: TestProject): void {
+  expect(filesUnder(project, '.millrace/dev/export')).toEqual([])
+  expect(existsSync(project.path('.millrace/dev/warehouse.duckdb'))).toBe(false)
+  expect(filesUnder(project, '.millrace/dev/workspace').filter((file) => !file.startsWith('_'))).toEqual([])
+}
+
+/** Nor has it landed anything. */
+export function expectNothingWritten(project: TestProject): void {
+  expect(filesUnder(project, '.millrace/dev/landing')).toEqual([])
+  expectNothingToSee(project)
+}
+
+/** Everything that a profile has committed, without what differs from run to run: landing, tables, tokens, deliveries. */
+export async function committed(project: TestProject): Promise<Readonly<Record<string, unknown>>> {
+  const objects = ['landing', 'export'].flatMap((store) =>
+    filesUnder(project, '.millrace/dev', store)
+      .filter((file) => !file.startsWith('.millrace-meta'))
+      .map((file) => [withoutRun(`${store}/${file}`), contentOf(project.path('.millrace/dev', store, file))]),
+  )
+  return { ...Object.fromEntries(objects), ...(await tables(project)) }
+}
+
+/** The same as readers see it: deliveries, and tables without the numbers of the loads that their rows came with. */
+export async function seenByReaders(project: TestProject): Promise<Readonly<Record<string, unknown>>> {
+  const all = Object.entries(await committed(project)).filter(([name]) => /^(export\/|table (?!_millrace))/.test(name))
+  return Object.fromEntries(all.map(([name, value]) => [name, JSON.parse(JSON.stringify(value).replaceAll(/, '_load': \w+/g, ''))]))
+}
+
+/** A landed file's name without the run that wrote it. */
+const withoutRun = (name: string) => name.replace(/(\/\d{6})-\d{8}T\d{6}-[0-9a-f]{6}-/, '$1-')
+
+/** What differs from run to run, what is computed over it, and the source's own mark, which holds the file's time. */
+const OF_THE_RUN = ['run', 'checksum', 'sourceVersion']
+
+/** The bytes' hash; of JSON the value. */
+function contentOf(file: string): unknown {
+  if (!file.endsWith('.json')) return createHash('sha256').update(readFileSync(file)).digest('hex')
+  return JSON.parse(readFileSync(file, 'utf8'), (key, value: unknown) =>
+    OF_THE_RUN.includes(key) ? undefined : typeof value === 'string' ? withoutRun(value) : value,
+  )
+}
+
+async function tables(project: TestProject): Promise<Record<string, unknown>> {
+  if (!existsSync(project.path('.millrace/dev/warehouse.duckdb'))) return {}
+  const found: Record<string, unknown> = {}
+  for (const [name] of await project.warehouse('SELECT table_name FROM duckdb_tables() ORDER BY 1'))
+    if (name) found[`table ${name}`] = name === '_millrace_tokens' ? await tokens(project) : await rows(project, name)
+  return found
+}
+
+const rows = (project: TestProject, table: string) => project.warehouse(`SELECT t::VARCHAR FROM ${quoteIdentifier(table)} AS t ORDER BY 1`)
+const tokens = (project: TestProject) =>
+  project.warehouse('SELECT pipeline, "table", "partition", input_key, loads FROM _millrace_tokens ORDER BY ALL')
+
+/** Makes the profile as new. */
+export function reset(project: TestProject): void {
+  rmSync(project.path('.millrace'), { recursive: true, force: true })
+}
