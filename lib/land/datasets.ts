@@ -8,12 +8,13 @@ import { quoteIdentifier } from '../core/quote.ts'
 import { openDuckDB } from '../engines/duckdb.ts'
 import { readParquet } from '../formats/parquet.ts'
 import type { LoadManifest } from '../state/manifest.ts'
-import { localFiles } from './local-files.ts'
+import { localFiles, verifyOnce } from './local-files.ts'
 
-export { verifyFiles } from './local-files.ts'
+export { verifyFiles, verifyOnce } from './local-files.ts'
 
 /**
- * The dataset that loads of window and whole kinds add up to: `loads` are of one dataset, one for each partition, at least one. Presence and size of every file are looked at.
+ * The dataset that loads of window and whole kinds add up to: `loads` are of one dataset, one for each partition, at least one. Presence and size of every file are looked at;
+ * before anything is computed from them, `verifyOnce` compares their bytes.
  * @throws CheckError naming a file that is missing or cut short, ConfigError when the loads have not the same columns
  */
 export async function datasetOfLoads(store: Store, loads: readonly LoadManifest[], ctx: RunContext): Promise<Dataset> {
@@ -44,8 +45,9 @@ export interface Changes {
   readonly tombstones?: readonly string[]
 }
 
-/** The changes that one load of a cursor dataset brought. @throws CheckError naming a file that is missing or cut short */
+/** The changes that one load of a cursor dataset brought. @throws CheckError naming a file that is missing or not as it was landed */
 export async function changesOf(store: Store, load: LoadManifest, ctx: RunContext): Promise<Changes> {
+  await verifyOnce(store, [load], ctx)
   const files = await localFiles(store, load, load.files, ctx)
   const tombstones = await localFiles(store, load, load.tombstones ?? [], ctx)
   return {

@@ -6,7 +6,7 @@ import { quoteIdentifier, quoteList } from '../core/quote.ts'
 import { duckdbTypeFromText } from '../engines/types.ts'
 import { readParquet } from '../formats/parquet.ts'
 import type { LoadManifest } from '../state/manifest.ts'
-import { localFiles } from './local-files.ts'
+import { localFiles, verifyOnce } from './local-files.ts'
 
 /** The column that says which load a row of a history came with. */
 export const LOAD = quoteIdentifier('_millrace load')
@@ -26,7 +26,7 @@ export function loadsOfState(loads: readonly LoadManifest[]): readonly LoadManif
   return loads.slice(Math.max(base, 0))
 }
 
-/** @throws CheckError naming a file that is missing or cut short */
+/** @throws CheckError naming a file that is missing or not as it was landed */
 export async function historyFiles(
   store: Store,
   loads: readonly LoadManifest[],
@@ -34,6 +34,7 @@ export async function historyFiles(
 ): Promise<{ readonly rows: HistoryFile[]; readonly gone: HistoryFile[] }> {
   const rows: HistoryFile[] = []
   const gone: HistoryFile[] = []
+  await verifyOnce(store, loads, ctx)
   for (const load of loads) {
     const at = { load: load.id, columns: load.columns }
     const [paths, tombstones] = [await localFiles(store, load, load.files, ctx), await localFiles(store, load, load.tombstones ?? [], ctx)]

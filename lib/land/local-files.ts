@@ -22,6 +22,23 @@ export async function localFiles(store: Store, load: LoadManifest, files: readon
   return paths
 }
 
+const compared = new WeakMap<Store, Set<string>>()
+
+/**
+ * The same for what is about to be computed from: every file once in the life of a store, and none of those that this very run has landed.
+ * @throws CheckError naming the first file that is missing or differs
+ */
+export async function verifyOnce(store: Store, loads: readonly LoadManifest[], ctx: RunContext): Promise<void> {
+  const known = compared.get(store) ?? new Set()
+  compared.set(store, known)
+  for (const load of loads) {
+    const [{ key = '' } = {}] = load.files
+    if (load.run.id === ctx.run || known.has(key)) continue
+    await verifyFiles(store, [load])
+    known.add(key)
+  }
+}
+
 /**
  * Compares every file of the loads with its manifest byte for byte (SHA-256), rows and tombstones alike.
  * @throws CheckError naming the first file that is missing or differs
@@ -67,7 +84,7 @@ async function download(store: Store, load: LoadManifest, file: LandedFile, ctx:
 
 function damaged({ pipeline, dataset, partition }: LoadManifest, file: LandedFile, what: string): CheckError {
   return new CheckError(`the landed file ${file.key} ${what}`, {
-    ...{ stage: 'land', pipeline, dataset, partition, file: file.key },
+    ...{ stage: 'land', pipeline, dataset, file: file.key, ...(partition !== '_all' && { partition }) },
     hint: `read the source again: millrace run ${pipeline}${partition === '_all' ? '' : ` --partition ${partition}`} --refresh`,
   })
 }

@@ -1,6 +1,7 @@
 import type { RunContext } from '../core/context.ts'
 import type { Dataset } from '../core/dataset.ts'
 import { changesOf } from '../land/datasets.ts'
+import { loadsOfState } from '../land/history.ts'
 import { loadsOf } from '../land/loads.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 import type { Target } from './bind.ts'
@@ -23,12 +24,12 @@ function appliesLoads({ choices }: Session, target: Target): target is LoadTarge
   return target.appliesLoadsOf.length > 0 && target.stage === 'load' && does(choices, 'load')
 }
 
-/** The loads that a target's token does not name yet, in the order in which they are applied. */
+/** The loads that a target's token does not name yet, in the order in which they are applied. Those before a load that begins the state anew cannot be read any more. */
 async function loadsToApply({ pipeline, store, tokens, choices }: Session, { appliesLoadsOf, load }: LoadTarget): Promise<LoadManifest[]> {
   const again = choices.force && load.disposition.mode !== 'append'
   const done = again ? {} : (tokens.get(load.table, '')?.loads ?? {})
   const loads = await Promise.all(appliesLoadsOf.map((source) => loadsOf(store, pipeline.definition.name, source, ALL)))
-  return loads.flat().filter(({ dataset, id }) => id > (done[dataset] ?? 0))
+  return loads.flatMap(loadsOfState).filter(({ dataset, id }) => id > (done[dataset] ?? 0))
 }
 
 /**
@@ -49,6 +50,10 @@ export async function applyLoads(session: Session, all: readonly Target[], ctx: 
     const waiting = await loadsToApply(session, target)
     let done = session.tokens.get(table, '')?.loads ?? {}
     for (const each of waiting) {
+      if (each.base && done[each.dataset] !== undefined && disposition.mode === 'append') {
+        const message = `load ${each.id} of "${each.dataset}" begins its history anew with all of its rows: those that "${table}" has already come again`
+        ctx.emit({ type: 'warning', stage: 'load', dataset: target.dataset, message })
+      }
       done = { ...done, [each.dataset]: each.id }
       await applyLoad(session, target, { load: each, loads: done, key }, ctx)
     }

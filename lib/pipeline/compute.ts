@@ -3,6 +3,7 @@ import type { RunContext } from '../core/context.ts'
 import type { Dataset } from '../core/dataset.ts'
 import { placed } from '../core/errors.ts'
 import { currentState } from '../land/current-state.ts'
+import { datasetOfLoads, verifyOnce } from '../land/datasets.ts'
 import { landingPlace } from '../land/keys.ts'
 import { loadsOf } from '../land/loads.ts'
 import type { LoadManifest } from '../state/manifest.ts'
@@ -19,12 +20,16 @@ export async function sharedDataset(session: Session, name: string, ctx: RunCont
   const loads = await loadsOf(store, pipeline.definition.name, name, ALL)
   // A current state is made of all loads, any other dataset is its newest.
   for (const each of kind?.by === 'cursor' ? loads : loads.slice(-1)) pin(session, each)
-  if (kind?.by !== 'cursor') return landedDataset(session, name, undefined, ctx)
-  return currentState(
-    store,
-    { pipeline: pipeline.definition.name, dataset: name, columns: schema[name] ?? {}, key: kind.key, cursor: kind.column },
-    ctx,
-  )
+  if (kind?.by === 'cursor')
+    return currentState(
+      store,
+      { pipeline: pipeline.definition.name, dataset: name, columns: schema[name] ?? {}, key: kind.key, cursor: kind.column },
+      ctx,
+    )
+  const newest = loads.at(-1)
+  if (!newest) return landedDataset(session, name, undefined, ctx)
+  session.whole.set(name, newest)
+  return datasetOfLoads(store, [newest], ctx)
 }
 
 /** Notes that the run reads a load: its record names the manifest. */
@@ -50,6 +55,8 @@ export async function compute(
     all.flatMap((each) => closureOf(pipeline, each).flatMap((dataset) => (dataset.engine === 'extract' ? [dataset.name] : []))),
   )) {
     const shared = session.shared.get(name)
+    const whole = session.whole.get(name)
+    if (whole) await verifyOnce(session.store, [whole], ctx)
     inputs[name] = shared ?? (await landedDataset(session, name, pipeline.bound.datasets[name]?.partitioned ? partition : undefined, ctx))
   }
   return transform(

@@ -11,7 +11,7 @@ import { quoteLiteral } from '../core/quote.ts'
 import type { Reader } from '../engines/reader.ts'
 import { selectDeclared } from '../extract/select.ts'
 import { currentState } from '../land/current-state.ts'
-import { datasetOfLoads } from '../land/datasets.ts'
+import { datasetOfLoads, verifyOnce } from '../land/datasets.ts'
 import { currentLoad } from '../land/loads.ts'
 import { readForEachPartition } from './check-extract.ts'
 import type { ExperimentInput } from './experiment.ts'
@@ -113,6 +113,7 @@ async function landedInput(name: string, { pipeline, dataset, partition }: Lande
     )
     if (loads.length === 0)
       throw new ConfigError(`${pipeline} ${dataset} has not landed`, { dataset: name, hint: `millrace run ${pipeline} lands it` })
+    await verifyOnce(store, loads, ctx)
     return { ...(await datasetOfLoads(store, loads, ctx)), name }
   } finally {
     await store.close()

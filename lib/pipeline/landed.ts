@@ -4,7 +4,7 @@ import type { Dataset } from '../core/dataset.ts'
 import { durationMs } from '../core/duration.ts'
 import { ConfigError } from '../core/errors.ts'
 import { hashOf } from '../core/hash.ts'
-import { datasetOfLoads } from '../land/datasets.ts'
+import { datasetOfLoads, verifyOnce } from '../land/datasets.ts'
 import { currentLoad } from '../land/loads.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 import type { BoundPipeline } from './bind.ts'
@@ -54,7 +54,7 @@ export function partitionsSeen(
   return [...partitionsBefore(definition.partition, partition, durationMs(kind.lookback)), partition]
 }
 
-/** A dataset's landed rows as one Dataset: of one that is read for each partition the partition's (and its look-back's), else the newest load. @throws ConfigError when nothing has landed. */
+/** A dataset's landed rows as one Dataset: of one that is read for each partition the partition's (and its look-back's), else the newest load. @throws ConfigError when nothing has landed, CheckError when a landed file is damaged */
 export async function landedDataset(
   tools: LandedTools,
   dataset: string,
@@ -72,9 +72,7 @@ export async function landedDataset(
       dataset,
       hint: `run it without --only first: millrace run ${tools.pipeline.definition.name}`,
     })
-  return datasetOfLoads(
-    tools.store,
-    loads.filter((load) => load !== undefined),
-    ctx,
-  )
+  const found = loads.filter((load) => load !== undefined)
+  await verifyOnce(tools.store, found, ctx)
+  return datasetOfLoads(tools.store, found, ctx)
 }

@@ -87,6 +87,7 @@ export async function openSession(
       warehouse: () => warehouse,
       tokens: tokenBook(loads ? await warehouse.tokens(name, context(undefined, workspace.folder)) : []),
       shared: new Map(),
+      whole: new Map(),
       pinned: new Set(),
     }
     return { session, id, workspace, collector, signal, context, close }

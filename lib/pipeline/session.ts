@@ -2,6 +2,7 @@ import type { Store } from '../connectors/store.ts'
 import type { Token, Warehouse } from '../connectors/warehouse.ts'
 import type { Dataset } from '../core/dataset.ts'
 import type { Stage } from '../core/errors.ts'
+import type { LoadManifest } from '../state/manifest.ts'
 import type { BoundPipeline } from './bind.ts'
 import type { StepHashes } from './input-key.ts'
 import type { LandingTools } from './landing.ts'
@@ -28,6 +29,8 @@ export interface Session extends LandingTools {
   readonly tokens: TokenBook
   /** Shared datasets as this run sees them, by name: read once, pinned for all partitions. */
   readonly shared: Map<string, Dataset>
+  /** The loads behind those of them that are read whole: their bytes are compared once something is computed from them. */
+  readonly whole: Map<string, LoadManifest>
   /** Keys of the landing manifests that the run has read. */
   readonly pinned: Set<string>
 }
