@@ -1,4 +1,4 @@
-import { DelegateBackoff, ExponentialBackoff, handleWhen, type IBackoff, type IRetryBackoffContext, retry } from 'cockatiel'
+import type { IBackoff, IRetryBackoffContext } from 'cockatiel'
 import type { RunContext } from './context.ts'
 import { messageOf, type Stage, TransientError } from './errors.ts'
 
@@ -30,6 +30,8 @@ export async function retrying<T>(
   work: (attempt: number) => Promise<T>,
 ): Promise<T> {
   const { stage, dataset, retries = 4, initialDelayMs = 500, maxDelayMs = 30_000, maxRetryAfterMs = 600_000 } = options
+  // Loaded late: most starts need no retry.
+  const { DelegateBackoff, ExponentialBackoff, handleWhen, retry } = await import('cockatiel')
   const exponential = new ExponentialBackoff({ initialDelay: initialDelayMs, maxDelay: maxDelayMs })
   let tries = 0
   let next = { delayMs: 0, reason: '' }

@@ -8,7 +8,7 @@ import { createCopy, deliverFile } from './deliver-file.ts'
 import { sweepDelivery } from './delivered.ts'
 import { type Before, conflict, type DeliveryRequest, type ExportReceipt, type Work } from './delivery.ts'
 import { type DeliveryLayout, deliveryLayout } from './layout.ts'
-import { DeliveryManifest, Latest } from './manifest.ts'
+import type { DeliveryManifest, Latest } from './manifest.ts'
 import { exportError, readJson, sameContent } from './objects.ts'
 import { createManifest, describeDelivery, keepLast, replaceLatest, settlePlain } from './pointers.ts'
 
@@ -59,7 +59,7 @@ export async function deliver(
 async function lookBefore(store: Store, layout: DeliveryLayout): Promise<Before> {
   const latestInfo = await store.head(layout.latest)
   const plain = await store.head(layout.plain)
-  const latest = latestInfo && (await readJson(store, layout.latest, Latest))?.value
+  const latest = latestInfo && (await readJson(store, layout.latest, 'Latest'))?.value
   return { latestInfo, latest, plain }
 }
 
@@ -86,7 +86,7 @@ async function settle(work: Work): Promise<ExportReceipt> {
   if (dataset.rows === 0 && contract.zeroRows === 'fail')
     throw new CheckError('there are no rows to deliver, and the contract says zeroRows: fail')
   const file = dataset.rows === 0 && contract.zeroRows === 'noFile' ? undefined : await deliverFile(work)
-  const manifest = describeDelivery(work, file)
+  const manifest = await describeDelivery(work, file)
   const key = layout.manifest(inputKey, file?.sha256 ?? NOTHING)
   const manifestSha256 = await createManifest(work, key, manifest)
   await replaceLatest(work, key, manifestSha256, file)
@@ -99,7 +99,7 @@ const NOTHING = createHash('sha256').digest('hex')
 /** The same input is delivered: makes what is missing from what is there; undefined when the rows are needed for that. */
 async function settleDelivered(work: Work, latest: Latest): Promise<ExportReceipt | undefined> {
   const { store, before, layout } = work
-  const manifest = await readJson(store, latest.manifest, DeliveryManifest)
+  const manifest = await readJson(store, latest.manifest, 'DeliveryManifest')
   if (!manifest) return undefined
   if (manifest.sha256 !== latest.run.manifestSha256)
     throw new PermanentError(

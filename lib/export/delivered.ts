@@ -1,12 +1,12 @@
 import type { Store } from '../connectors/store.ts'
 import type { Export } from './contract.ts'
 import { type DeliveryLayout, deliveryLayout, TEMPORARY } from './layout.ts'
-import { Latest } from './manifest.ts'
+import type { Latest } from './manifest.ts'
 import { INPUT_KEY, MANIFEST, OBJECT, readJson } from './objects.ts'
 
 /** What `latest.json` of an export's partition says; undefined when nothing was delivered yet. `partition` undefined: an export without partitions. */
 export async function delivered(store: Store, target: Export, partition: string | undefined): Promise<Latest | undefined> {
-  return (await readJson(store, deliveryLayout(target, partition).latest, Latest))?.value
+  return (await readJson(store, deliveryLayout(target, partition).latest, 'Latest'))?.value
 }
 
 /**

@@ -2,14 +2,14 @@ import { PermanentError, PreconditionFailed } from '../core/errors.ts'
 import { hashOf } from '../core/hash.ts'
 import type { Contract } from './contract.ts'
 import { conflict, type ExportReceipt, type File, identity, runOf, type Work } from './delivery.ts'
-import { DeliveryManifest, KeptLast, Latest } from './manifest.ts'
-import { INPUT_KEY, MANIFEST, OBJECT, putJson, readJson, sameButRun, sameContent, unchangedSince, won } from './objects.ts'
+import type { DeliveryManifest } from './manifest.ts'
+import { INPUT_KEY, MANIFEST, OBJECT, putJson, readJson, recordOf, sameButRun, sameContent, unchangedSince, won } from './objects.ts'
 
 /** The manifest of what is being delivered. */
-export function describeDelivery({ request, ctx }: Work, file: File | undefined): DeliveryManifest {
+export async function describeDelivery({ request, ctx }: Work, file: File | undefined): Promise<DeliveryManifest> {
   const { contract } = request.export
   const columns = Object.entries(contract.columns).map(([name, type]) => ({ name, type }))
-  return DeliveryManifest.parse({
+  return recordOf('DeliveryManifest', {
     ...identity(request),
     files: file ? [file] : [],
     rows: request.dataset.rows,
@@ -62,7 +62,7 @@ export async function createManifest({ store }: Work, key: string, manifest: Del
     return await putJson(store, key, manifest, { ifAbsent: true })
   } catch (error) {
     if (!(error instanceof PreconditionFailed)) throw error
-    const found = await readJson(store, key, DeliveryManifest)
+    const found = await readJson(store, key, 'DeliveryManifest')
     if (found && sameButRun(found.value, manifest)) return found.sha256
     throw new PermanentError(`${key} is immutable, and says something else`, { file: key, cause: error })
   }
@@ -73,7 +73,7 @@ export async function replaceLatest(work: Work, manifest: string, manifestSha256
   const { request, layout, before, store, ctx, place } = work
   const { latest } = before
   if (latest?.inputKey === request.inputKey && latest.manifest === manifest && latest.run.manifestSha256 === manifestSha256) return
-  const next = Latest.parse({ ...identity(request), manifest, run: { ...runOf(ctx), manifestSha256 } })
+  const next = await recordOf('Latest', { ...identity(request), manifest, run: { ...runOf(ctx), manifestSha256 } })
   const metadata = { [INPUT_KEY]: request.inputKey, [MANIFEST]: manifest, ...(file && { [OBJECT]: file.key }) }
   ctx.signal.throwIfAborted()
   await won(place, () => putJson(store, layout.latest, next, { ...unchangedSince(before.latestInfo), metadata }))
@@ -107,7 +107,7 @@ export async function settlePlain(
 export async function keepLast({ request, layout, store, ctx, place }: Work): Promise<ExportReceipt> {
   const info = await store.head(layout.keptLast)
   if (info?.metadata[INPUT_KEY] !== request.inputKey) {
-    const marker = KeptLast.parse({ ...identity(request), run: runOf(ctx) })
+    const marker = await recordOf('KeptLast', { ...identity(request), run: runOf(ctx) })
     await won(place, () =>
       putJson(store, layout.keptLast, marker, { ...unchangedSince(info), metadata: { [INPUT_KEY]: request.inputKey } }),
     )

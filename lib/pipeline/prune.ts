@@ -5,7 +5,6 @@ import { disk } from '../core/disk.ts'
 import type { Export } from '../export/contract.ts'
 import { delivered, sweepTemporary } from '../export/delivered.ts'
 import { deliveryLayout } from '../export/layout.ts'
-import { DeliveryManifest } from '../export/manifest.ts'
 import { readJson } from '../export/objects.ts'
 import { landingPlace, recordOfKey } from '../land/keys.ts'
 import { loadsOf } from '../land/loads.ts'
@@ -123,7 +122,7 @@ async function namedByDelivery(
   const current = await delivered(store, target, partition)
   if (!current) return { named, runs: [] }
   named.add(current.manifest)
-  const manifest = await readJson(store, current.manifest, DeliveryManifest)
+  const manifest = await readJson(store, current.manifest, 'DeliveryManifest')
   for (const file of manifest?.value.files ?? []) named.add(file.key)
   return { named, runs: manifest ? [manifest.value.run.id] : [] }
 }
