@@ -1,6 +1,5 @@
 import { ConfigError } from '../core/errors.ts'
 import { quoteIdentifier, quoteLiteral } from '../core/quote.ts'
-import { duckdbType } from '../engines/types.ts'
 
 /** How a CSV file that millrace writes looks. What is quoted: values with the delimiter, the quote, CR, LF, a leading `#`, and those equal to the null text. */
 export interface CsvDialect {
@@ -45,12 +44,4 @@ export function copyToCsv(select: string, path: string, dialect: CsvDialect, quo
     ...(quoted.length > 0 ? [`FORCE_QUOTE (${quoted.map(quoteIdentifier).join(', ')})`] : []),
   ]
   return `COPY (${select}) TO ${quoteLiteral(path)} (${options.join(', ')})`
-}
-
-/**
- * A read_csv call that reads such a file back: all columns as text, NULL where it was NULL. What a value's text means, csv-values.ts says.
- */
-export function readCsvBack(path: string, columns: readonly string[], dialect: CsvDialect): string {
-  const names = columns.map((name) => `${quoteLiteral(name)}: ${quoteLiteral(duckdbType({ name: 'text' }))}`)
-  return `read_csv(${quoteLiteral(path)}, auto_detect = false, header = ${dialect.header}, delim = ${quoteLiteral(dialect.delimiter)}, quote = ${quoteLiteral(dialect.quote)}, escape = ${quoteLiteral(dialect.quote)}, nullstr = ${quoteLiteral(dialect.null)}, new_line = '${dialect.lineEnd === '\n' ? '\\n' : '\\r\\n'}', allow_quoted_nulls = false, columns = {${names.join(', ')}})`
 }

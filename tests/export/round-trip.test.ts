@@ -11,7 +11,7 @@ import { openDuckDB } from '../../lib/engines/duckdb.ts'
 import { relationOfFiles } from '../../lib/engines/relation.ts'
 import { duckdbTypeFromText } from '../../lib/engines/types.ts'
 import { deliver } from '../../lib/export/deliver.ts'
-import { type CsvDialect, readCsvBack } from '../../lib/formats/csv-write.ts'
+import type { CsvDialect } from '../../lib/formats/csv-write.ts'
 import { temporaryFolder, testContext } from '../kit/context.ts'
 import { parseCsv } from '../kit/csv.ts'
 import { datasetOf } from '../kit/dataset.ts'
@@ -250,4 +250,12 @@ async function expectSameByRfc(file: string, header: readonly string[], columns:
   )
   const wanted = rows.map((row) => row.filter((_, i) => LITERAL.test(columns[i]?.type ?? '')))
   expect(seen).toEqual(wanted)
+}
+
+/**
+ * A read_csv call that reads such a file back: all columns as text, NULL where it was NULL.
+ */
+function readCsvBack(path: string, columns: readonly string[], dialect: CsvDialect): string {
+  const names = columns.map((name) => `${quoteLiteral(name)}: 'VARCHAR'`)
+  return `read_csv(${quoteLiteral(path)}, auto_detect = false, header = ${dialect.header}, delim = ${quoteLiteral(dialect.delimiter)}, quote = ${quoteLiteral(dialect.quote)}, escape = ${quoteLiteral(dialect.quote)}, nullstr = ${quoteLiteral(dialect.null)}, new_line = '${dialect.lineEnd === '\n' ? '\\n' : '\\r\\n'}', allow_quoted_nulls = false, columns = {${names.join(', ')}})`
 }
