@@ -21,6 +21,8 @@ export interface ProjectConfig {
   readonly store: Profile['store']
   /** Absolute. */
   readonly state: string
+  /** Absolute: where set-up has put DuckDB's extensions, `.millrace/extensions` unless MILLRACE_EXTENSIONS names another. */
+  readonly extensions: string
   readonly limits: Limits
   readonly now: Profile['now']
 }
@@ -72,6 +74,7 @@ export async function loadConfig(folder: string, profileName?: string): Promise<
     landing,
     store,
     state: resolve(project, profile.state ?? join('.millrace', name)),
+    extensions: resolve(project, process.env.MILLRACE_EXTENSIONS ?? join('.millrace', 'extensions')),
     limits: limitsOf(profile.limits ?? {}, place),
     now: profile.now,
   }

@@ -6,8 +6,8 @@ const SETTINGS: ReadonlySet<string> = new Set(['connections', 'warehouse', 'land
 export function isSoundProfile(value: unknown): value is Profile {
   if (!isObject(value) || Object.keys(value).some((key) => !SETTINGS.has(key))) return false
   const { connections, warehouse, landing, store, state, limits, now } = value
-  if (!isObject(connections) || !Object.values(connections).every((each) => hasRole(each, 'source'))) return false
-  if (!hasRole(warehouse, 'warehouse') || !hasRole(landing, 'store') || !hasRole(store, 'store')) return false
+  if (!isObject(connections) || !Object.values(connections).every((each) => opens(each, 'openSource'))) return false
+  if (!opens(warehouse, 'openWarehouse') || !opens(landing, 'open') || !opens(store, 'open')) return false
   if ((state !== undefined && typeof state !== 'string') || (limits !== undefined && !isSoundLimits(limits))) return false
   return now === undefined || (isObject(now) ? Object.values(now) : [now]).every(isInstant)
 }
@@ -17,8 +17,8 @@ function isSoundLimits(value: unknown): boolean {
   return isObject(value) && Object.entries(value).every(([key, each]) => Object.hasOwn(allowed, key) && typeof each === allowed[key])
 }
 
-function hasRole(value: unknown, role: string): boolean {
-  return isObject(value) && value.role === role && typeof value.open === 'function'
+function opens(value: unknown, method: string): boolean {
+  return isObject(value) && typeof value[method] === 'function'
 }
 
 function isInstant(value: unknown): boolean {

@@ -3,10 +3,13 @@ import { ConfigError } from '../core/errors.ts'
 import { didYouMean } from '../core/nearest.ts'
 import type { Profile } from './config.ts'
 
-const connectionOf = (role: 'source' | 'warehouse' | 'store') =>
-  z.custom<object>((value) => roleOf(value) === role, {
+/** What a connection can be used for is what it can open. */
+const OPENS = { source: 'openSource', warehouse: 'openWarehouse', store: 'open' } as const
+
+const connectionOf = (role: keyof typeof OPENS) =>
+  z.custom<object>((value) => rolesOf(value).includes(role), {
     error: ({ input }) => {
-      const given = roleOf(input)
+      const given = rolesOf(input).join(' and ')
       return given ? `is a ${given} connection; expected a ${role} connection` : `is ${kindOf(input)}; expected a ${role} connection`
     },
   })
@@ -78,9 +81,9 @@ function nowFaults(value: object): string[] {
   })
 }
 
-function roleOf(value: unknown): string | undefined {
-  if (value === null || typeof value !== 'object' || !('role' in value) || !('open' in value)) return undefined
-  return typeof value.role === 'string' && typeof value.open === 'function' ? value.role : undefined
+function rolesOf(value: unknown): string[] {
+  if (value === null || typeof value !== 'object') return []
+  return Object.entries(OPENS).flatMap(([role, method]) => (typeof (value as Record<string, unknown>)[method] === 'function' ? [role] : []))
 }
 
 /** What a wrong value is, without showing it: it may be a secret. */

@@ -1,5 +1,6 @@
 import type { RunContext } from '../core/context.ts'
 import type { Columns, TimeWindow } from '../core/dataset.ts'
+import type { Extensions } from '../engines/extensions.ts'
 import type { FileStep } from '../engines/file-steps.ts'
 import type { Reader } from '../engines/reader.ts'
 import type { SourceRequest } from './requests.ts'
@@ -71,11 +72,11 @@ export interface Source {
 export interface SourceTools {
   /** The run's reader child: foreign data is parsed nowhere else. The source does not close it. */
   readonly reader: Reader
+  readonly extensions: Extensions
 }
 
 /** A configured, not yet opened source, as `files` and `http` make it: plain settings that can be printed, and how to open them. */
 export interface SourceConnection {
-  readonly role: 'source'
   readonly kind: string
   /** The requests that it answers; `plan` refuses others without opening it. */
   readonly methods: readonly SourceRequest['method'][]
@@ -83,5 +84,5 @@ export interface SourceConnection {
   readonly settings: Readonly<Record<string, unknown>>
   /** IANA zone of naive timestamps in this source. */
   readonly zone?: string
-  open(tools: SourceTools): Source
+  openSource(tools: SourceTools): Source
 }

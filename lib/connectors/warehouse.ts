@@ -1,5 +1,6 @@
 import type { RunContext } from '../core/context.ts'
 import type { Columns, Dataset } from '../core/dataset.ts'
+import type { Extensions } from '../engines/extensions.ts'
 
 /** How a dataset's rows meet those of the table. */
 export type Disposition =
@@ -62,12 +63,16 @@ export interface Warehouse {
   close(): Promise<void>
 }
 
+/** What a warehouse is given when it is opened. */
+export interface WarehouseTools {
+  readonly extensions: Extensions
+}
+
 /** A configured, not yet opened warehouse, as `duckdb` makes it. */
 export interface WarehouseConnection {
-  readonly role: 'warehouse'
   readonly kind: string
   readonly settings: Readonly<Record<string, unknown>>
   /** Where a person finds it. */
   readonly location: string
-  open(): Warehouse
+  openWarehouse(tools: WarehouseTools): Warehouse
 }

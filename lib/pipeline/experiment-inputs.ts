@@ -8,6 +8,7 @@ import type { Columns, Dataset } from '../core/dataset.ts'
 import { exists } from '../core/disk.ts'
 import { ConfigError } from '../core/errors.ts'
 import { quoteLiteral } from '../core/quote.ts'
+import { NO_EXTENSIONS } from '../engines/extensions.ts'
 import type { Reader } from '../engines/reader.ts'
 import { selectDeclared } from '../extract/select.ts'
 import { currentState } from '../land/current-state.ts'
@@ -47,7 +48,7 @@ async function fixtureDataset(name: string, { path, format }: Fixture, { project
   if (relative(project.config.folder, file).startsWith('..'))
     throw new ConfigError(`fixture ${path} lies outside the project`, { dataset: name, file: path })
   if (!(await exists(file))) throw new ConfigError(`fixture ${path} is not there`, { dataset: name, file: path })
-  const source = files(dirname(file)).open({ reader })
+  const source = files(dirname(file)).openSource({ reader, extensions: NO_EXTENSIONS })
   try {
     const asked = { dataset: name, request: { method: 'files', paths: [basename(file)], ...format } } as const
     const columns = await source.describe(asked, ctx)
@@ -60,7 +61,7 @@ async function fixtureDataset(name: string, { path, format }: Fixture, { project
 async function materialized(
   name: string,
   read: Read,
-  open: (read: Read, ctx: RunContext) => ReturnType<ReturnType<ReturnType<typeof files>['open']>['read']>,
+  open: (read: Read, ctx: RunContext) => ReturnType<ReturnType<ReturnType<typeof files>['openSource']>['read']>,
   columns: Columns,
   { reader, ctx }: Pick<InputTools, 'reader' | 'ctx'>,
 ): Promise<Dataset> {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { RunContext } from '../core/context.ts'
+import { extensionsIn } from '../engines/extensions.ts'
 import { openReader, type Reader } from '../engines/reader.ts'
 import { type EventSink, emitTo, fanOut, silent } from '../observe/events.ts'
 import { bindPipeline } from './bind.ts'
@@ -56,8 +57,9 @@ export async function openSession(
     const { zone } = pipeline
     const theReader = () => (reader ??= openReader({ limits: config.limits, zone, temp: workspace.folder, signal }))
     closing.push(() => reader?.close())
-    const [store, exports, warehouse] = [config.landing.open(), config.store.open(), config.warehouse.open()]
-    const sources = openSources(config.connections, theReader)
+    const extensions = extensionsIn(config.extensions)
+    const [store, exports, warehouse] = [config.landing.open(), config.store.open(), config.warehouse.openWarehouse({ extensions })]
+    const sources = openSources(config.connections, { reader: theReader, extensions })
     closing.push(
       () => store.close(),
       () => exports.close(),

@@ -1,6 +1,7 @@
 import type { RunContext } from '../core/context.ts'
 import { disk, readText } from '../core/disk.ts'
 import { ConfigError, placed } from '../core/errors.ts'
+import { extensionsIn } from '../engines/extensions.ts'
 import { openReader, type Reader } from '../engines/reader.ts'
 import { checkExport } from '../export/check-export.ts'
 import type { ReadKind } from '../extract/source.ts'
@@ -83,7 +84,7 @@ async function discoverWith(project: Project, { definition }: LoadedPipeline, kn
   const binder = await openBinder(config.state)
   let opened: Reader | undefined
   const reader = () => (opened ??= openReader({ limits: config.limits, zone: 'UTC', temp: workspace.folder, signal }))
-  const sources = openSources(config.connections, reader)
+  const sources = openSources(config.connections, { reader, extensions: extensionsIn(config.extensions) })
   const ctx: RunContext = {
     pipeline: definition.name,
     run: 'discover',

@@ -1,4 +1,5 @@
 import type { Source, SourceConnection } from '../connectors/source.ts'
+import type { Extensions } from '../engines/extensions.ts'
 import type { Reader } from '../engines/reader.ts'
 
 /** The sources of one run: opened at first use, at most `concurrency` reads of each at once, closed together. */
@@ -8,7 +9,13 @@ export interface Sources {
   close(): Promise<void>
 }
 
-export function openSources(connections: Readonly<Record<string, SourceConnection>>, reader: () => Reader): Sources {
+/** What sources are opened with; the reader child is started by the first that is. */
+export interface SourcesTools {
+  readonly reader: () => Reader
+  readonly extensions: Extensions
+}
+
+export function openSources(connections: Readonly<Record<string, SourceConnection>>, { reader, extensions }: SourcesTools): Sources {
   const open = new Map<string, { readonly source: Source; free: number; readonly waiting: (() => void)[] }>()
   return {
     async use(connection, work) {
@@ -16,7 +23,7 @@ export function openSources(connections: Readonly<Record<string, SourceConnectio
       if (!entry) {
         const configured = connections[connection]
         if (!configured) throw new RangeError(`connection ${connection} was not bound`)
-        const source = configured.open({ reader: reader() })
+        const source = configured.openSource({ reader: reader(), extensions })
         entry = { source, free: source.concurrency, waiting: [] }
         open.set(connection, entry)
       }

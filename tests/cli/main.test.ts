@@ -33,9 +33,9 @@ const CONFIG = `import { config } from '${lib}config/config.ts'
 import { secret } from '${lib}config/secret.ts'
 const open = () => {}
 const store = { role: 'store', kind: 'local', settings: { folder: 'landing' }, location: '/x', open }
-const crm = { role: 'source', kind: 'http', methods: ['GET'], settings: { url: 'https://h/', auth: { bearer: secret('env:MILLRACE_TEST_ABSENT') } }, open }
+const crm = { kind: 'http', methods: ['GET'], settings: { url: 'https://h/', auth: { bearer: secret('env:MILLRACE_TEST_ABSENT') } }, openSource: open }
 export default config({ profiles: { dev: {
-  connections: { crm }, landing: store, store, warehouse: { role: 'warehouse', kind: 'duckdb', settings: {}, location: '/w', open },
+  connections: { crm }, landing: store, store, warehouse: { kind: 'duckdb', settings: {}, location: '/w', openWarehouse: open },
   now: { quakes: '2018-02-07T01:30:00Z' }, limits: { memory: '2GB', threads: 2, readerMemory: '1GB', readerTimeout: '30m' },
 } } })
 `

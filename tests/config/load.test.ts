@@ -12,8 +12,8 @@ const HEAD = `import { config } from '${lib}config/config.ts'
 import { secret } from '${lib}config/secret.ts'
 const open = () => { throw new Error('opened') }
 const store = { role: 'store', kind: 'local', settings: { folder: 'x' }, location: '/x', open }
-const warehouse = { role: 'warehouse', kind: 'duckdb', settings: {}, location: '/w', open }
-const source = (settings) => ({ role: 'source', kind: 'http', methods: ['GET'], settings, open })
+const warehouse = { kind: 'duckdb', settings: {}, location: '/w', openWarehouse: open }
+const source = (settings) => ({ kind: 'http', methods: ['GET'], settings, openSource: open })
 const rest = { connections: {}, warehouse, landing: store, store }
 `
 let folder: string

@@ -8,6 +8,7 @@ import type { RunContext } from '../../lib/core/context.ts'
 import type { Columns } from '../../lib/core/dataset.ts'
 import { MillraceError } from '../../lib/core/errors.ts'
 import type { MetaRow } from '../../lib/engines/duckdb.ts'
+import { NO_EXTENSIONS } from '../../lib/engines/extensions.ts'
 import { openReader, type Reader } from '../../lib/engines/reader.ts'
 import { duckdbTypeFromText } from '../../lib/engines/types.ts'
 import { selectDeclared } from '../../lib/extract/select.ts'
@@ -77,7 +78,7 @@ export function sourceContract(name: string, setup: () => Promise<SourceSubject>
       const temp = join('/tmp', `millrace-contract-${process.pid}-${Math.random().toString(36).slice(2)}`)
       const limits = { memoryBytes: 512 * 2 ** 20, threads: 2, readerMemoryBytes: 2 ** 30, readerTimeoutMs: 60_000 }
       reader = openReader({ limits, zone: 'UTC', temp, signal: new AbortController().signal })
-      source = subject.connection.open({ reader })
+      source = subject.connection.openSource({ reader, extensions: NO_EXTENSIONS })
       await subject.serve(contractRows(ROWS))
     })
     afterAll(async () => {
@@ -289,14 +290,13 @@ export function sourceContract(name: string, setup: () => Promise<SourceSubject>
     })
 
     it('the connection says its kind and methods, and its settings print', () => {
-      expect(subject.connection.role).toBe('source')
       expect(subject.connection.methods).toContain(subject.request.method)
       expect(source.kind).toBe(subject.connection.kind)
       expect(() => JSON.stringify(subject.connection.settings)).not.toThrow()
     })
 
     it('close may come twice', async () => {
-      const other = subject.connection.open({ reader })
+      const other = subject.connection.openSource({ reader, extensions: NO_EXTENSIONS })
       await other.close()
       await other.close()
     })

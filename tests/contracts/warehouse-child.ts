@@ -1,3 +1,4 @@
+import { NO_EXTENSIONS } from '../../lib/engines/extensions.ts'
 // Loads one request in a process of its own, to be killed by the contract suite: says "begin" before the load, "done" after it.
 
 import type { LoadRequest, WarehouseConnection } from '../../lib/connectors/warehouse.ts'
@@ -14,7 +15,7 @@ export interface ChildTask {
 
 const task: ChildTask = JSON.parse(process.argv[2] ?? '')
 const module: Record<string, (...args: readonly string[]) => WarehouseConnection> = await import(task.module)
-const warehouse = module[task.name]?.(...task.args).open()
+const warehouse = module[task.name]?.(...task.args).openWarehouse({ extensions: NO_EXTENSIONS })
 if (!warehouse) throw new Error(`${task.module} has no ${task.name}`)
 console.log('begin')
 try {

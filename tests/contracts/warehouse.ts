@@ -8,6 +8,7 @@ import type { Columns, Dataset } from '../../lib/core/dataset.ts'
 import { CheckError, ConfigError, type MillraceError, TransientError } from '../../lib/core/errors.ts'
 import { quoteIdentifier } from '../../lib/core/quote.ts'
 import type { MetaRow } from '../../lib/engines/duckdb.ts'
+import { NO_EXTENSIONS } from '../../lib/engines/extensions.ts'
 import { type TestContext, temporaryFolder, testContext } from '../kit/context.ts'
 import { datasetOf } from '../kit/dataset.ts'
 import type { ChildTask } from './warehouse-child.ts'
@@ -34,7 +35,7 @@ export function warehouseContract(name: string, open: (folder: string) => Promis
   async function setup() {
     const folder = temporaryFolder()
     const under = await open(folder)
-    const warehouse = under.connection.open()
+    const warehouse = under.connection.openWarehouse({ extensions: NO_EXTENSIONS })
     const ctx = testContext()
     const tokenOf = async (table: string, partition: string) =>
       (await warehouse.tokens('test', ctx)).find((token) => token.table === table && token.partition === partition)
@@ -339,7 +340,7 @@ export function warehouseContract(name: string, open: (folder: string) => Promis
       const { warehouse, ctx } = await setup()
       expect(await warehouse.tokens('test', ctx)).toEqual([])
       expect(await warehouse.describe('numbers', ctx)).toBeUndefined()
-      const other = (await open(temporaryFolder())).connection.open()
+      const other = (await open(temporaryFolder())).connection.openWarehouse({ extensions: NO_EXTENSIONS })
       expect(await other.tokens('test', ctx)).toEqual([])
     })
 
@@ -414,7 +415,10 @@ export function warehouseContract(name: string, open: (folder: string) => Promis
       await Promise.all(parts.map((partition) => load('numbers', replacePartition, "SELECT 1 AS id, 'a' AS value", { partition })))
       expect(await rows('numbers')).toEqual(parts.map((partition) => `1|a|${partition}`))
       const same = await request('twice', append, "SELECT 1 AS id, 'a' AS value")
-      const outcomes = await Promise.allSettled([connection.open().load(same, ctx), connection.open().load(same, ctx)])
+      const outcomes = await Promise.allSettled([
+        connection.openWarehouse({ extensions: NO_EXTENSIONS }).load(same, ctx),
+        connection.openWarehouse({ extensions: NO_EXTENSIONS }).load(same, ctx),
+      ])
       expect(outcomes.map((outcome) => outcome.status).sort()).toEqual(['fulfilled', 'rejected'])
       expect(await rows('twice')).toHaveLength(1)
     })

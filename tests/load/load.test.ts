@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { duckdb } from '../../lib/connectors/duckdb/index.ts'
 import { CheckError, TransientError } from '../../lib/core/errors.ts'
+import { NO_EXTENSIONS } from '../../lib/engines/extensions.ts'
 import { type LoadTask, load } from '../../lib/load/load.ts'
 import { append, merge, replacePartition } from '../../lib/load/targets.ts'
 import { temporaryFolder, testContext } from '../kit/context.ts'
@@ -22,7 +23,7 @@ async function setup(select: string, task: Partial<LoadTask> = {}) {
     expected: undefined,
     ...task,
   }
-  return { folder, file, task: whole, warehouse: duckdb(file).open(), ctx: testContext() }
+  return { folder, file, task: whole, warehouse: duckdb(file).openWarehouse({ extensions: NO_EXTENSIONS }), ctx: testContext() }
 }
 
 it('load writes rows and token, and tells its start and end', async () => {

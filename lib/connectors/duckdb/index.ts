@@ -15,7 +15,7 @@ import { readTokens } from './tokens.ts'
  * makes a load wait, so it should be short.
  */
 export function duckdb(file: string): WarehouseConnection {
-  return { role: 'warehouse', kind: 'duckdb', settings: { file }, location: file, open: () => openWarehouse(resolve(file)) }
+  return { kind: 'duckdb', settings: { file }, location: file, openWarehouse: () => openWarehouse(resolve(file)) }
 }
 
 /**

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { RunContext } from '../../core/context.ts'
 import type { Columns } from '../../core/dataset.ts'
+import { refusedByDisk } from '../../core/disk-refusal.ts'
 import { ConfigError, placed, TransientError } from '../../core/errors.ts'
 import { hashOf } from '../../core/hash.ts'
 import type { Reader } from '../../engines/reader.ts'
@@ -29,12 +30,11 @@ export function files(folder: string, options: FilesOptions = {}): SourceConnect
   if (folder === '') throw new ConfigError('files() needs a folder')
   if (!Number.isInteger(concurrency) || concurrency < 1) throw new ConfigError(`files() concurrency must be 1 or more, not ${concurrency}`)
   return {
-    role: 'source',
     kind: 'files',
     methods: ['files'],
     settings: { folder, concurrency, ...(options.zone !== undefined && { zone: options.zone }) },
     ...(options.zone !== undefined && { zone: options.zone }),
-    open: ({ reader }) => openFiles(resolve(folder), concurrency, options.zone, reader),
+    openSource: ({ reader }) => openFiles(resolve(folder), concurrency, options.zone, reader),
   }
 }
 
@@ -125,7 +125,8 @@ async function placing<T>(dataset: string, work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {
-    throw placed(error, { dataset })
+    const path = error instanceof Error && 'path' in error ? String(error.path) : 'a source file'
+    throw placed(refusedByDisk(error, path), { dataset })
   }
 }
 

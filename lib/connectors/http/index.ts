@@ -21,12 +21,11 @@ export function http(options: HttpOptions): SourceConnection {
   checkWhole('maxBodyBytes', options.maxBodyBytes, 1)
   const { start, auth, ...plain } = options
   return {
-    role: 'source',
     kind: 'http',
     methods: ['GET', 'POST'],
     settings: { ...plain, ...(start && { baseUrl: 'started at the first request' }), ...(auth && { auth: hidden(auth) }) },
     ...(options.zone !== undefined && { zone: options.zone }),
-    open: (tools) => openHttp(options, tools),
+    openSource: (tools) => openHttp(options, tools),
   }
 }
 

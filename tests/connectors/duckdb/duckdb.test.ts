@@ -12,6 +12,7 @@ import type { Columns, Dataset } from '../../../lib/core/dataset.ts'
 import { disk } from '../../../lib/core/disk.ts'
 import { ConfigError, type MillraceError, PermanentError, TransientError } from '../../../lib/core/errors.ts'
 import { openDuckDB } from '../../../lib/engines/duckdb.ts'
+import { NO_EXTENSIONS } from '../../../lib/engines/extensions.ts'
 import type { ChildTask } from '../../contracts/warehouse-child.ts'
 import { manualClock, temporaryFolder, testContext } from '../../kit/context.ts'
 import { datasetOf, queryFile } from '../../kit/dataset.ts'
@@ -35,7 +36,7 @@ async function setup(select = "SELECT range AS id, 'a' AS value FROM range(3)") 
   const folder = temporaryFolder()
   const file = join(folder, 'state', 'warehouse.duckdb')
   const dataset = await datasetOf(folder, 'numbers', COLUMNS, select)
-  return { folder, file, dataset, warehouse: duckdb(file).open(), request: requestOf(dataset) }
+  return { folder, file, dataset, warehouse: duckdb(file).openWarehouse({ extensions: NO_EXTENSIONS }), request: requestOf(dataset) }
 }
 
 const thrownBy = (work: Promise<unknown>): Promise<MillraceError> =>
@@ -173,7 +174,7 @@ describe('duckdb file', () => {
     writeFileSync(join(folder, 'garbage'), 'no database'.repeat(1000))
     writeFileSync(join(folder, 'empty'), '')
     for (const name of ['copy', 'garbage', 'empty']) {
-      const damaged = duckdb(join(folder, name)).open()
+      const damaged = duckdb(join(folder, name)).openWarehouse({ extensions: NO_EXTENSIONS })
       for (const work of [() => damaged.tokens('test', testContext()), () => damaged.load(requestOf(dataset), testContext())]) {
         const error = await thrownBy(work())
         expect(error).toBeInstanceOf(PermanentError)
@@ -193,7 +194,9 @@ describe('duckdb file', () => {
     copyFileSync(file, join(folder, 'copy'))
     copyFileSync(`${file}.wal`, join(folder, 'copy.wal'))
     db.close()
-    expect(await duckdb(join(folder, 'copy')).open().tokens('test', testContext())).toMatchObject([{ inputKey: 'k2' }])
+    expect(await duckdb(join(folder, 'copy')).openWarehouse({ extensions: NO_EXTENSIONS }).tokens('test', testContext())).toMatchObject([
+      { inputKey: 'k2' },
+    ])
   })
 
   it('does not grow by replace', async () => {
@@ -249,7 +252,7 @@ describe('duckdb refuses', () => {
     expect(
       await thrownBy(
         duckdb(join(folder, 'plain', 'w'))
-          .open()
+          .openWarehouse({ extensions: NO_EXTENSIONS })
           .load(requestOf(dataset), testContext()),
       ),
     ).toBeInstanceOf(PermanentError)

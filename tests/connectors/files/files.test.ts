@@ -157,7 +157,6 @@ describe('files describe', () => {
 describe('files()', () => {
   it('prints its settings, and refuses wrong ones', () => {
     expect(files('in', { zone: 'America/New_York' })).toMatchObject({
-      role: 'source',
       kind: 'files',
       methods: ['files'],
       zone: 'America/New_York',

@@ -9,6 +9,7 @@ import type { Columns } from '../../../lib/core/dataset.ts'
 import { MillraceError } from '../../../lib/core/errors.ts'
 import { quoteLiteral } from '../../../lib/core/quote.ts'
 import type { MetaRow } from '../../../lib/engines/duckdb.ts'
+import { NO_EXTENSIONS } from '../../../lib/engines/extensions.ts'
 import { openReader, type Reader } from '../../../lib/engines/reader.ts'
 import { explainMisfit } from '../../../lib/extract/explain.ts'
 import { type SelectRequest, selectDeclared } from '../../../lib/extract/select.ts'
@@ -46,7 +47,7 @@ export async function folderOf(contents: Readonly<Record<string, string | Uint8A
 
 /** Opens a folder as the source does. */
 export function sourceOf(folder: string, reader: Reader, zone?: string): Source {
-  return files(folder, zone === undefined ? {} : { zone }).open({ reader })
+  return files(folder, zone === undefined ? {} : { zone }).openSource({ reader, extensions: NO_EXTENSIONS })
 }
 
 /** Lands files as a run does, one Parquet file, and gives its rows, every value as DuckDB's text in the declared type's storage. */

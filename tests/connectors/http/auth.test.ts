@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import type { HttpAuth } from '../../../lib/connectors/http/options.ts'
 import { PermanentError, TransientError } from '../../../lib/core/errors.ts'
 import { Secret } from '../../../lib/core/secret.ts'
+import { NO_EXTENSIONS } from '../../../lib/engines/extensions.ts'
 import { manualClock, testContext } from '../../kit/context.ts'
 import { failure, idsOf, read } from './reading.ts'
 import { json, plain, type Received, type Service, serve } from './service.ts'
@@ -150,7 +151,7 @@ test('http fetches a new token when the clock says that the old one is about to 
   await read(options, { paging: three }, {}, testContext({ clock }))
   expect(tokens.received).toHaveLength(1)
   const { http } = await import('../../../lib/connectors/http/index.ts')
-  const source = http(options).open({ reader: { execute: () => Promise.reject(), close: async () => {} } })
+  const source = http(options).openSource({ reader: { execute: () => Promise.reject(), close: async () => {} }, extensions: NO_EXTENSIONS })
   const get = () => source.read({ dataset: 'a', columns: { id: 'int64' }, request: { method: 'GET', path: '/' } }, testContext({ clock }))
   const sent = data.received.length
   for (const ms of [0, 80_000, 10_001]) {

@@ -4,6 +4,7 @@ import { serveQuakes } from '../../../fixtures/quakes/server.ts'
 import { http } from '../../../lib/connectors/http/index.ts'
 import type { HttpRequest } from '../../../lib/connectors/requests.ts'
 import type { Read } from '../../../lib/connectors/source.ts'
+import { NO_EXTENSIONS } from '../../../lib/engines/extensions.ts'
 import { openReader } from '../../../lib/engines/reader.ts'
 import { type TestContext, temporaryFolder, testContext } from '../../kit/context.ts'
 import { failure } from './reading.ts'
@@ -12,7 +13,7 @@ import { json, serve } from './service.ts'
 async function describe(ctx: TestContext, url: string, request: Partial<HttpRequest>, more: Partial<Read> = {}) {
   const reader = openReader({ limits: ctx.limits, zone: 'UTC', temp: temporaryFolder() })
   onTestFinished(() => reader.close())
-  const source = http({ baseUrl: url }).open({ reader })
+  const source = http({ baseUrl: url }).openSource({ reader, extensions: NO_EXTENSIONS })
   return source.describe({ dataset: 'thing', request: { method: 'GET', path: '/things', ...request }, ...more }, ctx)
 }
 

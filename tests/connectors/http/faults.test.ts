@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { expect, onTestFinished, test } from 'vitest'
 import { InterruptedError, type MillraceError, PermanentError, TransientError } from '../../../lib/core/errors.ts'
+import { NO_EXTENSIONS } from '../../../lib/engines/extensions.ts'
 import { manualClock, testContext } from '../../kit/context.ts'
 import { SELF_SIGNED } from './certificate.ts'
 import { failure, idsOf, read } from './reading.ts'
@@ -321,7 +322,10 @@ test('http opens the circuit of a host that keeps failing: later requests fail a
   const service = await serve((_, response) => plain(response, 503, 'down'))
   const { http } = await import('../../../lib/connectors/http/index.ts')
   const clock = manualClock()
-  const source = http({ baseUrl: service.url, retries: 4 }).open({ reader: { execute: () => Promise.reject(), close: async () => {} } })
+  const source = http({ baseUrl: service.url, retries: 4 }).openSource({
+    reader: { execute: () => Promise.reject(), close: async () => {} },
+    extensions: NO_EXTENSIONS,
+  })
   const get = (ctx = testContext({ clock })) =>
     failure(ctx, source.read({ dataset: 'thing', columns: { id: 'int64' }, request: { method: 'GET', path: '/things' } }, ctx))
   expect(await get()).toMatchObject({ message: expect.stringContaining('(tried 5 times)') })

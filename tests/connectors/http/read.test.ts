@@ -4,6 +4,7 @@ import { serveQuakes } from '../../../fixtures/quakes/server.ts'
 import { http } from '../../../lib/connectors/http/index.ts'
 import type { HttpRequest } from '../../../lib/connectors/requests.ts'
 import { ConfigError } from '../../../lib/core/errors.ts'
+import { NO_EXTENSIONS } from '../../../lib/engines/extensions.ts'
 import { manualClock, testContext } from '../../kit/context.ts'
 import { failure, idsOf, read, rowsOf } from './reading.ts'
 import { json, type Received, serve } from './service.ts'
@@ -237,7 +238,7 @@ test('http starts its service at the first read and closes it with the source', 
   }
   const connection = http({ start })
   expect(connection.settings).toEqual({ baseUrl: 'started at the first request' })
-  const source = connection.open({ reader: { execute: () => Promise.reject(), close: async () => {} } })
+  const source = connection.openSource({ reader: { execute: () => Promise.reject(), close: async () => {} }, extensions: NO_EXTENSIONS })
   expect(log).toEqual([])
   const request: HttpRequest = {
     method: 'GET',

@@ -5,6 +5,7 @@ import type { HttpOptions } from '../../../lib/connectors/http/options.ts'
 import type { HttpRequest } from '../../../lib/connectors/requests.ts'
 import type { Read, Relation } from '../../../lib/connectors/source.ts'
 import { type MetaRow, openDuckDB } from '../../../lib/engines/duckdb.ts'
+import { NO_EXTENSIONS } from '../../../lib/engines/extensions.ts'
 import type { Reader } from '../../../lib/engines/reader.ts'
 import { type TestContext, temporaryFolder, testContext } from '../../kit/context.ts'
 
@@ -20,7 +21,7 @@ export async function read(
   more: Partial<Read> = {},
   ctx: TestContext = testContext(),
 ): Promise<Relation> {
-  const source = http({ retries: 2, ...options }).open({ reader: noReader })
+  const source = http({ retries: 2, ...options }).openSource({ reader: noReader, extensions: NO_EXTENSIONS })
   onTestFinished(() => source.close())
   return source.read({ dataset: 'thing', columns: { id: 'int64' }, request: { method: 'GET', path: '/things', ...request }, ...more }, ctx)
 }
