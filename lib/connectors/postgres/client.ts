@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs'
+import type { Client, ClientConfig } from 'pg'
+import type { RunContext } from '../../core/context.ts'
+import { ConfigError, messageOf } from '../../core/errors.ts'
+import { reveal } from '../../core/secret.ts'
+import { explained } from './faults.ts'
+import { protectionOf, type Settings } from './options.ts'
+
+/** Where a server really is: settings, or what `start` has started. */
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+/** The settings of every session: what is read as text must not depend on how a role or a database is set up. */
+export const SESSION: readonly string[] = [
+  "client_encoding = 'UTF8'",
+  "TimeZone = 'UTC'",
+  "DateStyle = 'ISO, YMD'",
+  "IntervalStyle = 'postgres'",
+  "bytea_output = 'hex'",
+  'extra_float_digits = 1',
+  'idle_in_transaction_session_timeout = 0',
+]
+
+/** `sakila on 127.0.0.1:5432`, for messages. */
+export function placeText({ database }: Pick<Settings, 'database'>, { host, port }: Address): string {
+  return `${database} on ${host}:${port}`
+}
+
+/** How the sessions of a run are called in `pg_stat_activity`: at most 63 bytes, the run's own digits last. */
+export function applicationName({ pipeline, run }: Pick<RunContext, 'pipeline' | 'run'>): string {
+  const name = pipeline.replace(/[^\x21-\x7e]/g, '_').slice(0, 63 - 'millrace//'.length - run.length)
+  return `millrace/${name}/${run}`
+}
+
+/**
+ * Opens one session. A server that speaks no TLS is an error unless `insecure` is set. Whoever opens it closes it with `end()`; an abort of the signal does not close it.
+ * @throws ConfigError, TransientError or PermanentError that says what is wrong with the connection
+ */
+export async function connect(settings: Settings, address: Address, application: string): Promise<Client> {
+  const protection = protectionOf(settings, address.host)
+  const doing = `connecting to ${placeText(settings, address)}`
+  const attempt = async (ssl: ClientConfig['ssl']) => {
+    // Loaded late: a start without a database does not pay for the driver.
+    const { default: pg } = await import('pg')
+    const client = new pg.Client({
+      ...address,
+      database: settings.database,
+      user: settings.user,
+      ...(settings.password !== undefined && { password: reveal(settings.password) }),
+      ssl,
+      application_name: application,
+      connectionTimeoutMillis: settings.connectTimeoutMs,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+    })
+    // A connection that breaks between two queries: the next one says so.
+    client.on('error', () => undefined)
+    try {
+      await client.connect()
+      await client.query(sessionText(settings))
+      return client
+    } catch (error) {
+      await client.end().catch(() => undefined)
+      throw error
+    }
+  }
+  try {
+    if (protection === 'none') return await attempt(false)
+    if (protection === 'verify') return await attempt(verified(settings, address))
+    return await attempt({ rejectUnauthorized: false }).catch((error: unknown) => {
+      if (/does not support SSL/.test(messageOf(error))) return attempt(false)
+      throw error
+    })
+  } catch (error) {
+    throw explained(error, doing)
+  }
+}
+
+function sessionText({ statementTimeoutMs, lockTimeoutMs }: Settings): string {
+  return [...SESSION, `statement_timeout = ${statementTimeoutMs}`, `lock_timeout = ${lockTimeoutMs}`]
+    .map((each) => `SET ${each}`)
+    .join('; ')
+}
+
+function verified({ tls = {} }: Settings, { host }: Address): ClientConfig['ssl'] {
+  const servername = tls.serverName ?? host
+  return { rejectUnauthorized: true, servername, ...(tls.ca !== undefined && { ca: authority(tls.ca) }) }
+}
+
+function authority(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new ConfigError(`tls.ca ${file} of postgres cannot be read: ${messageOf(error)}`, { file })
+  }
+}

@@ -1,0 +1,113 @@
+import { CheckError, ConfigError, type ErrorOptions, MillraceError, messageOf, PermanentError, TransientError } from '../../core/errors.ts'
+import { redact } from '../../core/secret.ts'
+
+/** What a server's error says besides its message; the driver's own fields. */
+interface ServerFault {
+  readonly code?: string
+  readonly detail?: string
+  readonly hint?: string
+  readonly table?: string
+  readonly column?: string
+  readonly constraint?: string
+  readonly where?: string
+}
+
+type Kind = new (message: string, options?: ErrorOptions) => MillraceError
+
+/** SQLSTATEs (PostgreSQL manual, appendix A), by code or by class: what they mean for a run, and what to do. The first that fits counts. */
+const STATES: readonly (readonly [state: RegExp, kind: Kind, hint: string])[] = [
+  [/^28/, ConfigError, 'check user and password, and what pg_hba.conf allows'],
+  [/^3D000/, ConfigError, 'check the database of the connection'],
+  [/^3F000/, ConfigError, 'check the schema of the connection'],
+  [/^42501/, ConfigError, 'grant the role what docs/connecting.md lists'],
+  [/^42(P01|703|883|704|601|804|P02|702|803|846)/, ConfigError, 'check names and SQL against the database'],
+  [/^53300/, TransientError, 'the server has no connection left: lower maxConnections, or raise its max_connections'],
+  [/^53[12]00/, PermanentError, 'the server has no space or memory left: make room, then run again'],
+  [/^53/, TransientError, 'the server has no resources left: run again later'],
+  [/^57014/, TransientError, 'the statement took too long or was cancelled: raise statementTimeout, or read less at once'],
+  [/^55P03/, TransientError, 'another session holds a lock: see pg_locks, raise lockTimeout, or run again later'],
+  [/^55006/, TransientError, 'somebody uses it: run again later'],
+  [/^(08|57P|40|25P03)/, TransientError, 'run again: nothing was committed by this attempt'],
+  [/^58/, PermanentError, "look into the server's log: its disk or operating system failed"],
+  [/^XX/, PermanentError, "look into the server's log: it reports damage"],
+  [/^22/, CheckError, 'a value does not fit: see its column'],
+  [/^23/, CheckError, 'a constraint of the table refuses these rows'],
+  [/^0A000/, ConfigError, 'the server cannot do that: see its message'],
+]
+
+/** Errors of TLS and of sockets, by Node's code. */
+const CODES: Readonly<Record<string, readonly [kind: Kind, message: string, hint: string]>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: [ConfigError, 'its certificate is self-signed', 'give its authority: tls: { ca: … }'],
+  SELF_SIGNED_CERT_IN_CHAIN: [ConfigError, 'its certificate comes from an unknown authority', 'give the authority: tls: { ca: … }'],
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: [ConfigError, 'its certificate comes from an unknown authority', 'give the authority: tls: { ca: … }'],
+  UNABLE_TO_GET_ISSUER_CERT: [ConfigError, 'its certificate comes from an unknown authority', 'give the authority: tls: { ca: … }'],
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: [ConfigError, 'its certificate comes from an unknown authority', 'give the authority: tls: { ca: … }'],
+  CERT_SIGNATURE_FAILURE: [ConfigError, 'its certificate was not signed by the given authority', 'give the authority: tls: { ca: … }'],
+  CERT_HAS_EXPIRED: [ConfigError, 'its certificate has expired', 'renew it on the server'],
+  CERT_NOT_YET_VALID: [ConfigError, 'its certificate is not valid yet', "check both machines' clocks"],
+  ERR_TLS_CERT_ALTNAME_INVALID: [
+    ConfigError,
+    'its certificate is for another name',
+    'use the name that it is for, or tls: { serverName: … }',
+  ],
+  ENOTFOUND: [ConfigError, 'the host is unknown', 'check the host of the connection'],
+  EAI_AGAIN: [TransientError, 'the name service does not answer', 'run again later'],
+  ECONNREFUSED: [TransientError, 'nothing listens there', 'start the server, or check host and port'],
+  ECONNRESET: [TransientError, 'the connection was reset', 'run again: nothing was committed by this attempt'],
+  EPIPE: [TransientError, 'the connection was closed', 'run again: nothing was committed by this attempt'],
+  ETIMEDOUT: [TransientError, 'the server does not answer', 'check host, port and the firewalls between'],
+  EHOSTUNREACH: [TransientError, 'the host cannot be reached', 'check the network'],
+  ENETUNREACH: [TransientError, 'the network cannot be reached', 'check the network'],
+}
+
+/** The driver's own errors, which have no code. */
+const WORDS: readonly (readonly [words: RegExp, kind: Kind, message: string, hint: string])[] = [
+  [/server does not support SSL/, ConfigError, 'it offers no TLS', 'turn ssl on at the server; insecure: true goes without'],
+  [
+    /Connection terminated due to connection timeout|timeout expired/,
+    TransientError,
+    'it does not answer',
+    'check host, port and the firewalls between',
+  ],
+  [
+    /Connection terminated|Client was closed|not queryable|Connection ended/,
+    TransientError,
+    'the connection was lost',
+    'run again: nothing was committed by this attempt',
+  ],
+  [/password must be a string|No password supplied|SASL/, ConfigError, 'it asks for a password', "give password: secret('env:…')"],
+]
+
+/**
+ * What an error of the driver or the server means for the person who runs a pipeline; errors of ours and what nobody foresaw come back as they are. `doing`: what was asked, as `reading payment
+ * of 127.0.0.1/sakila`.
+ */
+export function explained(error: unknown, doing: string): unknown {
+  if (error instanceof MillraceError || !(error instanceof Error)) return error
+  // Several addresses of a host were tried: the last one's answer stands for all.
+  const one = error instanceof AggregateError ? ((error.errors.at(-1) as Error | undefined) ?? error) : error
+  const { code = '', detail, column, constraint, where } = one as ServerFault
+  const said = redact(firstLine(one.message))
+  const state = /^[0-9A-Z]{5}$/.test(code) ? STATES.find(([pattern]) => pattern.test(code)) : undefined
+  if (state) {
+    const [, kind, hint] = state
+    const more = [detail, constraint === undefined ? undefined : `constraint ${constraint}`].filter((each) => each !== undefined)
+    const message = [said, ...more.map((each) => redact(firstLine(each)))].join('; ')
+    const row = /^COPY .*, line (\d+)/.exec(where ?? '')?.[1]
+    return new kind(`${doing} failed: ${message} (${code})`, {
+      ...(column !== undefined && { column }),
+      ...(row !== undefined && { row: Number(row) }),
+      hint,
+      cause: one,
+    })
+  }
+  const known = CODES[code]
+  if (known) return new known[0](`${doing} failed: ${known[1]}`, { hint: known[2], cause: one })
+  const worded = WORDS.find(([words]) => words.test(messageOf(one)))
+  if (worded) return new worded[1](`${doing} failed: ${worded[2]}`, { hint: worded[3], cause: one })
+  return /^[0-9A-Z]{5}$/.test(code) ? new PermanentError(`${doing} failed: ${said} (${code})`, { cause: one }) : error
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? ''
+}
