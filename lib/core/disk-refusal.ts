@@ -1,12 +1,11 @@
-import { type ErrorPlace, MillraceError, messageOf, PermanentError } from './errors.ts'
+import { dirname } from 'node:path'
+import { type ErrorPlace, MillraceError, PermanentError } from './errors.ts'
+
+/** What to do about a full disk. */
+export const FREE_SPACE = 'free some space, then run again: what was committed stays'
 
 const REFUSALS: readonly (readonly [codes: readonly string[], words: RegExp, what: string, hint: string])[] = [
-  [
-    ['ENOSPC', 'EDQUOT'],
-    /No space left on device|Disk quota exceeded/i,
-    'the disk is full',
-    'free some space, then run again: what was committed stays',
-  ],
+  [['ENOSPC', 'EDQUOT'], /No space left on device|Disk quota exceeded/i, 'the disk is full', FREE_SPACE],
   [
     ['EFBIG'],
     /File too large/i,
@@ -17,7 +16,7 @@ const REFUSALS: readonly (readonly [codes: readonly string[], words: RegExp, wha
     ['EACCES', 'EPERM'],
     /Permission denied|Operation not permitted/i,
     'permission denied',
-    'give the user that runs millrace the right to write there',
+    'give the user that runs millrace the right to read and write there',
   ],
   [['EROFS'], /Read-only file system/i, 'the disk is read-only', 'choose a folder on a disk that can be written'],
   [['ENOTDIR', 'EISDIR', 'EEXIST'], /Not a directory|Is a directory/i, 'a file and a folder have the same name', 'remove one of the two'],
@@ -28,18 +27,19 @@ const REFUSALS: readonly (readonly [codes: readonly string[], words: RegExp, wha
 
 /**
  * An error of the file system, or DuckDB's text of one, as a PermanentError that says what refused, where and what to do; anything else, and what is ours already, comes back as it is.
+ * `path` is what was worked on; of an engine's files elsewhere, the engine's own word counts.
  */
 export function refusedByDisk(error: unknown, path: string, place: ErrorPlace = {}): unknown {
   if (error instanceof MillraceError || !(error instanceof Error)) return error
   const code = 'code' in error ? String(error.code) : ''
   const engine = error.message.startsWith('IO Error')
-  const found = REFUSALS.find(([codes, words]) => codes.includes(code) || (engine && words.test(error.message)))
-  if (!found) return error
-  const [, , what, hint] = found
-  return new PermanentError(`${what}: ${path}${code ? ` (${code})` : `: ${messageOf(error)}`}`, {
-    ...place,
-    file: path,
-    hint,
-    cause: error,
-  })
+  for (const [codes, words, what, hint] of REFUSALS) {
+    const said = codes.includes(code) ? code : engine ? words.exec(error.message)?.[0] : undefined
+    if (said === undefined) continue
+    const named = engine ? /file "([^"]+)"/.exec(error.message)?.[1] : undefined
+    // What an engine writes beside `path` (a log, a new file before its rename) is its own affair.
+    const file = named === undefined || dirname(named) === dirname(path) ? path : named
+    return new PermanentError(`${what}: ${file} (${said})`, { ...place, file, hint, cause: error })
+  }
+  return error
 }

@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { refusedByDisk } from '../core/disk-refusal.ts'
 import { CheckError, ConfigError, type ErrorPlace, PermanentError } from '../core/errors.ts'
 import type { ReaderFault, ReaderJob } from './reader-job.ts'
 
@@ -33,10 +34,13 @@ export function errorOfFault(fault: ReaderFault, job: ReaderJob): Error {
       return new ConfigError(said, { ...place, cause })
     case 'Out of Memory':
       return new PermanentError(said, { ...place, cause, hint: 'raise limits.memoryBytes' })
-    case 'IO':
-      return /No files found|Cannot open file|No space left|Permission denied|Could not write/i.test(rest)
+    case 'IO': {
+      const refused = refusedByDisk(cause, only ?? filesText(job), place)
+      if (refused instanceof PermanentError) return refused
+      return /No files found|Cannot open file|Could not write/i.test(rest)
         ? new PermanentError(said, { ...place, cause })
         : new CheckError(said, { ...place, cause })
+    }
     case 'INTERNAL':
     case 'FATAL':
       return new CheckError(`reading ${filesText(job)} broke the engine`, { ...place, cause })

@@ -42,7 +42,8 @@ function withCauses(error: unknown): string {
   let message = messageOf(error)
   for (let cause = causeOf(error), depth = 0; cause !== undefined && depth < 5; cause = causeOf(cause), depth++) {
     const text = firstLine(messageOf(cause))
-    if (text !== '' && !ENGINE_WORDS.test(text) && !message.includes(text)) message += `: ${text}`
+    const told = message.includes(text) || (cause instanceof Error && 'code' in cause && message.includes(`(${cause.code})`))
+    if (!told && !ENGINE_WORDS.test(text)) message += `: ${text}`
   }
   return message
 }

@@ -1,6 +1,7 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { disk } from '../core/disk.ts'
+import { refusedByDisk } from '../core/disk-refusal.ts'
 import { lock, tryLock } from '../state/lock.ts'
 
 /** A run's own folder, held by a lock that dies with its process. */
@@ -16,7 +17,7 @@ export interface Workspace {
 export async function openWorkspace(workspaces: string, run: string): Promise<Workspace> {
   const folder = join(workspaces, run)
   const held = await inTurn(workspaces, async () => {
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder)
     return lock(join(folder, 'run.lock'), { what: `run ${run}` })
   })
   let units = 0
@@ -24,7 +25,7 @@ export async function openWorkspace(workspaces: string, run: string): Promise<Wo
     folder,
     unit: async () => {
       const path = join(folder, `unit-${++units}`)
-      await mkdir(path, { recursive: true })
+      await makeFolder(path)
       return path
     },
     drop: async (unit) => void (await removed(unit)),
@@ -72,6 +73,14 @@ const TURN_WAIT_MS = 60_000
 async function inTurn<T>(workspaces: string, work: () => Promise<T>): Promise<T> {
   using _turn = await lock(join(workspaces, '_turn.lock'), { what: 'the workspaces', waitMs: TURN_WAIT_MS })
   return await work()
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true })
+  } catch (error) {
+    throw refusedByDisk(error, folder)
+  }
 }
 
 async function removed(folder: string): Promise<boolean> {

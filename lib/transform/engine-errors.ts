@@ -1,3 +1,4 @@
+import { FREE_SPACE, refusedByDisk } from '../core/disk-refusal.ts'
 import { CheckError, ConfigError, type ErrorPlace, MillraceError, messageOf, PermanentError } from '../core/errors.ts'
 import { polarsWords } from '../engines/polars.ts'
 import { duckdbWords } from './bind-sql.ts'
@@ -10,8 +11,11 @@ export function transformError(error: unknown, engine: 'duckdb' | 'polars', plac
   if (error instanceof MillraceError) return error.at(at)
   const message = messageOf(error)
   const options = { ...at, cause: error }
-  if (/no space left|os error 28|could not write .*ENOSPC/i.test(message))
-    return new PermanentError(`the disk is full: ${firstLine(message)}`, options)
+  const refused = refusedByDisk(error, 'the workspace', at)
+  if (refused !== error) return refused
+  // Polars says "File out of specification" of it, which is no cause to tell.
+  if (/no space left|os error 28/i.test(message))
+    return new PermanentError("the disk of the run's workspace is full (ENOSPC)", { ...at, hint: FREE_SPACE })
   if (engine === 'polars') return new CheckError(`Polars cannot compute it: ${polarsWords(message)}`, options)
   if (isOutOfMemory(message))
     return new PermanentError(`DuckDB's memory limit is too small for it: ${firstLine(message)}`, {

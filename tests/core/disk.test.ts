@@ -83,8 +83,11 @@ test('refusedByDisk says what refused, where and what to do', async () => {
     place: { file: '/p' },
     hint: expect.any(String),
   })
-  const engine = refusedByDisk(new Error('IO Error: Could not write to file "/p": No space left on device'), '/p', { stage: 'land' })
-  expect(engine).toMatchObject({ message: expect.stringMatching(/^the disk is full: \/p: IO Error/), place: { stage: 'land', file: '/p' } })
+  const engine = refusedByDisk(new Error('IO Error: Could not write to file "/p/w.wal": No space left on device'), '/p', { stage: 'land' })
+  expect(engine).toMatchObject({
+    message: 'the disk is full: /p/w.wal (No space left on device)',
+    place: { stage: 'land', file: '/p/w.wal' },
+  })
 })
 
 test('refusedByDisk leaves anything else alone', () => {

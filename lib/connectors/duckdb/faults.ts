@@ -12,7 +12,7 @@ export function holderOf(error: unknown): { readonly text: string } | undefined 
 const DAMAGED =
   /not a valid DuckDB database|Could not read enough bytes|replaying the WAL|replay WAL|WAL file|version number|Serialization Error|Corrupt|[Cc]hecksum|database has been invalidated|INTERNAL Error/
 /** As refusedByDisk knows it, within a message of another kind: a COMMIT that failed. */
-const FULL = /No space left|File too large|Disk quota/
+const FULL = /No space left on device|File too large|Disk quota exceeded/
 
 /** What an error of DuckDB or of the disk means for the person who runs a pipeline; errors of ours, an abort's reason and what nobody foresaw come back as they are. */
 export function explained(error: unknown, file: string): unknown {
@@ -20,8 +20,9 @@ export function explained(error: unknown, file: string): unknown {
   const message = messageOf(error).split('\n')[0] ?? ''
   const refused = refusedByDisk(error, file)
   if (refused !== error) return refused
-  if (FULL.test(message))
-    return new PermanentError(`no space for the warehouse ${file}: ${message}`, {
+  const [full] = FULL.exec(message) ?? []
+  if (full !== undefined)
+    return new PermanentError(`no space for the warehouse ${file} (${full})`, {
       file,
       cause: error,
       hint: 'make room, then run again: nothing was loaded',

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises'
-import { CheckError, messageOf, PermanentError, TransientError } from '../../core/errors.ts'
+import { refusedByDisk } from '../../core/disk-refusal.ts'
+import { CheckError, TransientError } from '../../core/errors.ts'
 import type { HttpRequest } from '../requests.ts'
 import { quoted } from './answer.ts'
 import { BrokenText, bodyText } from './body-text.ts'
@@ -56,7 +57,7 @@ export async function receivePage(answer: Answer, options: PageOptions): Promise
       if (start.length < BEGINNING) start = Buffer.concat([start, chunk.subarray(0, BEGINNING)])
       scanner.feed(chunk)
       await out.appendFile(chunk).catch((error: unknown) => {
-        throw new PermanentError(`${what} cannot be written to the workspace: ${messageOf(error)}`, { stage: 'extract', cause: error })
+        throw refusedByDisk(error, file, { stage: 'extract' })
       })
     }
   } catch (error) {

@@ -234,7 +234,7 @@ test('a folder without permission is an error that says where and what to do', a
   expect(JSON.parse(error ?? '')).toMatchObject({
     name: 'PermanentError',
     message: expect.stringMatching(/^permission denied: .* \(EACCES\)$/),
-    hint: expect.stringContaining('right to write'),
+    hint: expect.stringContaining('the right to read and write'),
     exitCode: 1,
   })
   expect(keys).toBe('keys []')
