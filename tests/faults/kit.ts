@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { expect } from 'vitest'
 import { main } from '../../lib/cli/main.ts'
 import { quoteIdentifier } from '../../lib/core/quote.ts'
-import type { TestProject } from '../kit/project.ts'
+import { FILES_CONFIG, type TestProject } from '../kit/project.ts'
 
 /** What a person sees of a command line, the project's folder written as `<project>`. */
 export interface Seen {
@@ -41,6 +41,23 @@ export function seenOf(project: TestProject, code: number | null, stdout: string
     .split('\n\n')
     .filter((block) => block.startsWith('failed '))
   return { code: code ?? -1, stdout: shown(stdout), stderr: shown(stderr), error: failed.join('\n') || shown(stderr) }
+}
+
+/** An error without what differs from run to run. */
+export function settled(error: string): string {
+  return error
+    .replace(/\b\d{8}T\d{6}-[0-9a-f]{6}\b/, '<run>')
+    .replace(/\/[0-9a-f]{16}-[0-9a-f]{8}\./, '/<object>.')
+    .replace(/(http-|transform-)\w{6}\/|(land\/)[0-9a-f-]{36}\//, '$1$2<random>/')
+}
+
+/** The usual configuration with the warehouse in a folder of its own. */
+export const APART_CONFIG = FILES_CONFIG.replace('dev/warehouse.duckdb', 'dev/warehouse/w.duckdb')
+
+/** What a profile of APART_CONFIG has committed. */
+export async function committedApart(project: TestProject): Promise<Readonly<Record<string, unknown>>> {
+  cpSync(project.path('.millrace/dev/warehouse/w.duckdb'), project.path('.millrace/dev/warehouse.duckdb'))
+  return committed(project)
 }
 
 /** Files below a folder of the project, sorted; none where there is no folder. */
@@ -104,7 +121,12 @@ async function tables(project: TestProject): Promise<Record<string, unknown>> {
   return found
 }
 
-const rows = (project: TestProject, table: string) => project.warehouse(`SELECT t::VARCHAR FROM ${quoteIdentifier(table)} AS t ORDER BY 1`)
+/** As hashes where there are many, so that a difference can be read. */
+async function rows(project: TestProject, table: string): Promise<unknown> {
+  const found = await project.warehouse(`SELECT t::VARCHAR FROM ${quoteIdentifier(table)} AS t ORDER BY 1`)
+  return found.length <= 100 ? found : createHash('sha256').update(JSON.stringify(found)).digest('hex')
+}
+
 const tokens = (project: TestProject) =>
   project.warehouse('SELECT pipeline, "table", "partition", input_key, loads FROM _millrace_tokens ORDER BY ALL')
 

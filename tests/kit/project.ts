@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { openDuckDB } from '../../lib/engines/duckdb.ts'
 
-const CHECKOUT = resolve(import.meta.dirname, '../..')
+export const CHECKOUT = resolve(import.meta.dirname, '../..')
 
 /** What a command left behind. */
 export interface CommandResult {
