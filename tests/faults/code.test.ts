@@ -85,7 +85,7 @@ async function run(of: TestProject, name: string) {
 }
 
 describe('a pipeline file', () => {
-  it.each(PIPELINES)('%s is told with its line, and runs when it is mended', async (_what, name, _more, error) => {
+  it.each(PIPELINES)('%s is told, and runs when it is mended', async (_what, name, _more, error) => {
     const bad = await run(project, name)
     expect({ code: bad.code, error: bad.error, stdout: bad.stdout }).toEqual({ code: 2, error, stdout: '' })
     expectNothingWritten(project)
@@ -108,7 +108,7 @@ describe('a pipeline file', () => {
 })
 
 describe('a configuration', () => {
-  it.each(CONFIGS)('%s is told with its profile or line', async (_what, config, error) => {
+  it.each(CONFIGS)('%s is told', async (_what, config, error) => {
     const own = testProject({ 'data/in.csv': 'id\n1\n', 'millrace.config.ts': config, ...pipelineOf('p') })
     const bad = await run(own, 'p')
     expect({ code: bad.code, error: bad.error, stdout: bad.stdout }).toEqual({ code: 2, error, stdout: '' })

@@ -6,9 +6,8 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { type Clock, systemClock } from '../../lib/core/clock.ts'
 import { CHECKOUT, FILES_CONFIG, makeProject, type TestProject } from '../kit/project.ts'
-import { committed, filesUnder, millrace, reset, type Seen, seenOf } from './kit.ts'
+import { committed, filesUnder, millrace, reset, type Seen, seenOf, timeFlies } from './kit.ts'
 
 const pipelineOf = (name: string, more: { partition?: string; request: string; target: string; path: string }) => ({
   [`pipelines/${name}/pipeline.ts`]: `import { contract, csv, keys, pipeline, replace, replacePartition, source, sql } from '#millrace'
@@ -164,16 +163,4 @@ async function holdWarehouse(mode: string) {
     await ended
   }
   return { process: child, program: realpathSync(process.execPath), release }
-}
-
-/** Makes waiting take no time; gives how many milliseconds were waited. */
-function timeFlies(): () => number {
-  let passedMs = 0
-  vi.spyOn(systemClock as Required<Clock>, 'monotonicMs').mockImplementation(() => passedMs)
-  vi.spyOn(systemClock, 'sleep').mockImplementation(async (ms, signal) => {
-    signal?.throwIfAborted()
-    passedMs += ms
-  })
-  onTestFinished(() => void vi.restoreAllMocks())
-  return () => passedMs
 }

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { makeProject, type TestProject } from '../kit/project.ts'
-import { committed, expectNothingToSee, expectNothingWritten, millrace, reset, seenByReaders } from './kit.ts'
+import { committed, expectNothingToSee, expectNothingWritten, millrace, reset, seenByReaders, timeFlies } from './kit.ts'
 
 const PIPELINE = `import { contract, csv, keys, notNull, pipeline, replacePartition, source, sql } from '#millrace'
 import { schema } from './schema.ts'
@@ -152,6 +152,7 @@ const HINT = '  hint: mend the data at its source and run again with --refresh, 
 
 describe('run refuses, commits nothing, and works when it is mended:', () => {
   it.each(BAD)('%s', async (_what, bad, error, code, asked) => {
+    timeFlies()
     answer = bad
     const seen = await millrace(project, 'run', 'api')
     expect({ code: seen.code, error: seen.error.replaceAll(url, '<url>'), asked: requests }).toEqual({
@@ -182,20 +183,16 @@ describe('run refuses, commits nothing, and works when it is mended:', () => {
 })
 
 describe('run goes on after', () => {
-  it('HTTP 500 twice, then is fine', async () => {
-    answer = (request, response, count) => (count <= 2 ? refusing(500, 'oops') : good)(request, response, count)
+  it.each([
+    ['HTTP 500 twice, then is fine', 2, refusing(500, 'oops'), '2 retries', undefined],
+    ['HTTP 429, waiting as long as Retry-After says', 1, refusing(429, 'slow down', { 'retry-after': '7' }), '1 retry', 7000],
+  ])('%s', async (_what, times, bad, retries, waitedMs) => {
+    const passed = timeFlies()
+    answer = (request, response, count) => (count <= times ? bad : good)(request, response, count)
     const { code, stdout } = await millrace(project, 'run', 'api')
     expect(code).toBe(0)
-    expect(stdout).toContain(', 2 retries')
-    expect(await committed(project)).toEqual(clean)
-  })
-
-  it('HTTP 429 with Retry-After', async () => {
-    answer = (request, response, count) =>
-      (count === 1 ? refusing(429, 'slow down', { 'retry-after': '0' }) : good)(request, response, count)
-    const { code, stdout } = await millrace(project, 'run', 'api')
-    expect(code).toBe(0)
-    expect(stdout).toContain(', 1 retry')
+    expect(stdout).toContain(`, ${retries}\n`)
+    if (waitedMs !== undefined) expect(passed()).toBe(waitedMs)
     expect(await committed(project)).toEqual(clean)
   })
 })

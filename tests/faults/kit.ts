@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { expect } from 'vitest'
+import { expect, onTestFinished, vi } from 'vitest'
 import { main } from '../../lib/cli/main.ts'
+import { type Clock, systemClock } from '../../lib/core/clock.ts'
 import { quoteIdentifier } from '../../lib/core/quote.ts'
 import { FILES_CONFIG, type TestProject } from '../kit/project.ts'
 
@@ -133,4 +134,16 @@ const tokens = (project: TestProject) =>
 /** Makes the profile as new. */
 export function reset(project: TestProject): void {
   rmSync(project.path('.millrace'), { recursive: true, force: true })
+}
+
+/** Makes waiting take no time until the test ends; gives how many milliseconds were waited. */
+export function timeFlies(): () => number {
+  let passedMs = 0
+  vi.spyOn(systemClock as Required<Clock>, 'monotonicMs').mockImplementation(() => passedMs)
+  vi.spyOn(systemClock, 'sleep').mockImplementation(async (ms, signal) => {
+    signal?.throwIfAborted()
+    passedMs += ms
+  })
+  onTestFinished(() => void vi.restoreAllMocks())
+  return () => passedMs
 }
