@@ -52,8 +52,8 @@ help: ## list the targets
 	@echo
 	@echo "A pipeline takes PARTITION=2018-02-04, or FROM=… TO=…, and PROFILE=prod."
 
-setup: node_modules/.millrace-setup ## install Node 24 if the machine's is older, and the locked dependencies
-	@:
+setup: node_modules/.millrace-setup ## install Node 24 if the machine's is older, the locked dependencies, and DuckDB's extensions
+	@[ ! -e bin/millrace.js ] || node bin/millrace.js setup --quick || echo 'make: went on without DuckDB extensions; again: node bin/millrace.js setup' >&2
 
 # From npm's cache where that will do. npm does not look again when its cached index is older than a version that is asked for: we do.
 from_npm = $(1) --prefer-offline --no-audit --no-fund --loglevel=error || $(1) --no-audit --no-fund --loglevel=error

@@ -37,6 +37,11 @@ export function findConfig(folder: string): string | undefined {
   }
 }
 
+/** Where a project has DuckDB's extensions, absolute: `.millrace/extensions` unless MILLRACE_EXTENSIONS names another folder. */
+export function extensionsFolder(project: string): string {
+  return resolve(project, process.env.MILLRACE_EXTENSIONS || join('.millrace', 'extensions'))
+}
+
 /**
  * Finds, imports and checks the configuration of the project that `folder` is in, and chooses a profile (absent: the file's default). No connection is opened and no
  * secret looked up.
@@ -74,7 +79,7 @@ export async function loadConfig(folder: string, profileName?: string): Promise<
     landing,
     store,
     state: resolve(project, profile.state ?? join('.millrace', name)),
-    extensions: resolve(project, process.env.MILLRACE_EXTENSIONS ?? join('.millrace', 'extensions')),
+    extensions: extensionsFolder(project),
     limits: limitsOf(profile.limits ?? {}, place),
     now: profile.now,
   }

@@ -5,6 +5,8 @@ import { version } from '@duckdb/node-api'
 /** The signed extensions of DuckDB that millrace knows a use for. */
 export type ExtensionName = 'postgres_scanner'
 
+export const EXTENSIONS: readonly ExtensionName[] = ['postgres_scanner']
+
 /** Which extensions set-up has put in place. None is ever fetched at run time: what is not there is done without, slower. */
 export interface Extensions {
   /** The file of an extension, for `LOAD`; undefined where set-up has not put it. */
@@ -16,7 +18,7 @@ export const NO_EXTENSIONS: Extensions = { file: () => undefined }
 
 /** Where DuckDB's `INSTALL` puts an extension of this version and platform below an `extension_directory`. */
 export function extensionPath(folder: string, name: ExtensionName): string {
-  return join(folder, version(), platform(), `${name}.duckdb_extension`)
+  return join(folder, version(), duckdbPlatform(), `${name}.duckdb_extension`)
 }
 
 /** The extensions below a folder. */
@@ -30,7 +32,7 @@ export function extensionsIn(folder: string): Extensions {
 }
 
 /** DuckDB's own name of this platform. */
-function platform(): string {
+export function duckdbPlatform(): string {
   const system = { darwin: 'osx', win32: 'windows' }[process.platform as string] ?? process.platform
   return `${system}_${process.arch === 'x64' ? 'amd64' : process.arch}`
 }
