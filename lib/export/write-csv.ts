@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { crc32c } from '@node-rs/crc32'
 import type { Store } from '../connectors/store.ts'
 import { PermanentError } from '../core/errors.ts'
-import { makeFifo, openFifo, type Producer } from './fifo-source.ts'
+import { makeFifo, openFifo, type Producer } from '../engines/fifo-source.ts'
 import { gzipMembers } from './gzip-members.ts'
 
 export interface WriteRequest {

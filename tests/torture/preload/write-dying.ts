@@ -1,5 +1,5 @@
 import { open, readFile, rm } from 'node:fs/promises'
-import type { Producer } from '../../../lib/export/fifo-source.ts'
+import type { Producer } from '../../../lib/engines/fifo-source.ts'
 import { writeThroughFifo as real } from '../../../lib/export/write-csv.ts'
 import { writeThroughFifo as endOfFile } from '../twins/end-of-file.ts'
 

@@ -6,7 +6,7 @@ import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { crc32c } from '@node-rs/crc32'
 import type { Store } from '../../../lib/connectors/store.ts'
-import { makeFifo, type Producer } from '../../../lib/export/fifo-source.ts'
+import { makeFifo, type Producer } from '../../../lib/engines/fifo-source.ts'
 import { gzipMembers } from '../../../lib/export/gzip-members.ts'
 import type { WriteRequest, Written } from '../../../lib/export/write-csv.ts'
 

@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { PermanentError } from '../../lib/core/errors.ts'
 import { openDuckDB } from '../../lib/engines/duckdb.ts'
-import { makeFifo, openFifo, type Producer } from '../../lib/export/fifo-source.ts'
+import { makeFifo, openFifo, type Producer } from '../../lib/engines/fifo-source.ts'
 import { temporaryFolder } from '../kit/context.ts'
 
 async function fifo(): Promise<string> {
@@ -119,7 +119,7 @@ test('makeFifo says what to do where it cannot', async () => {
   process.env.PATH = temporaryFolder()
   try {
     await expect(makeFifo(path)).rejects.toBeInstanceOf(PermanentError)
-    await expect(makeFifo(path)).rejects.toMatchObject({ hint: 'install coreutils: exports run through a named pipe' })
+    await expect(makeFifo(path)).rejects.toMatchObject({ hint: 'install coreutils: rows leave through a named pipe' })
   } finally {
     process.env.PATH = before
   }

@@ -31,9 +31,9 @@ export async function makeFifo(path: string): Promise<void> {
     await promisify(execFile)('mkfifo', ['-m', '600', path])
   } catch (error) {
     const hint = isErrno(error, 'ENOENT')
-      ? 'install coreutils: exports run through a named pipe'
+      ? 'install coreutils: rows leave through a named pipe'
       : 'the workspace must be on a disk that has named pipes'
-    throw new PermanentError(`cannot make a named pipe with mkfifo at ${path}`, { stage: 'export', cause: error, hint })
+    throw new PermanentError(`cannot make a named pipe with mkfifo at ${path}`, { cause: error, hint })
   }
 }
 
