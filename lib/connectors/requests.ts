@@ -1,7 +1,7 @@
 import type { MaybeSecret } from '../core/secret.ts'
 
 /** What a pipeline file asks of a connection for one dataset; made by `source(connection)`, answered by a `Source` of the fitting kind. */
-export type SourceRequest = FilesRequest | HttpRequest
+export type SourceRequest = FilesRequest | HttpRequest | TableRequest | QueryRequest
 
 /** How a file is packed. `auto`: as its ending says. */
 export type Compression = 'auto' | 'none' | 'gzip' | 'zstd'
@@ -71,4 +71,22 @@ export interface HttpRequest {
   readonly each?: { readonly parent: string; readonly column: string }
   /** Options of CSV bodies. */
   readonly csv?: FileFormat
+}
+
+/** A table or a view of a database. */
+export interface TableRequest {
+  readonly method: 'table'
+  /** Its name, one identifier, as the database has it: a dot in it is part of the name. */
+  readonly table: string
+  /** Default: the connection's. */
+  readonly schema?: string
+  /** A condition in the database's own SQL, run there: `{start}` and `{end}` (instants) and `{partition}` (a text) stand for values, without quotes. */
+  readonly where?: string
+}
+
+/** The rows of a query. */
+export interface QueryRequest {
+  readonly method: 'query'
+  /** One SELECT in the database's own SQL, run there, whose columns have names, each its own. `{start}` and `{end}` (instants) and `{partition}` (a text) stand for values, without quotes. */
+  readonly sql: string
 }

@@ -1,4 +1,4 @@
-import type { FileFormat, FilesRequest, HttpRequest, SourceRequest } from '../connectors/requests.ts'
+import type { FileFormat, FilesRequest, HttpRequest, QueryRequest, SourceRequest, TableRequest } from '../connectors/requests.ts'
 import { ConfigError } from '../core/errors.ts'
 
 /** Which rows of a source are read, and when. */
@@ -49,8 +49,9 @@ export interface ReadOptions<C extends string> {
 type Whole = Pick<ReadOptions<never>, 'columns'> & { readonly [K in Exclude<keyof ReadOptions<never>, 'columns'>]?: never }
 type GetOptions = Omit<HttpRequest, 'method' | 'path' | 'body'>
 type PostOptions = Omit<HttpRequest, 'method' | 'path'>
+type TableOptions = Omit<TableRequest, 'method' | 'table'>
 
-/** What can be asked of a connection: `files` of a folder, `get` and `post` of a service. `plan` refuses what does not fit its kind. */
+/** What can be asked of a connection: `files` of a folder, `get` and `post` of a service, `table` and `query` of a database. `plan` refuses what does not fit its kind. */
 export interface SourceBuilder {
   /** Files under the connection's folder, by path or glob, read as one dataset. With `{partition}` in a path they are read for each partition. */
   files(paths: string | readonly string[], options?: FileFormat & Whole): Extract
@@ -61,11 +62,17 @@ export interface SourceBuilder {
   /** A POST request with a JSON body, paged to its end. Options: those of HttpRequest, and ReadOptions. */
   post(path: string, options?: PostOptions & Whole): Extract
   post<const C extends string>(path: string, options: PostOptions & ReadOptions<C>): Extract<C>
+  /** A table or a view of a database. Window, cursor and the columns that are wanted are asked of the database. Options: those of TableRequest, and ReadOptions. */
+  table(name: string, options?: TableOptions & Whole): Extract
+  table<const C extends string>(name: string, options: TableOptions & ReadOptions<C>): Extract<C>
+  /** A query, run by the database. Window, cursor and the columns that are wanted are asked of the database. */
+  query(sql: string, options?: Whole): Extract
+  query<const C extends string>(sql: string, options: ReadOptions<C>): Extract<C>
 }
 
 /**
  * Begins an extracted dataset from a connection of `millrace.config.ts`, by name: `source('usgs').get('/query', { window: 'time' })`.
- * @throws ConfigError, from `files`, `get` and `post`, for options that exclude each other
+ * @throws ConfigError, from what can be asked of it, for options that exclude each other
  */
 export function source(connection: string): SourceBuilder {
   return {
@@ -84,6 +91,14 @@ export function source(connection: string): SourceBuilder {
     post: (path: string, options: PostOptions & ReadOptions<string> = {}) => {
       const [read, rest] = split(options)
       return { connection, request: { method: 'POST', path, ...rest } satisfies HttpRequest, ...read }
+    },
+    table: (table: string, options: TableOptions & ReadOptions<string> = {}) => {
+      const [read, rest] = split(options)
+      return { connection, request: { method: 'table', table, ...rest } satisfies TableRequest, ...read }
+    },
+    query: (sql: string, options: ReadOptions<string> = {}) => {
+      const [read] = split(options)
+      return { connection, request: { method: 'query', sql } satisfies QueryRequest, ...read }
     },
   }
 }

@@ -72,6 +72,6 @@ export function openHttp(options: HttpOptions, tools: SourceTools): Source {
 }
 
 function httpRequest(request: SourceRequest): HttpRequest {
-  if (request.method === 'files') throw new ConfigError('an http connection has no files; it answers get and post', { stage: 'extract' })
-  return request
+  if (request.method === 'GET' || request.method === 'POST') return request
+  throw new ConfigError(`an http connection answers get and post, not ${request.method}`, { stage: 'extract' })
 }

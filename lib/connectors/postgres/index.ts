@@ -1,0 +1,22 @@
+import type { SourceConnection } from '../source.ts'
+import { type PostgresOptions, printable, settingsOf } from './options.ts'
+import { sharedServer } from './server.ts'
+import { openSource } from './source.ts'
+
+export type { PostgresOptions, StartedServer } from './options.ts'
+
+/**
+ * A PostgreSQL database, as a source: tables and views (`source('crm').table('payment')`) and queries. All datasets of a run are read on one snapshot. Opens no connection before the first read.
+ * @throws ConfigError for settings that cannot be
+ */
+export function postgres(options: PostgresOptions): SourceConnection {
+  const settings = settingsOf(options)
+  const server = sharedServer(options)
+  return {
+    kind: 'postgres',
+    methods: ['table', 'query'],
+    settings: printable(options),
+    ...(settings.zone !== undefined && { zone: settings.zone }),
+    openSource: (tools) => openSource(settings, server(), tools),
+  }
+}
