@@ -26,6 +26,8 @@ export type RunEvent =
       readonly bytes?: number
       /** Keys of the objects that it committed, or paths of the files that it made. */
       readonly files?: readonly string[]
+      /** How the rows add up. land: `read` = rows + `unchanged` + `superseded`, and keys that are `gone`; load: the dataset's = rows + `superseded`, and what was `removed`. */
+      readonly counts?: Readonly<Record<string, number>>
       readonly ms: number
       /** `done`, or why nothing was done. */
       readonly outcome: 'done' | 'unchanged' | 'skipped' | 'failed'

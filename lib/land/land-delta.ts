@@ -2,17 +2,18 @@ import type { RunContext } from '../core/context.ts'
 import { CheckError } from '../core/errors.ts'
 import { hashOf } from '../core/hash.ts'
 import type { LoadManifest } from '../state/manifest.ts'
+import { requireBalance } from './balance.ts'
 import { bytesOf, commitLoad, confirmed, type Draft, draftOf } from './commit.ts'
 import { contentOf } from './content-hash.ts'
 import { deltaOf } from './delta.ts'
 import { historyFiles, loadsOfState } from './history.ts'
 import { verifyFiles } from './local-files.ts'
-import type { Landed, LandRequest, LandTools, Work } from './request.ts'
+import type { Landed, LandRequest, LandTools, Staged, Work } from './request.ts'
 
 /** A cursor dataset's read as it was staged. */
 export interface StagedDelta {
-  readonly staged: string
-  readonly keys?: string
+  readonly staged: Staged
+  readonly keys?: Staged
   readonly loads: readonly LoadManifest[]
 }
 
@@ -37,16 +38,17 @@ export async function landDelta(
       columns,
       key: kind.key,
       cursor: kind.column,
-      staged,
+      staged: staged.file,
       whole: cursorFrom === undefined,
       history,
-      ...(keys !== undefined && { keys }),
+      ...(keys !== undefined && { keys: keys.file }),
       ...(last !== undefined && { last }),
     },
     folder,
     db,
     ctx,
   )
+  requireBalance(staged, found.read)
   if (found.unseen > 0 && last !== undefined)
     ctx.emit({
       ...{ type: 'warning', stage: 'land', dataset },

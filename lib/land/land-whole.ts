@@ -3,30 +3,32 @@ import { CheckError } from '../core/errors.ts'
 import { hashOf } from '../core/hash.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
 import type { LoadManifest } from '../state/manifest.ts'
+import { requireBalance } from './balance.ts'
 import { bytesOf, commitLoad, confirmed, draftOf } from './commit.ts'
 import { type Content, contentHashName, contentOf } from './content-hash.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { localFiles, verifyFiles } from './local-files.ts'
-import type { Landed, LandRequest, LandTools, Work } from './request.ts'
+import type { Landed, LandRequest, LandTools, Staged, Work } from './request.ts'
 
 /** Lands a window, or a whole dataset: a new load unless the current one has the same content. */
 export async function landWhole(
   request: LandRequest,
-  staged: string,
+  staged: Staged,
   current: LoadManifest | undefined,
   { store }: LandTools,
   { db, ctx }: Work,
 ): Promise<Landed> {
   const [content, fingerprint] = await Promise.all([
-    contentOf(db, [staged], request.columns, ctx.signal),
-    fingerprintOf(staged, ctx.signal),
+    contentOf(db, [staged.file], request.columns, ctx.signal),
+    fingerprintOf(staged.file, ctx.signal),
   ])
+  requireBalance(staged, content.rows)
   if (current && (await isSame(current, content, request, { store }, db, ctx))) {
     const manifest = await confirmed(current, request, store, ctx)
     return { manifest, outcome: 'unchanged', read: content.rows, rows: 0, unchanged: content.rows, superseded: 0, removed: 0, bytes: 0 }
   }
   const draft = draftOf(request, (current?.id ?? 0) + 1, content.hash)
-  const manifest = await commitLoad(draft, [{ file: staged, rows: content.rows, kind: '', fingerprint }], store, ctx)
+  const manifest = await commitLoad(draft, [{ file: staged.file, rows: content.rows, kind: '', fingerprint }], store, ctx)
   return {
     manifest,
     outcome: 'done',

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Relation } from '../connectors/source.ts'
+import { type Relation, runOver } from '../connectors/source.ts'
 import { elapsedMs } from '../core/clock.ts'
 import type { RunContext } from '../core/context.ts'
 import { disk } from '../core/disk.ts'
@@ -12,7 +12,7 @@ import { copyStatement } from '../formats/parquet.ts'
 import { landDelta } from './land-delta.ts'
 import { landWhole } from './land-whole.ts'
 import { loadsOf } from './loads.ts'
-import type { Landed, LandRequest, LandTools, Selected, Work } from './request.ts'
+import type { Landed, LandRequest, LandTools, Selected, Staged, Work } from './request.ts'
 import { sweepLanding } from './sweep.ts'
 
 /**
@@ -43,6 +43,7 @@ export async function land(request: LandRequest, tools: LandTools, ctx: RunConte
       rows: landed.rows,
       bytes: landed.bytes,
       files: landed.manifest.files.map(({ key }) => key),
+      counts: { read: landed.read, unchanged: landed.unchanged, superseded: landed.superseded, gone: landed.removed },
       ms: elapsedMs(ctx.clock) - begun,
       outcome: landed.outcome,
     })
@@ -77,7 +78,7 @@ async function landWith(request: LandRequest, tools: LandTools, work: Work): Pro
     : landWhole(request, staged, loads.at(-1), tools, work)
 }
 
-/** Writes a SELECT's rows by the reader child; gives the file. */
+/** Writes a SELECT's rows by the reader child; gives the file, and how many the child says that it has written. */
 async function stageRows(
   select: Selected,
   relation: Relation,
@@ -85,9 +86,9 @@ async function stageRows(
   { dataset }: LandRequest,
   { reader }: LandTools,
   { folder, ctx }: Work,
-): Promise<string> {
+): Promise<Staged> {
   const file = join(folder, `${name}.parquet`)
-  await reader.execute(
+  const { rows } = await reader.execute(
     {
       dataset,
       ...(relation.names && { files: relation.names }),
@@ -104,5 +105,5 @@ async function stageRows(
     },
     ctx.signal,
   )
-  return file
+  return { file, rows: rows.at(-1) ?? 0 }
 }

@@ -67,6 +67,13 @@ export interface Landed {
   readonly bytes: number
 }
 
+/** A read as the reader child has written it, in the workspace. */
+export interface Staged {
+  readonly file: string
+  /** As the child's COPY has counted them. */
+  readonly rows: number
+}
+
 /** What the parts of one landing share. */
 export interface Work {
   /** In the workspace, removed at the end. */

@@ -47,7 +47,15 @@ export async function load(task: LoadTask, warehouse: Warehouse, ctx: RunContext
       },
       ctx,
     )
-    ctx.emit({ type: 'stage', phase: 'end', ...about, rows: receipt.rows, ms: performance.now() - begun, outcome: 'done' })
+    ctx.emit({
+      type: 'stage',
+      phase: 'end',
+      ...about,
+      rows: receipt.rows,
+      counts: countsOf(task, receipt),
+      ms: performance.now() - begun,
+      outcome: 'done',
+    })
     return receipt
   } catch (error) {
     ctx.emit({ type: 'stage', phase: 'end', ...about, ms: performance.now() - begun, outcome: 'failed' })
@@ -59,6 +67,11 @@ export async function load(task: LoadTask, warehouse: Warehouse, ctx: RunContext
       table,
     })
   }
+}
+
+/** How the dataset's rows add up; `removed` left the table. */
+function countsOf({ dataset }: LoadTask, { superseded, removed }: LoadReceipt): Readonly<Record<string, number>> {
+  return { dataset: dataset.rows, superseded, removed }
 }
 
 function ordered(disposition: Disposition, order: string | undefined): Disposition {

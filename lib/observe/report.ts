@@ -30,6 +30,8 @@ export interface StepReport {
   readonly outcome: 'done' | 'unchanged' | 'skipped' | 'failed'
   readonly rows?: number
   readonly bytes?: number
+  /** How the rows add up. land: `read` = rows + `unchanged` + `superseded`, and keys that are `gone`; load: the dataset's = rows + `superseded`, and what was `removed`. */
+  readonly counts?: Readonly<Record<string, number>>
   readonly ms: number
   /** Files or objects that the step wrote or pinned. */
   readonly files?: readonly string[]

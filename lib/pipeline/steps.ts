@@ -20,7 +20,7 @@ export function stepCollector(): StepCollector {
       if (event.type === 'warning')
         warnings.push([partition, event.dataset].filter(Boolean).join(' ') + (partition || event.dataset ? ': ' : '') + event.message)
       if (event.type !== 'stage' || event.phase !== 'end') return
-      const { stage, dataset = '', target, outcome, rows, bytes, files, ms } = event
+      const { stage, dataset = '', target, outcome, rows, bytes, files, counts, ms } = event
       const step = {
         stage,
         partition,
@@ -30,6 +30,7 @@ export function stepCollector(): StepCollector {
         ...(rows !== undefined && { rows }),
         ...(bytes !== undefined && { bytes }),
         ...(files !== undefined && { files }),
+        ...(counts !== undefined && { counts }),
         ms,
       }
       steps.set(partition, [...(steps.get(partition) ?? []), step])

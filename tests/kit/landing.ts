@@ -8,7 +8,7 @@ import { quoteIdentifier, quoteList } from '../../lib/core/quote.ts'
 import { openDuckDB } from '../../lib/engines/duckdb.ts'
 import { duckdbTypeFromText } from '../../lib/engines/types.ts'
 import { land } from '../../lib/land/land.ts'
-import type { Landed, LandRequest } from '../../lib/land/request.ts'
+import type { Landed, LandRequest, LandTools } from '../../lib/land/request.ts'
 import { temporaryFolder, testContext } from './context.ts'
 import { inProcessReader } from './in-process-reader.ts'
 
@@ -18,6 +18,8 @@ export const noRelation: Relation = { sql: 'SELECT 1', raw: {}, located: 'SELECT
 export interface Landing {
   readonly folder: string
   readonly store: Store
+  /** What the reader child would be; a test may put another in its place. */
+  reader: LandTools['reader']
   /** Lands the rows of a SELECT, or of VALUES, in run after run. */
   land(rows: string, overrides?: Partial<LandRequest>, ctx?: Partial<RunContext>): Promise<Landed>
 }
@@ -32,19 +34,21 @@ export function testLanding(defaults: Partial<LandRequest> & { readonly columns:
     await reader.close()
   })
   let runs = 0
-  return {
+  const landing: Landing = {
     folder,
     store,
+    reader,
     land: (rows, overrides = {}, ctx = {}) =>
       land(
         {
           ...{ dataset: 'd', partition: '_all', kind: { by: 'whole' }, readKey: 'key', open: false, relation: noRelation },
           ...{ ...defaults, select: { sql: typed(rows, defaults.columns) }, ...overrides },
         },
-        { store, reader },
+        { store, reader: landing.reader },
         testContext({ run: `run-${++runs}`, ...ctx }),
       ),
   }
+  return landing
 }
 
 /** `(1, 'a'), (2, 'b')` as a SELECT of declared types; a SELECT stays as it is. */

@@ -180,6 +180,25 @@ test('land calls verify after the rows are read and commits nothing when it thro
   expect(filesIn(landing.folder)).toEqual([])
 })
 
+test('land refuses a file that holds another number of rows than were written, and commits nothing', async () => {
+  const landing = testLanding({ columns: { id: 'int64' } })
+  const { reader } = landing
+  const counted = (more: number): typeof reader => ({
+    execute: async (job, signal) => {
+      const result = await reader.execute(job, signal)
+      return { ...result, rows: result.rows.map((rows) => rows + more) }
+    },
+  })
+  landing.reader = counted(1)
+  await expect(landing.land('(1), (2)')).rejects.toMatchObject({
+    message: '3 rows were read, and 2 are in the file that they were written to',
+    place: { stage: 'land', dataset: 'd' },
+  })
+  for await (const key of landing.store.list('')) expect.unreachable(key)
+  landing.reader = counted(0)
+  expect(await landing.land('(1), (2)')).toMatchObject({ read: 2, rows: 2 })
+})
+
 test('land leaves nothing behind but what it committed', async () => {
   const landing = testLanding({ columns })
   const ctx = testContext()

@@ -44,6 +44,7 @@ it('load writes rows and token, and tells its start and end', async () => {
       dataset: 'revenue',
       target: 'fct_revenue',
       rows: 3,
+      counts: { dataset: 3, superseded: 0, removed: 0 },
       ms: expect.any(Number),
       outcome: 'done',
     },
