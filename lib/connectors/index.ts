@@ -1,5 +1,6 @@
 /** The systems that there are, one line each. */
 export { duckdb } from './duckdb/index.ts'
 export { type FilesOptions, files } from './files/index.ts'
+export { type GcsOptions, gcs } from './gcs/index.ts'
 export { type HttpAuth, type HttpOptions, http } from './http/index.ts'
 export { local } from './local/index.ts'

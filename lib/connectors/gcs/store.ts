@@ -1,0 +1,219 @@
+import { randomUUID } from 'node:crypto'
+import type { Readable } from 'node:stream'
+import { type Clock, systemClock } from '../../core/clock.ts'
+import { ConfigError, NotFound, PreconditionFailed } from '../../core/errors.ts'
+import type { ObjectInfo, PutBody, PutOptions, Store } from '../store.ts'
+import { clientOf } from './client.ts'
+import { download } from './download.ts'
+import { deadTemporaries, listNames } from './listing.ts'
+import { namePrefix, namesUnder } from './names.ts'
+import type { GcsOptions } from './options.ts'
+import { type Known, known, type Pieces, piecesOf } from './pieces.ts'
+import { bucketOf, find, type Resource } from './resource.ts'
+import { LostSession, refuseOther, type Target, uploadPieces, uploadWhole } from './upload.ts'
+import { remove, repeated, rewrite, type Source, settled, type Tell, underPrecondition } from './write.ts'
+
+/** Metadata of a temporary: the key that it is for. */
+const FOR_KEY = 'millrace-key'
+const MOST_SESSIONS = 3
+
+type Conditions = Pick<PutOptions, 'ifAbsent' | 'ifVersion' | 'signal'>
+
+/**
+ * A bucket as a store. The commit is one request that the bucket decides by generation. Bytes and files, and streams that end within one chunk, have their CRC32C computed before they are sent, and the bucket
+ * refuses others. A longer stream goes to a temporary name, is compared, and is copied to its own by the bucket; so does one that may replace whatever is there.
+ */
+export function openGcsStore(options: GcsOptions, clock: Clock = systemClock): Store {
+  const client = clientOf(options, clock)
+  const bucket = bucketOf(options.bucket)
+  const names = namesUnder(namePrefix(options.prefix))
+  const { chunkSize = 8 * 2 ** 20 } = options
+
+  async function put(key: string, body: PutBody, putOptions: PutOptions = {}): Promise<ObjectInfo> {
+    const name = names.nameOf(key)
+    const { signal } = putOptions
+    const stream = 'stream' in body ? body.stream : undefined
+    const stop = () => stream?.destroy(signal?.reason instanceof Error ? signal.reason : undefined)
+    // A stream that fails while nobody reads it would end the process.
+    stream?.on('error', ignore)
+    signal?.addEventListener('abort', stop, { once: true })
+    try {
+      refuseBoth(putOptions)
+      signal?.throwIfAborted()
+      // Known in vain already: no need to read the body. What decides is the write.
+      if (putOptions.ifAbsent && (await find(client, bucket, name, signal))) throw isThere(bucket.urlOf(name))
+      const made =
+        'stream' in body
+          ? await putStream(key, name, body.stream, putOptions)
+          : await putKnown(name, await known(body, chunkSize), putOptions)
+      return infoOf(key, made)
+    } catch (error) {
+      stream?.destroy()
+      throw signal?.aborted ? signal.reason : error
+    } finally {
+      signal?.removeEventListener('abort', stop)
+    }
+  }
+
+  async function putKnown(name: string, content: Known, putOptions: PutOptions): Promise<Resource> {
+    const { contentType, metadata = {}, signal } = putOptions
+    refuseOther(content.crc32c, putOptions.crc32c)
+    return underPrecondition(client, bucket, name, putOptions, (generation) => {
+      const target: Target = { name, ifGenerationMatch: generation, crc32c: content.crc32c, contentType, metadata, signal }
+      return settled(client, bucket, { name, generation, content: () => content, signal }, (tell) => upload(target, content, tell))
+    })
+  }
+
+  async function upload(target: Target, content: Known, tell: Tell): Promise<Resource> {
+    if (content.bytes <= chunkSize) {
+      // A piece's bytes are valid until the next one is asked for.
+      for await (const { bytes } of content.pieces())
+        return await repeated(client, tell, target.signal, () => uploadWhole(client, bucket, target, bytes))
+    }
+    for (let session = 1; ; session++) {
+      try {
+        return await uploadPieces(client, bucket, target, content.pieces(), content.crc32c)
+      } catch (error) {
+        if (!(error instanceof LostSession) || session === MOST_SESSIONS) throw error
+        tell(error)
+      }
+    }
+  }
+
+  async function putStream(key: string, name: string, stream: Readable, putOptions: PutOptions): Promise<Resource> {
+    const pieces = piecesOf(stream, chunkSize)
+    try {
+      const first = await pieces.next()
+      if (!first.done && first.value.last) return await putKnown(name, await known({ bytes: first.value.bytes }, chunkSize), putOptions)
+      return await putLong(key, name, resumed(first, pieces), putOptions)
+    } finally {
+      await pieces.return()
+    }
+  }
+
+  async function putLong(key: string, name: string, pieces: Pieces, putOptions: PutOptions): Promise<Resource> {
+    const { contentType, metadata = {}, signal } = putOptions
+    let content = { bytes: 0, crc32c: '' }
+    const temporary = names.temporary(randomUUID())
+    const target: Target = { name: temporary, ifGenerationMatch: '0', contentType, metadata: { [FOR_KEY]: key }, signal }
+    const measured = measuring(pieces, (bytes, crc32c) => {
+      content = { bytes, crc32c }
+    })
+    const at = { name: temporary, generation: '0', content: () => content, signal }
+    const staged = await settled(client, bucket, at, () => uploadPieces(client, bucket, target, measured, putOptions.crc32c))
+    try {
+      return await copyObject({ name: temporary, object: staged }, name, putOptions, { contentType, metadata })
+    } finally {
+      // Without the signal, which may have aborted. What stays all the same is hidden, and swept.
+      await remove(client, bucket, temporary, staged.version).catch(ignore)
+    }
+  }
+
+  /** `resource` says what replaces the metadata; without it, they are copied. */
+  async function copyObject(from: Source, to: string, conditions: Conditions, resource?: object): Promise<Resource> {
+    const { signal } = conditions
+    return underPrecondition(client, bucket, to, conditions, (generation) =>
+      settled(client, bucket, { name: to, generation, content: () => from.object, signal }, (tell) =>
+        repeated(client, tell, signal, () =>
+          rewrite(client, bucket, from, { name: to, generation, signal, ...(resource && { resource }) }),
+        ),
+      ),
+    )
+  }
+
+  async function copy(
+    from: string,
+    to: string,
+    copyOptions: Pick<PutOptions, 'ifAbsent' | 'ifVersion' | 'metadata'> = {},
+  ): Promise<ObjectInfo> {
+    const [source, name] = [names.nameOf(from), names.nameOf(to)]
+    refuseBoth(copyOptions)
+    const { metadata } = copyOptions
+    for (;;) {
+      const object = await find(client, bucket, source)
+      if (!object) throw notFound(bucket.urlOf(source))
+      try {
+        const resource = metadata && { contentType: object.contentType, metadata }
+        return infoOf(to, await copyObject({ name: source, object }, name, copyOptions, resource))
+      } catch (error) {
+        // Replaced between the two requests: then there is another generation, or nothing.
+        if (!(error instanceof NotFound)) throw error
+      }
+    }
+  }
+
+  async function removeKey(key: string, { ifVersion }: Pick<PutOptions, 'ifVersion'> = {}): Promise<void> {
+    const name = names.nameOf(key)
+    for (;;) {
+      const current = await find(client, bucket, name)
+      if (!current) return
+      if (ifVersion !== undefined && current.version !== ifVersion) throw isOther(bucket.urlOf(name), current.version, ifVersion)
+      try {
+        return await remove(client, bucket, name, current.version)
+      } catch (error) {
+        if (!(error instanceof PreconditionFailed)) throw error
+      }
+    }
+  }
+
+  async function* list(prefix: string): AsyncIterable<string> {
+    if (prefix.includes('\0')) throw new ConfigError(`not a prefix: ${JSON.stringify(prefix)} has a NUL`)
+    for await (const name of listNames(client, bucket, names.listPrefix(prefix))) {
+      const key = names.keyOf(name)
+      if (key?.startsWith(prefix)) yield key
+    }
+  }
+
+  async function sweep(prefix: string): Promise<number> {
+    let removed = 0
+    for await (const { name, version, metadata } of deadTemporaries(client, bucket, names.temporaries)) {
+      if (!metadata[FOR_KEY]?.startsWith(prefix)) continue
+      await remove(client, bucket, name, version)
+      removed++
+    }
+    return removed
+  }
+
+  return {
+    kind: 'gcs',
+    put,
+    get: async (key, range) => download(client, bucket, names.nameOf(key), range),
+    head: async (key) => {
+      const object = await find(client, bucket, names.nameOf(key))
+      return object && infoOf(key, object)
+    },
+    list,
+    copy,
+    delete: removeKey,
+    localPath: () => undefined,
+    sweep,
+    close: async () => undefined,
+  }
+}
+
+/** Pieces of which the first has been taken already. */
+async function* resumed(first: IteratorResult<Pieces extends AsyncGenerator<infer P> ? P : never, void>, rest: Pieces): Pieces {
+  if (!first.done) yield first.value
+  yield* rest
+}
+
+async function* measuring(pieces: Pieces, measure: (bytes: number, crc32c: string) => void): Pieces {
+  for await (const piece of pieces) {
+    if (piece.last) measure(piece.offset + piece.bytes.length, piece.crc32c)
+    yield piece
+  }
+}
+
+function infoOf(key: string, { bytes, version, crc32c, metadata }: Resource): ObjectInfo {
+  return { key, bytes, version, crc32c, metadata }
+}
+
+function refuseBoth({ ifAbsent, ifVersion }: Conditions): void {
+  if (ifAbsent && ifVersion !== undefined) throw new ConfigError('ifAbsent and ifVersion exclude each other')
+}
+
+const isThere = (file: string) => new PreconditionFailed(`${file} is there already`, { file })
+const isOther = (file: string, version: string, wanted: string) =>
+  new PreconditionFailed(`${file} is version ${version}, not version ${wanted}`, { file })
+const notFound = (file: string) => new NotFound(`no object ${file}`, { file })
+const ignore = () => undefined
