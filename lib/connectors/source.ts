@@ -1,8 +1,10 @@
 import type { RunContext } from '../core/context.ts'
 import type { Columns, TimeWindow } from '../core/dataset.ts'
+import type { Finding } from '../core/finding.ts'
 import type { Extensions } from '../engines/extensions.ts'
 import type { FileStep } from '../engines/file-steps.ts'
 import type { Reader } from '../engines/reader.ts'
+import type { CheckContext } from './check.ts'
 import type { SourceRequest } from './requests.ts'
 
 /** One read of one dataset. */
@@ -85,4 +87,6 @@ export interface SourceConnection {
   /** IANA zone of naive timestamps in this source. */
   readonly zone?: string
   openSource(tools: SourceTools): Source
+  /** Whether it is there, answers, and lets us read what is asked: for `millrace doctor`. */
+  check?(ctx: CheckContext): Promise<readonly Finding[]>
 }

@@ -1,4 +1,6 @@
 import type { Readable } from 'node:stream'
+import type { Finding } from '../core/finding.ts'
+import type { CheckContext } from './check.ts'
 
 /** What is known of an object. */
 export interface ObjectInfo {
@@ -60,4 +62,6 @@ export interface StoreConnection {
   /** Where a person finds the objects: a folder or a bucket URL. */
   readonly location: string
   open(): Store
+  /** Whether it is there, answers, and lets us write, read, guard and delete objects (`probeStore`): for `millrace doctor`. */
+  check?(ctx: CheckContext): Promise<readonly Finding[]>
 }

@@ -1,6 +1,8 @@
 import type { RunContext } from '../core/context.ts'
 import type { Columns, Dataset } from '../core/dataset.ts'
+import type { Finding } from '../core/finding.ts'
 import type { Extensions } from '../engines/extensions.ts'
+import type { CheckContext } from './check.ts'
 
 /** How a dataset's rows meet those of the table. */
 export type Disposition =
@@ -75,4 +77,6 @@ export interface WarehouseConnection {
   /** Where a person finds it. */
   readonly location: string
   openWarehouse(tools: WarehouseTools): Warehouse
+  /** Whether it can be opened, holds its tokens, and lets us write: for `millrace doctor`. */
+  check?(ctx: CheckContext): Promise<readonly Finding[]>
 }

@@ -20,6 +20,8 @@ export type Installation =
 export interface InstallOptions {
   /** For all ways together. */
   readonly timeoutMs: number
+  /** A mirror of DuckDB's extension repository, a URL or a folder. Default: DuckDB's own. */
+  readonly repository?: string
   /** Also loads what is there already, and replaces it when DuckDB refuses it. */
   readonly verify: boolean
   readonly signal?: AbortSignal
@@ -55,7 +57,7 @@ export async function installExtension(folder: string, name: ExtensionName, opti
     return { name, state: 'missing', reasons: [...reasons, messageOf(error)] }
   }
   for (const [from, way] of [
-    ['duckdb', () => install(name)],
+    ['duckdb', () => install(options.repository === undefined ? name : `${name} FROM ${quoteLiteral(options.repository)}`)],
     ['wheel', () => fromWheel(extensionWheel(name, options.platform), options.platform ?? duckdbPlatform(), call, install)],
   ] as const) {
     options.signal?.throwIfAborted()
@@ -174,8 +176,9 @@ function run(
 
 /** What matters of a program's many lines, as one. */
 function brief(said: string): string {
+  if (/signature/.test(said)) return "the file's signature is missing or is not DuckDB's"
   const [, inner] = /\(ERROR (.*?)\)/.exec(said) ?? []
   const lines = said.split('\n').filter((line) => line.trim() !== '')
   const line = lines.findLast((each) => /^ERROR/.test(each)) ?? (/^\w+ Error:|^\w+ Exception:/.test(said) ? lines[0] : lines.at(-1)) ?? said
-  return (inner === undefined ? line.replace(/^ERROR:\s*/, '') : `its server does not answer (${inner})`).trim().slice(0, 300)
+  return (inner === undefined ? line.replace(/^ERROR:\s*|^\w+ Error: /, '') : `its server does not answer (${inner})`).trim().slice(0, 300)
 }

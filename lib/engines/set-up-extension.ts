@@ -9,7 +9,7 @@ import { type Installation, type InstallOptions, installExtension } from './inst
 /** How long a failure is remembered. */
 const FORGET_MS = 3_600_000
 
-export interface SetUpOptions extends Pick<InstallOptions, 'signal' | 'environment' | 'platform'> {
+export interface SetUpOptions extends Pick<InstallOptions, 'signal' | 'environment' | 'platform' | 'repository'> {
   /** Only looks whether the file is there, takes a minute at most, and tries nothing again within an hour of a failure. */
   readonly quick: boolean
   readonly now?: Date

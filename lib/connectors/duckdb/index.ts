@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { exists } from '../../core/disk.ts'
 import type { Warehouse, WarehouseConnection } from '../warehouse.ts'
+import { checkFile } from './check.ts'
 import { loadFile } from './load.ts'
 import { withFile } from './open.ts'
 import { describeTable } from './table.ts'
@@ -15,7 +16,13 @@ import { readTokens } from './tokens.ts'
  * makes a load wait, so it should be short.
  */
 export function duckdb(file: string): WarehouseConnection {
-  return { kind: 'duckdb', settings: { file }, location: file, openWarehouse: () => openWarehouse(resolve(file)) }
+  return {
+    kind: 'duckdb',
+    settings: { file },
+    location: file,
+    openWarehouse: () => openWarehouse(resolve(file)),
+    check: (ctx) => checkFile(resolve(file), ctx),
+  }
 }
 
 /**

@@ -16,11 +16,13 @@ export interface OpenOptions {
   /** Absolute path. */
   readonly file: string
   readonly readOnly: boolean
+  /** How long to wait while another process holds it. Default 60 s. */
+  readonly waitMs?: number
 }
 
 /**
  * Opens the file, works, closes it. One at a time in this process: the file's lock is the process's, a second engine here would pass it and destroy the file. While another process holds it:
- * waits up to 60 s on the context's clock. A missing file is created unless `readOnly`.
+ * waits for `waitMs` on the context's clock. A missing file is created unless `readOnly`.
  * @throws TransientError when the file stays held; PermanentError when it cannot be opened or the disk is full
  */
 export async function withFile<T>(options: OpenOptions, ctx: RunContext, work: (db: DuckDB) => Promise<T>): Promise<T> {
@@ -38,12 +40,13 @@ export async function withFile<T>(options: OpenOptions, ctx: RunContext, work: (
 }
 
 async function openWaiting(options: OpenOptions, ctx: RunContext): Promise<DuckDB> {
+  const { waitMs = WAIT_MS, ...file } = options
   const begun = elapsedMs(ctx.clock)
   for (let attempt = 0; ; attempt++) {
     ctx.signal.throwIfAborted()
     try {
       return await openDuckDB({
-        ...options,
+        ...file,
         memoryBytes: ctx.limits.memoryBytes,
         threads: ctx.limits.threads,
         temp: join(ctx.workspace, `warehouse-${randomUUID()}`),
@@ -52,7 +55,7 @@ async function openWaiting(options: OpenOptions, ctx: RunContext): Promise<DuckD
       const holder = holderOf(error)
       if (holder === undefined) throw explained(error, options.file)
       const waited = elapsedMs(ctx.clock) - begun
-      if (waited >= WAIT_MS)
+      if (waited >= waitMs)
         throw new TransientError(`the warehouse ${options.file} is held by another process${holder.text}`, {
           file: options.file,
           hint: 'close what has it open, then run again',
@@ -64,7 +67,7 @@ async function openWaiting(options: OpenOptions, ctx: RunContext): Promise<DuckD
           stage: 'load',
           message: `waiting for the warehouse ${basename(options.file)}, held by another process${holder.text}`,
         })
-      await ctx.clock.sleep(Math.min(FIRST_POLL_MS * 2 ** attempt, LAST_POLL_MS, WAIT_MS - waited), ctx.signal)
+      await ctx.clock.sleep(Math.min(FIRST_POLL_MS * 2 ** attempt, LAST_POLL_MS, waitMs - waited), ctx.signal)
     }
   }
 }

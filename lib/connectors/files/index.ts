@@ -11,6 +11,7 @@ import { describeForeignFiles } from '../../formats/describe.ts'
 import { relationOfForeignFiles } from '../../formats/foreign-files.ts'
 import type { FilesRequest, SourceRequest } from '../requests.ts'
 import type { Read, Relation, Source, SourceConnection } from '../source.ts'
+import { checkFolder } from './check.ts'
 import { type FoundFile, findFiles } from './find-files.ts'
 
 /** How a folder of files is read. */
@@ -35,6 +36,7 @@ export function files(folder: string, options: FilesOptions = {}): SourceConnect
     settings: { folder, concurrency, ...(options.zone !== undefined && { zone: options.zone }) },
     ...(options.zone !== undefined && { zone: options.zone }),
     openSource: ({ reader }) => openFiles(resolve(folder), concurrency, options.zone, reader),
+    check: (ctx) => checkFolder(resolve(folder), ctx.requests),
   }
 }
 

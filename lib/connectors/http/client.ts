@@ -35,8 +35,12 @@ export interface PageRequest {
 export interface Client {
   /** Fetches one page into its file, with credentials, retries, rate and circuit breaker. @throws TransientError, PermanentError or CheckError naming the page and its URL. */
   fetchPage(ctx: RunContext, page: PageRequest): Promise<Page>
+  /** Asks for the base URL itself, once, as a page would be asked for, and drops the body: any answer is an answer. */
+  probe(ctx: RunContext, base: URL): Promise<Pick<Answer, 'status' | 'statusText' | 'headers'>>
   /** A URL of this connection for people. */
   shown(url: URL): string
+  /** References of the credentials, for people. */
+  readonly credentials: string
 }
 
 type Outcome = { readonly page: Page } | { readonly failed: TransientError } | { readonly unauthorized: PermanentError }
@@ -121,8 +125,23 @@ export function client(options: HttpOptions): Client {
     }
   }
 
+  async function probe(ctx: RunContext, base: URL): Promise<Pick<Answer, 'status' | 'statusText' | 'headers'>> {
+    const request = { method: 'GET', path: '' } as const
+    const asked = { method: 'GET', url: base } as const
+    const [headers, credential] = [headersOf(options.headers), await auth.credential(ctx)]
+    const redirected = (url: URL) => send({ ...asked, url }, base, request, headers, credential)
+    const what = `GET ${shown(base)}`
+    return exchange(
+      send(asked, base, request, headers, credential),
+      { signal: ctx.signal, timeoutMs, what, redirected },
+      async (answer) => answer,
+    )
+  }
+
   return {
     shown,
+    probe,
+    credentials: credentialsOf(auth, options.headers),
     fetchPage: async (ctx, page) => {
       const { dataset } = page
       try {

@@ -1,6 +1,7 @@
 import { ConfigError } from '../../core/errors.ts'
 import { type MaybeSecret, Secret } from '../../core/secret.ts'
 import type { SourceConnection } from '../source.ts'
+import { checkService } from './check.ts'
 import type { HttpAuth, HttpOptions } from './options.ts'
 import { openHttp } from './source.ts'
 
@@ -26,6 +27,7 @@ export function http(options: HttpOptions): SourceConnection {
     settings: { ...plain, ...(start && { baseUrl: 'started at the first request' }), ...(auth && { auth: hidden(auth) }) },
     ...(options.zone !== undefined && { zone: options.zone }),
     openSource: (tools) => openHttp(options, tools),
+    check: (ctx) => checkService(options, ctx),
   }
 }
 
