@@ -62,6 +62,18 @@ test('make refuses a pipeline folder whose name cannot be a target', () => {
   expect(stderr).toContain('folder name "two words" cannot be a make target')
 })
 
+test('make setup calls the set-up of millrace, and does not fail where that does', () => {
+  mkdirSync(join(copy, 'bin'))
+  writeFileSync(join(copy, 'bin/millrace.js'), "console.log(process.argv.slice(2).join(' ')); process.exit(1)\n")
+  const { status, stdout, stderr } = spawnSync('make', ['-C', copy, 'setup'], { env, encoding: 'utf8' })
+  expect({ status, stdout }).toEqual({ status: 0, stdout: 'setup --quick\n' })
+  expect(stderr).toBe('make: went on without DuckDB extensions; again: node bin/millrace.js setup\n')
+})
+
+test('make clean keeps the extensions', () => {
+  expect(make('-n', 'clean')).not.toMatch(/\.millrace(?!\/dev)|\.millrace\/\*/)
+})
+
 test('make demo without a pipeline says so and succeeds', () => {
   expect(make('demo')).toContain('no pipelines yet')
 })

@@ -8,6 +8,8 @@ const [folder = '', ...statements] = process.argv.slice(2)
 try {
   const instance = await DuckDBInstance.create(':memory:', {
     extension_directory: folder,
+    // A service has no HOME, and INSTALL wants one, whatever it does with it.
+    home_directory: folder,
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
     allow_unsigned_extensions: 'false',

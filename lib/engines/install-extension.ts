@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { messageOf } from '../core/errors.ts'
 import { quoteLiteral } from '../core/quote.ts'
@@ -74,7 +74,7 @@ export async function extensionFault(
   file: string,
   call: Call = (program, args) => run(program, args, 30_000),
 ): Promise<string | undefined> {
-  return duckdb(call, '', `LOAD ${quoteLiteral(file)}`)
+  return duckdb(call, dirname(file), `LOAD ${quoteLiteral(file)}`)
 }
 
 type Call = (program: string, args: readonly string[]) => Promise<Ended>
@@ -104,9 +104,10 @@ async function fromWheel(
       ['python3', '-m', 'pip'],
       ['uvx', 'pip'],
     ] as const) {
-      const { fault, absent } = await call(program, [...before, ...download(folder, wheel)])
+      const { fault, absent, late } = await call(program, [...before, ...download(folder, wheel)])
       if (fault === undefined) return await installWheel(folder, wheel, install)
       if (!absent) faults.push(`${[program, ...before].join(' ')}: ${brief(fault)}`)
+      if (late) break
     }
     return faults.join('; ') || 'there is no pip or uv here'
   } finally {
@@ -139,6 +140,8 @@ interface Ended {
   readonly fault?: string
   /** There is no such program. */
   readonly absent?: true
+  /** It was killed at the end of its time. */
+  readonly late?: true
 }
 
 /** Runs a program to its end, or to the end of its time: then it is killed with all that it started. */
@@ -152,7 +155,7 @@ function run(
     if (timeoutMs <= 0 || signal?.aborted) return resolve({ fault: 'no time was left for it' })
     const child = spawn(program, args, { env: environment ?? process.env, detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
     let said = ''
-    let late = false
+    let late: true | undefined
     const kill = () => {
       late = true
       if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
@@ -168,9 +171,11 @@ function run(
       resolve(ended)
     }
     child.on('error', (error) => end({ fault: error.message, ...('code' in error && error.code === 'ENOENT' && { absent: true }) }))
-    child.on('close', (code) =>
-      end(code === 0 ? {} : { fault: late ? `no end after ${Math.round(timeoutMs / 1000)} s` : said.trim() || `it ended with ${code}` }),
-    )
+    child.on('close', (code) => {
+      if (code === 0) end({})
+      else if (late) end({ fault: `no end after ${Math.round(timeoutMs / 1000)} s`, late })
+      else end({ fault: said.trim() || `it ended with ${code}` })
+    })
   })
 }
 
