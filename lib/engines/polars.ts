@@ -7,9 +7,16 @@ export type Polars = typeof import('nodejs-polars')['default']
 
 let loaded: Promise<Polars> | undefined
 
-/** Loads Polars. `threads` limits its pool and counts only at the first call of the process. */
-export function loadPolars(threads?: number): Promise<Polars> {
-  if (!loaded && threads !== undefined) process.env.POLARS_MAX_THREADS ??= String(threads)
+/**
+ * Limits the threads of Polars' pool, which has as many as the machine has cores otherwise. The pool starts with the process's first frame, be it one of zero rows, and stays as it is: so this is said before
+ * a pipeline is bound. `POLARS_MAX_THREADS` of the environment goes first.
+ */
+export function limitPolars(threads: number): void {
+  process.env.POLARS_MAX_THREADS ??= String(threads)
+}
+
+/** Loads Polars. */
+export function loadPolars(): Promise<Polars> {
   loaded ??= import('nodejs-polars').then((module) => module.default)
   return loaded
 }

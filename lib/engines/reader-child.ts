@@ -31,6 +31,8 @@ async function answer(id: number, job: ReaderJob): Promise<void> {
     send({ type: 'failed', id, fault: faultOf(error) })
   } finally {
     running.delete(id)
+    // Idle until the next landing, while the parent's engines are at work.
+    if (running.size === 0) await opening?.then((db) => db.release()).catch(() => undefined)
   }
 }
 

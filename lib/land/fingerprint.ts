@@ -11,7 +11,8 @@ export interface Fingerprint {
 
 /** Size and checksums of a file, in one pass. */
 export function fingerprintOf(file: string, signal?: AbortSignal): Promise<Fingerprint> {
-  return fingerprintOfStream(createReadStream(file, { highWaterMark: 2 ** 20, ...(signal && { signal }) }))
+  // As fast as with buffers of 1 MiB, which a small file has too: V8 collected all its garbage once a partition for their sake.
+  return fingerprintOfStream(createReadStream(file, { highWaterMark: 2 ** 18, ...(signal && { signal }) }))
 }
 
 export async function fingerprintOfStream(stream: AsyncIterable<Uint8Array>): Promise<Fingerprint> {

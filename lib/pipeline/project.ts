@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { loadConfig, type ProjectConfig, pinnedNow } from '../config/load.ts'
 import { type Clock, pinnedClock, systemClock } from '../core/clock.ts'
 import { type DuckDB, openDuckDB } from '../engines/duckdb.ts'
+import { limitPolars } from '../engines/polars.ts'
 
 /** A checkout with one profile chosen. Nothing is open in it. */
 export interface Project {
@@ -13,12 +14,13 @@ export interface Project {
 
 /**
  * Finds the project that `folder` is in and chooses a profile. Makes the project's folder the working folder: relative paths of a configuration are meant from
- * there.
+ * there. Its threads are Polars' from then on.
  * @throws ConfigError when there is no configuration, or it is wrong
  */
 export async function openProject(folder: string, profile?: string): Promise<Project> {
   const config = await loadConfig(folder, profile)
   process.chdir(config.folder)
+  limitPolars(config.limits.threads)
   return {
     config,
     clock: (pipeline) => {

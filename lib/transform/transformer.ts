@@ -139,10 +139,12 @@ export class Transformer {
   }
 
   async #sink(write: Write): Promise<Dataset> {
-    const pl = await loadPolars(this.#ctx.limits.threads)
+    const pl = await loadPolars()
     const file = this.#nextFile(write.name)
     const lazy = new Map<string, LazyDataFrame>()
     for (const name of write.reads) lazy.set(name, scanParquet(pl, await this.#filesForFrames(name)))
+    // The other engine's turn.
+    await this.#db.release()
     try {
       for (const name of [...write.fused, write.name]) lazy.set(name, this.#call(pl, name, lazy))
       await sinkParquet(lazy.get(write.name) as LazyDataFrame, file)

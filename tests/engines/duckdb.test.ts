@@ -125,3 +125,12 @@ test('openDuckDB interrupts a statement whose signal aborts, and takes the next 
   await expect(db.run('SELECT 1', undefined, stop.signal)).rejects.toBe(reason)
   expect(await db.meta('SELECT 1 AS one')).toEqual([{ one: '1' }])
 })
+
+test('release gives back what an ended statement leaves with the allocator', async () => {
+  const db = await engine({ memoryBytes: 2 ** 29 })
+  await db.meta('SELECT count(*) FROM (SELECT i, hash(i) AS h FROM range(4000000) r(i) ORDER BY h)')
+  const before = process.memoryUsage.rss()
+  await db.release()
+  expect(before - process.memoryUsage.rss()).toBeGreaterThan(32 * 2 ** 20)
+  expect(await db.meta("SELECT current_setting('memory_limit') AS most")).toEqual([{ most: '512.0 MiB' }])
+})

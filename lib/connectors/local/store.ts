@@ -147,7 +147,7 @@ export function openLocalStore(root: string): Store {
         const known = { key, bytes: identity.bytes, version: identity.version }
         const sidecar = await readSidecar(root, key, identity)
         if (sidecar) return { ...known, crc32c: sidecar.crc32c, metadata: sidecar.metadata }
-        const crc32c = await crcOfStream(file.createReadStream({ highWaterMark: 2 ** 20, autoClose: false }))
+        const crc32c = await crcOfStream(file.createReadStream({ highWaterMark: 2 ** 18, autoClose: false }))
         const metadata = await findMetadata(root, key, identity.bytes, crc32c)
         // Replaced meanwhile: its sidecar may have gone before we looked.
         if ((await identify(path))?.version === identity.version) return { ...known, crc32c, metadata }
