@@ -66,7 +66,8 @@ test('make setup calls the set-up of millrace, and does not fail where that does
   mkdirSync(join(copy, 'bin'))
   writeFileSync(join(copy, 'bin/millrace.js'), "console.log(process.argv.slice(2).join(' ')); process.exit(1)\n")
   const { status, stdout, stderr } = spawnSync('make', ['-C', copy, 'setup'], { env, encoding: 'utf8' })
-  expect({ status, stdout }).toEqual({ status: 0, stdout: 'setup --quick\n' })
+  expect(status).toBe(0)
+  expect(stdout).toMatch(/^setup --quick$/m)
   expect(stderr).toBe('make: went on without DuckDB extensions; again: node bin/millrace.js setup\n')
 })
 

@@ -31,7 +31,8 @@ export async function probeStore(store: Store, signal: AbortSignal): Promise<Fin
     if (await store.head(key)) return fault(step, `${key} is still there`)
     return fine('objects', `written, read, listed, guarded by preconditions, deleted in ${Math.round(performance.now() - begun)} ms`)
   } catch (error) {
-    return fault(step, error)
+    const { found, ...rest } = fault(step, error)
+    return { ...rest, found: step === 'delete' ? `${found}; ${key} stays` : found }
   } finally {
     await store.delete(key).catch(() => undefined)
   }

@@ -101,6 +101,18 @@ test.each([
     }
 })
 
+test.each([401, 200])('no secret is in what millrace doctor says of a service that answers HTTP %d', async (status) => {
+  const { asked, url } = await tellTale(status)
+  const folder = projectFolder(filesOf(url))
+  for (const args of [['doctor'], ['doctor', '--json']]) {
+    const { code, stdout, stderr } = await millrace(folder, args, environment)
+    expect(code, stdout + stderr).toBe(status === 401 ? 2 : 0)
+    expect(stdout).toContain('auth.basic.password is env:PLANTED_PASSWORD, set')
+    for (const form of [...formsOf(PASSWORD), ...formsOf(TOKEN)]) expect(stdout + stderr).not.toContain(form)
+  }
+  expect(asked.join()).toContain(Buffer.from(`user:${PASSWORD}`).toString('base64'))
+})
+
 test('millrace config shows references, not values', async () => {
   const folder = projectFolder(filesOf('http://127.0.0.1:9/'))
   for (const args of [['config'], ['config', '--json']]) {
