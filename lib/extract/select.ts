@@ -5,7 +5,7 @@ import { quoteIdentifier, quoteLiteral } from '../core/quote.ts'
 import type { SqlValues } from '../engines/duckdb.ts'
 import type { FileStep } from '../engines/file-steps.ts'
 import { type ColumnType, duckdbType, parseType } from '../engines/types.ts'
-import { storedValue, strictCast } from '../formats/strict.ts'
+import { comparedCast, storedValue, strictCast } from '../formats/strict.ts'
 
 /** What a pipeline wants of a relation. */
 export interface SelectRequest {
@@ -49,11 +49,33 @@ export function selectDeclared(relation: Relation, request: SelectRequest): Sele
   const { fast } = relation
   const selected = selectOver(relation, request)
   if (!fast) return selected
-  return { ...selected, fast: { sql: selectOver({ ...relation, ...fast }, request).sql, proof: fast.proof } }
+  return { ...selected, fast: { sql: selectOver(convertedOnce({ ...relation, ...fast }, request), request).sql, proof: fast.proof } }
 }
 
-function selectOver(relation: Relation, request: SelectRequest): Selected {
-  const values = declaredValues(relation, request)
+/** A relation whose values are cast in a subquery, so that what is compared and given afterwards is one cast and not two. */
+interface Converted extends Relation {
+  /** Column → its value, strictly. */
+  readonly converted?: Readonly<Record<string, string>>
+}
+
+function convertedOnce(relation: Relation, { columns, expressions }: SelectRequest): Converted {
+  if (expressions) return relation
+  const casts: string[] = []
+  const converted: Record<string, string> = {}
+  for (const [column, text] of Object.entries(columns)) {
+    const [type, raw] = [parseType(text), `r.${quoteIdentifier(column)}`]
+    const name = quoteIdentifier(`_millrace cast of ${column}`)
+    const compared = comparedCast(raw, `r.${name}`, parseType(relation.raw[column] ?? 'text'), type)
+    if (compared === undefined) continue
+    casts.push(`CAST(${raw} AS ${duckdbType(type)}) AS ${name}`)
+    converted[column] = compared
+  }
+  if (casts.length === 0) return relation
+  return { ...relation, sql: `SELECT *, ${casts.join(', ')} FROM (${relation.sql}) AS r`, converted }
+}
+
+function selectOver(relation: Converted, request: SelectRequest): Selected {
+  const values = declaredValues(relation, request).map((each) => ({ ...each, strict: relation.converted?.[each.column] ?? each.strict }))
   const list = values.map(({ column, type, strict }) => `${storedValue(strict, type)} AS ${quoteIdentifier(column)}`)
   const cut = cutOf(relation, request, values)
   const sql = `SELECT ${list.join(', ')} FROM ${rowsOf(relation, request, relation.sql, [])} AS r${cut ? ` WHERE ${cut.where}` : ''}`

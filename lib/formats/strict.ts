@@ -133,9 +133,28 @@ function toText(value: string, from: ColumnType): string {
 
 /** Converts and converts back: what is not the same then has changed. */
 function roundTrip(value: string, from: ColumnType, to: ColumnType): string {
-  // A double beyond 2^53 is one of several whole numbers: it does not say which.
-  const whole = from.name === 'float64' && (to.name === 'int64' || to.name === 'uint64') ? `abs(${value}) < 9007199254740992 AND ` : ''
+  const whole = doubts(from, to) ? `abs(${value}) < ${EXACT} AND ` : ''
   return `CASE WHEN ${whole}CAST(${cast(value, to)} AS ${duckdbType(from)}) = ${value} THEN ${cast(value, to)} ELSE ${refuse(`CAST(${value} AS VARCHAR)`, to)} END`
+}
+
+/**
+ * The comparison of `strictCast` for a cast that stands elsewhere, under the name `converted`, so that it is done once: for a statement of which a failure, of the cast too, only says that it does not
+ * count. Undefined where no comparison decides.
+ */
+export function comparedCast(value: string, converted: string, from: ColumnType, to: ColumnType): string | undefined {
+  if (typeText(from) === typeText(to) || from.name === 'text' || from.name === 'json' || to.name === 'text' || to.name === 'json')
+    return undefined
+  if (to.name === 'list' || to.name === 'struct' || to.name === 'timestamptz' || widens(from, to)) return undefined
+  const refused = [`CAST(${converted} AS ${duckdbType(from)}) <> ${value}`, ...(doubts(from, to) ? [`abs(${value}) >= ${EXACT}`] : [])]
+  return `CASE WHEN ${refused.join(' OR ')} THEN ${refuse(`CAST(${value} AS VARCHAR)`, to)} ELSE ${converted} END`
+}
+
+// A double from here on is one of several whole numbers: it does not say which.
+const EXACT = 2 ** 53
+
+/** Whether a value of `from` may stand for several of `to`. */
+function doubts(from: ColumnType, to: ColumnType): boolean {
+  return from.name === 'float64' && (to.name === 'int64' || to.name === 'uint64')
 }
 
 const RANK: readonly ScalarName[] = ['int8', 'int16', 'int32', 'int64']

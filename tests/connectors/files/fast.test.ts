@@ -85,12 +85,15 @@ describe('the quicker way through a big CSV file', () => {
     [5, '0.30000000000000004', 'ratio'],
     [3, '2001/02/03', 'day'],
     [0, '4e5', 'id'],
+    // Fifteen digits, yet not one of the doubles beyond 2^53.
+    [0, '123456789012345e3', 'id'],
     [1, '7.0', 'small'],
   ])('column %i: %s lands as it is', async (column, value, name) => {
     const expected: Readonly<Record<string, string>> = {
       '1.2300000000000000': '1.23',
       '2001/02/03': '2001-02-03',
       '4e5': '400000',
+      '123456789012345e3': '123456789012345000',
       '7.0': '7',
     }
     expect((await lastOf(last(column, value)))?.[name]).toBe(expected[value] ?? value)
