@@ -11,7 +11,7 @@ import type { Partition } from './partitions.ts'
 import { type Project, statePaths } from './project.ts'
 import type { PartitionReport, RunReport } from './report.ts'
 import { extractedOf } from './session.ts'
-import { partitionStates } from './states.ts'
+import { partitionState, partitionStates } from './states.ts'
 import { sweepDeadRuns } from './sweep.ts'
 import { runUnit } from './unit.ts'
 import { versions } from './versions.ts'
@@ -99,7 +99,7 @@ async function plannedUnits({ session, options, project, name }: Running): Promi
 
 /** Runs one unit under its lock; what it throws becomes its report. */
 async function runOne(
-  { session, collector, workspace, context, project, name, ledger, id, signal }: Running,
+  { session, collector, workspace, context, project, name, options, ledger, id, signal }: Running,
   partition: Partition | undefined,
   guards: boolean,
 ): Promise<PartitionReport> {
@@ -132,7 +132,11 @@ async function runOne(
     ...(error && { error }),
     rssBytes: process.memoryUsage.rss(),
   }
-  ledger.endPartition({ run: id, pipeline: name, report, at: new Date() })
+  // One stage alone need not finish a partition: the other commit points say whether it is done.
+  const ended = outcome === 'done' || outcome === 'unchanged'
+  const unfinished =
+    partition && options.only !== undefined && ended && (await partitionState(session, partition, ctx.clock.now())) === 'due'
+  ledger.endPartition({ run: id, pipeline: name, report, at: new Date(), ...(unfinished && { unfinished }) })
   return report
 }
 

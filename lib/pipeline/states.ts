@@ -13,43 +13,41 @@ export interface PartitionState {
   readonly state: 'done' | 'due' | 'open'
 }
 
+type Committed = {
+  readonly pipeline: BoundPipeline
+  readonly schema: Schema
+  readonly store: Store
+  readonly exports: Store
+  readonly tokens: TokenBook
+}
+
 /** The state of every partition that has begun by `now`, oldest first. Reads commit points, asks no source. */
-export async function partitionStates(
-  {
-    pipeline,
-    schema,
-    store,
-    exports,
-    tokens,
-  }: {
-    readonly pipeline: BoundPipeline
-    readonly schema: Schema
-    readonly store: Store
-    readonly exports: Store
-    readonly tokens: TokenBook
-  },
-  now: Date,
-): Promise<readonly PartitionState[]> {
-  const { definition, targets } = pipeline
+export async function partitionStates(session: Committed, now: Date): Promise<readonly PartitionState[]> {
+  const { definition } = session.pipeline
   if (!definition.partition) return []
-  const partitioned = targets.filter((target) => target.partitioned)
-  const committed = async (target: Target, { name }: Partition) => {
+  const states: PartitionState[] = []
+  for (const partition of partitionsUntil(definition.partition, now))
+    states.push({ partition, state: await partitionState(session, partition, now) })
+  return states
+}
+
+/** How one partition stands at `now`, by its commit points. */
+export async function partitionState(
+  { pipeline, schema, store, exports, tokens }: Committed,
+  { name, window }: Partition,
+  now: Date,
+): Promise<PartitionState['state']> {
+  if (window !== undefined && window.end > now) return 'open'
+  const committed = async (target: Target) => {
     if (target.stage === 'load') return tokens.get(target.load.table, name) !== undefined
     const { latest, keptLast } = deliveryLayout(target.export, name)
     return (await exports.head(latest)) !== undefined || (await exports.head(keptLast)) !== undefined
   }
-  const windows = Object.entries(definition.extract).filter(([name]) => pipeline.bound.datasets[name]?.partitioned)
-  const states: PartitionState[] = []
-  for (const partition of partitionsUntil(definition.partition, now)) {
-    const ended = partition.window === undefined || partition.window.end <= now
-    let done = ended
-    for (const target of partitioned) done &&= await committed(target, partition)
-    for (const [name] of windows) {
-      if (!done) break
-      const load = await usableLoad({ pipeline, schema, store }, name, partition.name)
-      done = load !== undefined && !load.open
-    }
-    states.push({ partition, state: !ended ? 'open' : done ? 'done' : 'due' })
+  for (const target of pipeline.targets) if (target.partitioned && !(await committed(target))) return 'due'
+  for (const dataset of Object.keys(pipeline.definition.extract)) {
+    if (!pipeline.bound.datasets[dataset]?.partitioned) continue
+    const load = await usableLoad({ pipeline, schema, store }, dataset, name)
+    if (load === undefined || load.open) return 'due'
   }
-  return states
+  return 'done'
 }

@@ -40,6 +40,8 @@ export interface PartitionEnded {
   readonly pipeline: string
   readonly at: Date
   readonly inputKey?: string
+  /** One stage was run alone and others are still to do: the steps are kept, how the partition stands is not changed. */
+  readonly unfinished?: true
   readonly report: {
     readonly partition: string
     readonly outcome: 'done' | 'unchanged' | 'open' | 'failed' | 'notRun'
@@ -197,11 +199,12 @@ function ledgerOver(database: DatabaseSync): Ledger {
     beginRun: ({ startedAt, ...run }) => putRun({ ...run, startedAt: startedAt.toISOString() }),
     endRun: ({ run, endedAt, outcome, exitCode }) =>
       change('UPDATE runs SET ended_at = ?, outcome = ?, exit_code = ? WHERE run = ?', endedAt.toISOString(), outcome, exitCode, run),
-    endPartition: ({ run, pipeline, at, inputKey, report }) => {
+    endPartition: ({ run, pipeline, at, inputKey, unfinished, report }) => {
       const { partition, outcome, steps, error } = report
       if (outcome === 'notRun') return
       together(() => {
         for (const step of steps) putStep(run, step)
+        if (unfinished) return
         putPartition({
           ...{ pipeline, partition, run, at: at.toISOString(), state: outcome === 'unchanged' ? 'done' : outcome },
           ...(inputKey !== undefined && { inputKey }),

@@ -164,7 +164,10 @@ describe('run', () => {
     expect((await project.millrace('run', 'sales', '--only', 'load')).code).toBe(0)
     expect(await project.warehouse('SELECT count(*) FROM fct_daily')).toEqual([['4']])
     expect(readdirSync(project.path('.millrace/dev')).includes('export')).toBe(false)
+    const planned = async () => (await project.millrace('plan', 'sales')).stdout
+    expect(await planned()).toContain('0 done; 3 due')
     expect((await project.millrace('run', 'sales', '--only', 'export')).code).toBe(0)
+    expect(await planned()).toContain('3 done')
     expect(report((await project.millrace('run', 'sales', '--json')).stdout).outcome).toBe('unchanged')
   })
 
