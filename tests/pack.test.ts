@@ -1,6 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { programs, putExtension, unsignedExtension } from './kit/extension.ts'
 import { type InstalledProject, installedProject } from './kit/packed.ts'
 import { command } from './kit/project.ts'
 import { importsOf } from './layout.ts'
@@ -12,8 +14,13 @@ beforeAll(() => {
 afterAll(() => project?.remove())
 
 /** As `npx millrace`: npm's launcher, the package's own command, no network. */
-const npx = (...args: string[]) =>
-  command('npx', ['--offline', '--no', '--', 'millrace', ...args], project.folder, { MILLRACE_LOG: 'off', npm_config_loglevel: 'error' })
+const npxWith = (env: NodeJS.ProcessEnv, ...args: string[]) =>
+  command('npx', ['--offline', '--no', '--', 'millrace', ...args], project.folder, {
+    MILLRACE_LOG: 'off',
+    npm_config_loglevel: 'error',
+    ...env,
+  })
+const npx = (...args: string[]) => npxWith({}, ...args)
 
 test('npm pack ships emitted JavaScript with its types, the documentation, and no sources', () => {
   const { packed } = project
@@ -31,6 +38,28 @@ test('npm pack ships JavaScript that imports no TypeScript', () => {
   expect(wrong).toEqual([])
 })
 
+test('the installed package sets up and examines itself', { timeout: 120_000 }, async () => {
+  const mirror = mkdtempSync(join(tmpdir(), 'millrace-mirror-'))
+  putExtension(mirror, unsignedExtension())
+  // Before the machine's own: no test asks the network.
+  const path = programs(join(mirror, 'bin'), { python3: 'exit 1', uvx: 'exit 1' })
+  const set = await npxWith({ PATH: `${path}:${process.env.PATH}` }, 'setup', '--from', mirror, '--json')
+  rmSync(mirror, { recursive: true })
+  expect(set, set.stderr).toMatchObject({ code: 0, stderr: '' })
+  const { folder, extensions } = JSON.parse(set.stdout)
+  expect(folder).toBe(join(project.folder, '.millrace/extensions'))
+  // DuckDB was asked, in a process of its own.
+  expect(extensions[0]).toMatchObject({
+    state: 'missing',
+    reasons: ["DuckDB: the file's signature is missing or is not DuckDB's", expect.any(String)],
+  })
+  const doctor = await npx('doctor', '--json')
+  expect(doctor.code).toBe(2)
+  const [machine, examined] = JSON.parse(doctor.stdout).examined
+  expect(machine.findings.filter(({ state }: { readonly state: string }) => state !== 'ok')).toEqual([])
+  expect(examined.findings).toMatchObject([{ what: 'configuration', found: expect.stringContaining('no millrace.config.ts') }])
+})
+
 test('the installed package makes, plans and runs a pipeline in an empty project', { timeout: 180_000 }, async () => {
   expect(existsSync(join(project.folder, 'millrace.config.ts'))).toBe(false)
   const made = await npx('init', 'sales')
@@ -42,6 +71,7 @@ test('the installed package makes, plans and runs a pipeline in an empty project
   expect(ran, ran.stdout + ran.stderr).toMatchObject({ code: 0, stderr: '' })
   const report = JSON.parse(ran.stdout)
   expect(report).toMatchObject({ outcome: 'done', exitCode: 0 })
+  expect((await npx('doctor')).code).toBe(0)
   expect(report.partitions.map((each: { readonly outcome: string }) => each.outcome)).toEqual(['done', 'done', 'done'])
   expect(delivered('sales/2026-01-01')).toBe('day,shop,sales,revenue\n2026-01-01,Kraków,1,5.00\n2026-01-01,Łódź,2,140.40\n')
   const again = await npx('run', 'sales', '--json')
