@@ -15,8 +15,21 @@ export {
 export { type Config, config, type Profile } from './config/config.ts'
 export type { LimitSettings } from './config/limits.ts'
 export { secret } from './config/secret.ts'
-export { duckdb, type FilesOptions, files, type GcsOptions, gcs, type HttpAuth, type HttpOptions, http, local } from './connectors/index.ts'
-export type { Compression, FileFormat, HttpRequest, HttpScalar, Paging } from './connectors/requests.ts'
+export {
+  duckdb,
+  type FilesOptions,
+  files,
+  type GcsOptions,
+  gcs,
+  type HttpAuth,
+  type HttpOptions,
+  http,
+  local,
+  type PostgresOptions,
+  postgres,
+  type StartedServer,
+} from './connectors/index.ts'
+export type { Compression, FileFormat, HttpRequest, HttpScalar, Paging, QueryRequest, TableRequest } from './connectors/requests.ts'
 export type { SourceConnection } from './connectors/source.ts'
 export type { StoreConnection } from './connectors/store.ts'
 export type { WarehouseConnection } from './connectors/warehouse.ts'

@@ -75,6 +75,7 @@ export interface HttpRequest {
 
 /** A table or a view of a database. */
 export interface TableRequest {
+  /** Given by `table`. */
   readonly method: 'table'
   /** Its name, one identifier, as the database has it: a dot in it is part of the name. */
   readonly table: string
@@ -86,6 +87,7 @@ export interface TableRequest {
 
 /** The rows of a query. */
 export interface QueryRequest {
+  /** Given by `query`. */
   readonly method: 'query'
   /** One SELECT in the database's own SQL, run there, whose columns have names, each its own. `{start}` and `{end}` (instants) and `{partition}` (a text) stand for values, without quotes. */
   readonly sql: string

@@ -3,7 +3,7 @@ import type { Columns, TimeWindow } from '../core/dataset.ts'
 import type { Finding } from '../core/finding.ts'
 import type { Extensions } from '../engines/extensions.ts'
 import type { FileStep } from '../engines/file-steps.ts'
-import type { Reader } from '../engines/reader.ts'
+import type { Reader, ReaderJob, ReaderResult } from '../engines/reader.ts'
 import type { CheckContext } from './check.ts'
 import type { SourceRequest } from './requests.ts'
 
@@ -16,8 +16,10 @@ export interface Read {
   readonly partition?: string
   /** Ask for this window `[start, end)` if the source can; the caller cuts to it in any case. */
   readonly window?: TimeWindow & { readonly column?: string }
+  /** IANA zone in which the caller understands naive times where the source declares none. */
+  readonly zone?: string
   /** Ask for rows whose `column` is at or after `from` (DuckDB's text form of the value) if the source can; the caller cuts in any case. Absent `from`: all rows. */
-  readonly cursor?: { readonly column: string; readonly from?: string }
+  readonly cursor?: { readonly column?: string; readonly from?: string }
   /** Rows of a parent dataset, for parent → child requests: the distinct values of the column that the request's `each` names, as text. */
   readonly parents?: readonly string[]
 }
@@ -34,16 +36,25 @@ export interface Relation {
    * The same rows with two more columns, `_file` (text: path or URL) and `_row` (int64: 1-based row of that file, header not counted); run only to explain a failure.
    */
   readonly located: string
+  /** The types of `located`, where they are not those of `raw`: `text` for what may fail to become a value of its type. */
+  readonly locatedRaw?: Columns
   /** A quicker way to the same rows with other raw types: right only if `sql` would have worked and no step of `proof` finds anything, so `sql` stays the one that decides. */
   readonly fast?: { readonly sql: string; readonly raw: Columns; readonly proof: readonly FileStep[] }
   /** Statements that the reader child runs before `sql`, on the same connection (`SET …`). */
   readonly before: readonly string[]
+  /**
+   * Where more than files must be there while `sql` or `located` runs (a stream into a FIFO, sessions of a server): runs a job over one of them, with what it needs before, beside and after it. May be
+   * called several times, one after the other. Where it is given, nobody runs `sql` or `located` in another way: see `runOver`.
+   */
+  execute?(job: ReaderJob, over: 'sql' | 'located', signal: AbortSignal): Promise<ReaderResult>
   /** Arrow IPC files (file or stream form) that the reader child first turns into Parquet files in the new folders `to`: `sql` reads `<to>/*.parquet`. */
   readonly arrow?: readonly { readonly from: string; readonly to: string }[]
   /** IANA zone of the naive timestamps in text, when the source declares one. */
   readonly zone?: string
   /** What is read, for messages: file names or URLs. */
   readonly names?: readonly string[]
+  /** The moment that the rows are of, where that is before the read began: what happened later is not in them. */
+  readonly asOf?: Date
   /** Bytes that were read from outside, as far as known. */
   readonly bytes?: number
   /** Called once after `sql` has run and before its rows are committed. @throws TransientError when what was read changed meanwhile. */
@@ -56,7 +67,8 @@ export interface Relation {
  * A system that data is read from. The engine opens one for each connection and run, lazily, reads up to `concurrency` datasets at once, and closes it at the
  * end of the run. Transient failures of single requests are retried inside `read` by the shared policy (core/retry); what `read` throws is final: TransientError when
  * it may go through later, PermanentError or CheckError otherwise, naming dataset and where. After a failed or aborted `read` nothing is left but files in the
- * workspace. A `read` does not change the source. `read` gives every row that was there when it began, or throws: an end that comes early is an error.
+ * workspace. A `read` does not change the source. `read` gives every row that was there when it began (a source with snapshots: when its first read began, and the relation says so by `asOf`), or throws: an end that
+ * comes early is an error.
  */
 export interface Source {
   readonly kind: string
@@ -86,7 +98,26 @@ export interface SourceConnection {
   readonly settings: Readonly<Record<string, unknown>>
   /** IANA zone of naive timestamps in this source. */
   readonly zone?: string
+  /** What `plan` says of how it will be read on this machine: what is slower or weaker than it could be. */
+  notes?(extensions: Extensions): readonly string[]
   openSource(tools: SourceTools): Source
   /** Whether it is there, answers, and lets us read what is asked: for `millrace doctor`. */
   check?(ctx: CheckContext): Promise<readonly Finding[]>
+}
+
+/** Runs a job whose statements are over a relation's `sql` or `located`, with all that the relation wants. */
+export function runOver(
+  relation: Relation,
+  over: 'sql' | 'located',
+  job: Omit<ReaderJob, 'before' | 'after' | 'arrow' | 'files'>,
+  reader: Pick<Reader, 'execute'>,
+  signal: AbortSignal,
+): Promise<ReaderResult> {
+  const whole: ReaderJob = {
+    ...job,
+    before: relation.before,
+    ...(relation.names && { files: relation.names }),
+    ...(relation.arrow && { arrow: relation.arrow }),
+  }
+  return relation.execute ? relation.execute(whole, over, signal) : reader.execute(whole, signal)
 }

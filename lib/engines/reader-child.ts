@@ -44,7 +44,7 @@ async function run(job: ReaderJob, signal: AbortSignal): Promise<ReaderResult> {
     const { parquetFromArrow } = await import('./arrow.ts')
     for (const { from, to } of job.arrow) await parquetFromArrow(from, to, signal)
   }
-  const { before = [], statements = [], meta } = job
+  const { before = [], statements = [], meta, after = [] } = job
   if (before.length === 0 && statements.length === 0 && !meta) return { found, rows: [], meta: [] }
   if (!opening) throw new Error('a job came before the start')
   const session = await (await opening).connect(job.zone)
@@ -57,6 +57,7 @@ async function run(job: ReaderJob, signal: AbortSignal): Promise<ReaderResult> {
   } catch (error) {
     throw error instanceof Error && !(error instanceof RangeError) ? new EngineFault(error.message) : error
   } finally {
+    for (const sql of after) await session.run(sql).catch(() => undefined)
     session.close()
   }
 }

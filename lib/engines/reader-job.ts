@@ -24,6 +24,8 @@ export interface ReaderJob {
   readonly statements?: readonly ReaderStatement[]
   /** A last statement that gives a few metadata rows. */
   readonly meta?: ReaderStatement
+  /** Run at the end in any case, also after a failure or an abort; what fails of them is passed over. */
+  readonly after?: readonly string[]
 }
 
 export interface ReaderResult {

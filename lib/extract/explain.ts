@@ -1,4 +1,4 @@
-import type { Relation } from '../connectors/source.ts'
+import { type Relation, runOver } from '../connectors/source.ts'
 import type { RunContext } from '../core/context.ts'
 import { CheckError, type ErrorPlace } from '../core/errors.ts'
 import type { Reader } from '../engines/reader.ts'
@@ -37,11 +37,12 @@ interface Found {
 
 /** The first row with a value that does not fit, in the source's own columns, else in what the expressions give. */
 async function search(
-  relation: Relation,
+  given: Relation,
   request: SelectRequest,
   reader: Pick<Reader, 'execute'>,
   ctx: RunContext,
 ): Promise<Found | undefined> {
+  const relation = { ...given, raw: given.locatedRaw ?? given.raw }
   const { expressions, source } = request
   if (!expressions) return firstOf(declaredValues(relation, request), `(${relation.located})`, relation, request, reader, ctx)
   const values = sourceValues(relation, source)
@@ -67,15 +68,8 @@ async function firstOf(
   const where = cut ? ` WHERE coalesce(${tried(cut.where)}, true)` : ''
   const inner = `SELECT *, CASE ${which} END AS __millrace_which FROM ${rows} AS r${where}`
   const sql = `SELECT _file, _row, __millrace_which AS which, substr(CASE __millrace_which ${what} END, 1, ${MOST_CHARACTERS}) AS value FROM (${inner}) AS r WHERE __millrace_which IS NOT NULL ORDER BY _file, _row LIMIT 1`
-  const { meta } = await reader.execute(
-    {
-      dataset: request.dataset,
-      before: relation.before,
-      ...(relation.arrow && { arrow: relation.arrow }),
-      meta: { sql, ...(cut && { values: cut.values }) },
-    },
-    ctx.signal,
-  )
+  const job = { dataset: request.dataset, meta: { sql, ...(cut && { values: cut.values }) } }
+  const { meta } = await runOver(relation, 'located', job, reader, ctx.signal)
   const row = meta[0]
   const value = row && values[Number(row.which)]
   if (!row || !value) return undefined

@@ -1,3 +1,4 @@
+import { runOver } from '../connectors/source.ts'
 import type { RunContext } from '../core/context.ts'
 import type { Columns } from '../core/dataset.ts'
 import { CheckError, ConfigError, placed } from '../core/errors.ts'
@@ -99,15 +100,8 @@ async function exampleParent(
   )
   try {
     const name = quoteIdentifier(column)
-    const { meta } = await tools.reader().execute(
-      {
-        dataset: parent,
-        before: relation.before,
-        ...(relation.arrow && { arrow: relation.arrow }),
-        meta: { sql: `SELECT CAST(${name} AS VARCHAR) AS value FROM (${relation.sql}) WHERE ${name} IS NOT NULL LIMIT 1` },
-      },
-      ctx.signal,
-    )
+    const sql = `SELECT CAST(${name} AS VARCHAR) AS value FROM (${relation.sql}) WHERE ${name} IS NOT NULL LIMIT 1`
+    const { meta } = await runOver(relation, 'sql', { dataset: parent, meta: { sql } }, tools.reader(), ctx.signal)
     const value = meta[0]?.value
     if (value === undefined || value === null)
       throw new CheckError(`parent "${parent}" has no value of "${column}" to describe a child request with`)

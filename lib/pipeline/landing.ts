@@ -83,6 +83,8 @@ async function readAndLand(tools: LandingTools, source: Source, task: Task, ctx:
   const { dataset, extract, partition, usable } = task
   const { kind, expressions } = extract
   const columns = schema[dataset] ?? {}
+  const { partition: cut } = pipeline.definition
+  const zone = cut?.by === 'time' ? cut.zone : undefined
   const from = kind.by === 'cursor' && usable && !refresh ? await cursorFrom(tools, dataset, kind, columns) : undefined
   const read: Read = {
     dataset,
@@ -90,7 +92,9 @@ async function readAndLand(tools: LandingTools, source: Source, task: Task, ctx:
     columns: sourceColumns(schema, dataset, extract),
     ...(partition && { partition: partition.name }),
     ...(partition?.window && { window: { ...partition.window, ...(kind.by === 'window' && !expressions && { column: kind.column }) } }),
-    ...(kind.by === 'cursor' && { cursor: { column: kind.column, ...(from !== undefined && { from }) } }),
+    // With expressions the columns are not the source's: what it has under such a name may be another.
+    ...(kind.by === 'cursor' && { cursor: { ...(!expressions && { column: kind.column }), ...(from !== undefined && { from }) } }),
+    ...(zone !== undefined && { zone }),
     ...(task.parents && { parents: task.parents }),
   }
   const readAt = ctx.clock.now()
@@ -126,7 +130,7 @@ async function readAndLand(tools: LandingTools, source: Source, task: Task, ctx:
         select,
         relation,
         ...(partition?.window && { window: partition.window }),
-        open: partition?.window !== undefined && partition.window.end > readAt,
+        open: partition?.window !== undefined && partition.window.end > (relation.asOf ?? readAt),
         ...(version !== undefined && { sourceVersion: version }),
         ...(from !== undefined && { cursorFrom: from }),
         ...(keys && { keys }),

@@ -59,7 +59,7 @@ export async function plan(project: Project, name: string, options: PlanOptions 
       datasets: plannedDatasets(pipeline, extracted),
       targets: pipeline.targets.map(plannedTarget),
       partitions: partitionsAsLastSeen(project, loaded.definition),
-      warnings: warningsOf(pipeline),
+      warnings: [...warningsOf(pipeline), ...connectionNotes(config, loaded.definition)],
       schemaChanges,
       schemaFile: loaded.schemaFile,
       ms: performance.now() - begun,
@@ -154,6 +154,12 @@ function plannedTarget(target: Target): PlannedTarget {
           target.export.plain ? 'plain copy' : '',
         ]
   return { dataset, stage, target: targetName(target), how: how.filter(Boolean).join(', ') }
+}
+
+/** How the connections will be read on this machine, as far as there is something to say. */
+function connectionNotes({ connections, extensions }: Project['config'], { extract }: AnyPipeline): string[] {
+  const names = [...new Set(Object.values(extract).map(({ connection }) => connection))]
+  return names.flatMap((name) => (connections[name]?.notes?.(extensionsIn(extensions)) ?? []).map((note) => `connection ${name} ${note}`))
 }
 
 function warningsOf({ bound, targets }: BoundPipeline): string[] {

@@ -3,12 +3,12 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { SourceRequest } from '../../lib/connectors/requests.ts'
-import type { Read, Relation, Source, SourceConnection } from '../../lib/connectors/source.ts'
+import { type Read, type Relation, runOver, type Source, type SourceConnection } from '../../lib/connectors/source.ts'
 import type { RunContext } from '../../lib/core/context.ts'
 import type { Columns } from '../../lib/core/dataset.ts'
 import { MillraceError } from '../../lib/core/errors.ts'
 import type { MetaRow } from '../../lib/engines/duckdb.ts'
-import { NO_EXTENSIONS } from '../../lib/engines/extensions.ts'
+import { type Extensions, NO_EXTENSIONS } from '../../lib/engines/extensions.ts'
 import { openReader, type Reader } from '../../lib/engines/reader.ts'
 import { duckdbTypeFromText } from '../../lib/engines/types.ts'
 import { selectDeclared } from '../../lib/extract/select.ts'
@@ -59,7 +59,9 @@ export interface SourceSubject {
   readonly request: SourceRequest
   /** Asks for a thing that is not there. */
   readonly absent: { readonly request: SourceRequest; readonly message: RegExp }
-  /** The source holds exactly these rows from now on. */
+  /** Default: none. */
+  readonly extensions?: Extensions
+  /** The source holds exactly these rows from now on, for whoever opens it then. */
   serve(rows: readonly ContractRow[]): Promise<void>
   close(): Promise<void>
 }
@@ -78,14 +80,16 @@ export function sourceContract(name: string, setup: () => Promise<SourceSubject>
       const temp = join('/tmp', `millrace-contract-${process.pid}-${Math.random().toString(36).slice(2)}`)
       const limits = { memoryBytes: 512 * 2 ** 20, threads: 2, readerMemoryBytes: 2 ** 30, readerTimeoutMs: 60_000 }
       reader = openReader({ limits, zone: 'UTC', temp, signal: new AbortController().signal })
-      source = subject.connection.openSource({ reader, extensions: NO_EXTENSIONS })
       await subject.serve(contractRows(ROWS))
+      source = opened()
     })
     afterAll(async () => {
       await source.close()
       await reader.close()
       await subject.close()
     })
+
+    const opened = () => subject.connection.openSource({ reader, extensions: subject.extensions ?? NO_EXTENSIONS })
 
     const readOf = (more: Partial<Read> = {}): Read => ({
       dataset: 'contract',
@@ -95,10 +99,8 @@ export function sourceContract(name: string, setup: () => Promise<SourceSubject>
     })
 
     /** Runs a metadata query over a relation as `land` would run its COPY. */
-    const query = async (relation: Relation, sql: string, ctx: RunContext): Promise<readonly MetaRow[]> => {
-      const job = { dataset: 'contract', before: relation.before, ...(relation.arrow && { arrow: relation.arrow }), meta: { sql } }
-      return (await reader.execute(job, ctx.signal)).meta
-    }
+    const query = async (relation: Relation, sql: string, ctx: RunContext, over: 'sql' | 'located' = 'sql'): Promise<readonly MetaRow[]> =>
+      (await runOver(relation, over, { dataset: 'contract', meta: { sql } }, reader, ctx.signal)).meta
 
     const landed = async (relation: Relation, ctx: RunContext): Promise<readonly MetaRow[]> => {
       const { sql } = selectDeclared(relation, {
@@ -159,10 +161,12 @@ export function sourceContract(name: string, setup: () => Promise<SourceSubject>
         relation,
         `SELECT count(*) AS n, count(DISTINCT (_file, _row)) AS places, min(_row) AS least, count(_file) AS files, typeof(any_value(_row)) AS type FROM (${relation.located})`,
         ctx,
+        'located',
       )
       expect(counts).toEqual({ n: String(ROWS), places: String(ROWS), least: '1', files: String(ROWS), type: 'BIGINT' })
-      const ids = async (sql: string) => query(relation, `SELECT string_agg(id::VARCHAR, ',' ORDER BY id::INT) AS ids FROM (${sql})`, ctx)
-      expect(await ids(relation.located)).toEqual(await ids(relation.sql))
+      const ids = async (over: 'sql' | 'located') =>
+        query(relation, `SELECT string_agg(id::VARCHAR, ',' ORDER BY id::INT) AS ids FROM (${relation[over]})`, ctx, over)
+      expect(await ids('located')).toEqual(await ids('sql'))
       await relation.close()
     })
 
@@ -253,12 +257,14 @@ export function sourceContract(name: string, setup: () => Promise<SourceSubject>
       await relation.close()
       expect(await source.version(readOf(), ctx)).toBe(first)
       await subject.serve(contractRows(ROWS + 1))
+      const later = opened()
       try {
-        if (first !== undefined) expect(await source.version(readOf(), ctx)).not.toBe(first)
-        const changed = await source.read(readOf(), ctx)
+        if (first !== undefined) expect(await later.version(readOf(), ctx)).not.toBe(first)
+        const changed = await later.read(readOf(), ctx)
         expect(await landed(changed, ctx)).toHaveLength(ROWS + 1)
         await changed.close()
       } finally {
+        await later.close()
         await subject.serve(contractRows(ROWS))
       }
     })
@@ -279,12 +285,14 @@ export function sourceContract(name: string, setup: () => Promise<SourceSubject>
 
     it('a source without rows gives none', async () => {
       await subject.serve([])
+      const empty = opened()
       try {
         const ctx = testContext()
-        const relation = await source.read(readOf(), ctx)
+        const relation = await empty.read(readOf(), ctx)
         expect(await landed(relation, ctx)).toEqual([])
         await relation.close()
       } finally {
+        await empty.close()
         await subject.serve(contractRows(ROWS))
       }
     })
@@ -296,7 +304,7 @@ export function sourceContract(name: string, setup: () => Promise<SourceSubject>
     })
 
     it('close may come twice', async () => {
-      const other = subject.connection.openSource({ reader, extensions: NO_EXTENSIONS })
+      const other = opened()
       await other.close()
       await other.close()
     })

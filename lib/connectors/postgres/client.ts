@@ -20,6 +20,7 @@ export const SESSION: readonly string[] = [
   "IntervalStyle = 'postgres'",
   "bytea_output = 'hex'",
   'extra_float_digits = 1',
+  'standard_conforming_strings = on',
   'idle_in_transaction_session_timeout = 0',
 ]
 
@@ -28,10 +29,11 @@ export function placeText({ database }: Pick<Settings, 'database'>, { host, port
   return `${database} on ${host}:${port}`
 }
 
-/** How the sessions of a run are called in `pg_stat_activity`: at most 63 bytes, the run's own digits last. */
-export function applicationName({ pipeline, run }: Pick<RunContext, 'pipeline' | 'run'>): string {
-  const name = pipeline.replace(/[^\x21-\x7e]/g, '_').slice(0, 63 - 'millrace//'.length - run.length)
-  return `millrace/${name}/${run}`
+/** How the sessions of a run are called in `pg_stat_activity`: at most 63 bytes, the run's own digits last, and after them what tells those of one `read` from others. */
+export function applicationName({ pipeline, run }: Pick<RunContext, 'pipeline' | 'run'>, read?: string): string {
+  const end = read === undefined ? run : `${run}/${read}`
+  const name = pipeline.replace(/[^\x21-\x7e]/g, '_').slice(0, Math.max(0, 63 - 'millrace//'.length - end.length))
+  return `millrace/${name}/${end}`
 }
 
 /**

@@ -12,6 +12,9 @@ interface ServerFault {
   readonly where?: string
 }
 
+/** A session was lost, or could not be had: another one may do. What a server refuses for other reasons that pass (a lock, a time-out) is not tried again at once. */
+export class ConnectionLost extends TransientError {}
+
 type Kind = new (message: string, options?: ErrorOptions) => MillraceError
 
 /** SQLSTATEs (PostgreSQL manual, appendix A), by code or by class: what they mean for a run, and what to do. The first that fits counts. */
@@ -21,13 +24,15 @@ const STATES: readonly (readonly [state: RegExp, kind: Kind, hint: string])[] = 
   [/^3F000/, ConfigError, 'check the schema of the connection'],
   [/^42501/, ConfigError, 'grant the role what docs/connecting.md lists'],
   [/^42(P01|703|883|704|601|804|P02|702|803|846)/, ConfigError, 'check names and SQL against the database'],
-  [/^53300/, TransientError, 'the server has no connection left: lower maxConnections, or raise its max_connections'],
+  [/^53300/, ConnectionLost, 'the server has no connection left: lower maxConnections, or raise its max_connections'],
   [/^53[12]00/, PermanentError, 'the server has no space or memory left: make room, then run again'],
   [/^53/, TransientError, 'the server has no resources left: run again later'],
   [/^57014/, TransientError, 'the statement took too long or was cancelled: raise statementTimeout, or read less at once'],
   [/^55P03/, TransientError, 'another session holds a lock: see pg_locks, raise lockTimeout, or run again later'],
   [/^55006/, TransientError, 'somebody uses it: run again later'],
-  [/^(08|57P|40|25P03)/, TransientError, 'run again: nothing was committed by this attempt'],
+  [/^(08|57P)/, ConnectionLost, 'run again: nothing was committed by this attempt'],
+  [/^(40|25P03)/, TransientError, 'run again: nothing was committed by this attempt'],
+  [/^25006/, ConfigError, 'a source only reads'],
   [/^58/, PermanentError, "look into the server's log: its disk or operating system failed"],
   [/^XX/, PermanentError, "look into the server's log: it reports damage"],
   [/^22/, CheckError, 'a value does not fit: see its column'],
@@ -51,13 +56,13 @@ const CODES: Readonly<Record<string, readonly [kind: Kind, message: string, hint
     'use the name that it is for, or tls: { serverName: … }',
   ],
   ENOTFOUND: [ConfigError, 'the host is unknown', 'check the host of the connection'],
-  EAI_AGAIN: [TransientError, 'the name service does not answer', 'run again later'],
-  ECONNREFUSED: [TransientError, 'nothing listens there', 'start the server, or check host and port'],
-  ECONNRESET: [TransientError, 'the connection was reset', 'run again: nothing was committed by this attempt'],
-  EPIPE: [TransientError, 'the connection was closed', 'run again: nothing was committed by this attempt'],
-  ETIMEDOUT: [TransientError, 'the server does not answer', 'check host, port and the firewalls between'],
-  EHOSTUNREACH: [TransientError, 'the host cannot be reached', 'check the network'],
-  ENETUNREACH: [TransientError, 'the network cannot be reached', 'check the network'],
+  EAI_AGAIN: [ConnectionLost, 'the name service does not answer', 'run again later'],
+  ECONNREFUSED: [ConnectionLost, 'nothing listens there', 'start the server, or check host and port'],
+  ECONNRESET: [ConnectionLost, 'the connection was reset', 'run again: nothing was committed by this attempt'],
+  EPIPE: [ConnectionLost, 'the connection was closed', 'run again: nothing was committed by this attempt'],
+  ETIMEDOUT: [ConnectionLost, 'the server does not answer', 'check host, port and the firewalls between'],
+  EHOSTUNREACH: [ConnectionLost, 'the host cannot be reached', 'check the network'],
+  ENETUNREACH: [ConnectionLost, 'the network cannot be reached', 'check the network'],
 }
 
 /** The driver's own errors, which have no code. */
@@ -65,13 +70,13 @@ const WORDS: readonly (readonly [words: RegExp, kind: Kind, message: string, hin
   [/server does not support SSL/, ConfigError, 'it offers no TLS', 'turn ssl on at the server; insecure: true goes without'],
   [
     /Connection terminated due to connection timeout|timeout expired/,
-    TransientError,
+    ConnectionLost,
     'it does not answer',
     'check host, port and the firewalls between',
   ],
   [
     /Connection terminated|Client was closed|not queryable|Connection ended/,
-    TransientError,
+    ConnectionLost,
     'the connection was lost',
     'run again: nothing was committed by this attempt',
   ],

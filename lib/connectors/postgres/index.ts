@@ -1,7 +1,8 @@
 import type { SourceConnection } from '../source.ts'
 import { type PostgresOptions, printable, settingsOf } from './options.ts'
 import { sharedServer } from './server.ts'
-import { openSource } from './source.ts'
+import { openSource, readingNotes } from './source.ts'
+import { openWarehouse } from './warehouse.ts'
 
 export type { PostgresOptions, StartedServer } from './options.ts'
 
@@ -20,3 +21,5 @@ export function postgres(options: PostgresOptions): SourceConnection {
     openSource: (tools) => openSource(settings, server(), tools),
   }
 }
+    location: `${settings.schema} of ${settings.database} on ${settings.host ?? 'a server of this machine'}`,
+    notes: (extensions) => readingNotes(settings, extensions),

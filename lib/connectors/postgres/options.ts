@@ -9,7 +9,9 @@ export interface PostgresOptions {
   readonly host?: string
   /** Default 5432. */
   readonly port?: number
+  /** Name of the database. */
   readonly database: string
+  /** The role that reads and writes. */
   readonly user: string
   /** `secret('env:PGPASSWORD')`; absent where the server asks for none. */
   readonly password?: MaybeSecret
@@ -44,13 +46,18 @@ export interface PostgresOptions {
 
 /** A server that `start` has started. */
 export interface StartedServer {
+  /** Name or address. */
   readonly host: string
+  /** Where it listens. */
   readonly port: number
+  /** Ends it. */
   close(): Promise<void>
 }
 
 /** Options checked, with their defaults. */
-export interface Settings extends Omit<PostgresOptions, 'statementTimeout' | 'lockTimeout' | 'connectTimeout' | 'start'> {
+export interface Settings extends Omit<PostgresOptions, 'statementTimeout' | 'lockTimeout' | 'connectTimeout' | 'start' | 'password'> {
+  /** A secret also where it is written as plain text: once it is used, no outlet shows it. */
+  readonly password?: Secret
   readonly port: number
   readonly schema: string
   readonly maxConnections: number
@@ -63,7 +70,7 @@ export interface Settings extends Omit<PostgresOptions, 'statementTimeout' | 'lo
 
 /** @throws ConfigError for settings that cannot be */
 export function settingsOf(options: PostgresOptions): Settings {
-  const { statementTimeout = '1h', lockTimeout = '10s', connectTimeout = '10s', start, ...rest } = options
+  const { statementTimeout = '1h', lockTimeout = '10s', connectTimeout = '10s', start, password, ...rest } = options
   if ((options.host === undefined) === (start === undefined)) throw new ConfigError('postgres needs a host, or start, and not both')
   for (const name of ['database', 'user'] as const) if (!rest[name]) throw new ConfigError(`postgres needs a ${name}`)
   if (rest.insecure && rest.tls) throw new ConfigError('postgres takes tls or insecure, not both: insecure verifies nothing')
@@ -82,6 +89,7 @@ export function settingsOf(options: PostgresOptions): Settings {
   if (rest.rowsPerSecond !== undefined) whole('rowsPerSecond', rest.rowsPerSecond, 1)
   return {
     ...rest,
+    ...(password !== undefined && { password: confidential(password) }),
     port: whole('port', rest.port ?? 5432, 1, 65_535),
     schema: rest.schema ?? 'public',
     maxConnections: whole('maxConnections', rest.maxConnections ?? 4, 1),
@@ -95,8 +103,15 @@ export function settingsOf(options: PostgresOptions): Settings {
 
 /** The options as `millrace config` prints them: a password that is written as plain text stays unseen, too. */
 export function printable({ start, password, ...plain }: PostgresOptions): Readonly<Record<string, unknown>> {
-  const hidden = password === undefined || password instanceof Secret ? password : new Secret('configuration', () => password)
-  return { ...plain, ...(start && { host: 'started at the first use' }), ...(hidden && { password: hidden }) }
+  return {
+    ...plain,
+    ...(start && { host: 'started at the first use' }),
+    ...(password !== undefined && { password: confidential(password) }),
+  }
+}
+
+function confidential(password: MaybeSecret): Secret {
+  return password instanceof Secret ? password : new Secret('configuration', () => password)
 }
 
 /** How a connection is protected: `none` only to this machine itself. */

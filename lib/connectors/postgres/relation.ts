@@ -1,0 +1,64 @@
+import { quoteIdentifier, quoteList, quoteLiteral } from '../../core/quote.ts'
+import type { ColumnCast } from './casts.ts'
+import type { Rows } from './rows.ts'
+
+/** What is selected for one purpose: the rows, or the search of one that does not fit. */
+export interface Selection {
+  readonly casts: readonly ColumnCast[]
+  readonly rows: Rows
+  /** Conditions that cut a table into parts that are read side by side; one empty text: all at once. */
+  readonly parts: readonly string[]
+  /** The texts of `_file`, and with it `_row`. */
+  readonly place?: string
+}
+
+/** The statement of the server for each part: columns in order, then `_row`. */
+export function serverSelects({ casts, rows, parts, place }: Selection): readonly string[] {
+  const list = casts.map(({ name, server }) => `${server} AS ${quoteIdentifier(name)}`)
+  // A relation of no columns is none: PostgreSQL has such tables, a read has not.
+  if (place !== undefined) list.push('row_number() OVER () AS "_row"')
+  return parts.map((part) => {
+    const where = [...rows.where, ...(part === '' ? [] : [part])]
+    return `SELECT ${list.join(', ')} ${rows.from}${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''}`
+  })
+}
+
+/** The relation over sessions of the extension, one for each part. */
+export function overSessions(selection: Selection, names: readonly string[]): string {
+  const each = serverSelects(selection).map(
+    (sql, i) => `SELECT * FROM postgres_query(${quoteLiteral(names[i] ?? '')}, ${quoteLiteral(sql)})`,
+  )
+  return clientSelect(selection, each)
+}
+
+/** Lines up to this length are read: a value of 100 MB is not, by CSV. */
+const LONGEST_LINE = 2 ** 25
+
+/** The relation over FIFOs of CSV, one for each part. */
+export function overFifos(selection: Selection, paths: readonly string[]): string {
+  const types = selection.casts.map(({ name, csv }) => `${quoteLiteral(name)}: ${quoteLiteral(csv)}`)
+  if (selection.place !== undefined) types.push(`'_row': 'BIGINT'`)
+  const options = [
+    'auto_detect = false',
+    'header = false',
+    "delim = ','",
+    `quote = '"'`,
+    `escape = '"'`,
+    "nullstr = '\\N'",
+    'allow_quoted_nulls = false',
+    "new_line = '\\n'",
+    'strict_mode = true',
+    'parallel = false',
+    `max_line_size = ${LONGEST_LINE}`,
+    `buffer_size = ${LONGEST_LINE}`,
+    `columns = {${types.join(', ')}}`,
+  ]
+  const each = paths.map((path) => `SELECT * FROM read_csv(${quoteList([path])}, ${options.join(', ')})`)
+  return clientSelect(selection, each)
+}
+
+function clientSelect({ casts, place }: Selection, parts: readonly string[]): string {
+  const list = casts.map(({ name, client }) => `${client(quoteIdentifier(name))} AS ${quoteIdentifier(name)}`)
+  if (place !== undefined) list.push(`${quoteLiteral(place)} AS _file`, 'CAST(_row AS BIGINT) AS _row')
+  return `SELECT ${list.join(', ')} FROM (${parts.join(' UNION ALL ')})`
+}

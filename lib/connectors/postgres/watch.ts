@@ -1,0 +1,67 @@
+import { elapsedMs } from '../../core/clock.ts'
+import type { RunContext } from '../../core/context.ts'
+import { ConnectionLost } from './faults.ts'
+import type { Snapshot } from './snapshot.ts'
+
+/** How long silence is borne. */
+export interface Patience {
+  /** Silence after which the server is asked whether it is at work. */
+  readonly silenceMs: number
+  /** How long it may take to answer. */
+  readonly answerMs: number
+}
+
+export interface Watched {
+  readonly doing: string
+  readonly application: string
+  readonly snapshot: Pick<Snapshot, 'activity' | 'lost'>
+  /** Since when we have been waiting for the server, on the context's clock for durations; undefined while it is not its turn. */
+  silentSinceMs(): number | undefined
+  /** Whether bytes that the server has sent must have reached us: then it cannot be waiting for us to take them. */
+  readonly direct: boolean
+}
+
+/**
+ * Looks after sessions that say nothing: a half-open connection is silent for ever, a long sort for a while. The control session is asked: when it gets no answer, the sessions are not known any more, or the
+ * server has twice been found waiting for us to take what never comes, `lost` is called once.
+ */
+export function watchSilence(
+  watched: Watched,
+  ctx: Pick<RunContext, 'clock'>,
+  patience: Patience,
+  lost: (error: ConnectionLost) => void,
+): { stop(): void } {
+  const { doing, application, snapshot } = watched
+  let [asking, stopped, suspicions, askedMs] = [false, false, 0, 0]
+  const timer = setInterval(() => void look(), Math.min(1000, patience.silenceMs / 2))
+  timer.unref()
+
+  async function look(): Promise<void> {
+    const since = watched.silentSinceMs()
+    const now = elapsedMs(ctx.clock)
+    if (since === undefined || askedMs < since) suspicions = 0
+    if (asking || since === undefined || now - Math.max(since, askedMs) < patience.silenceMs) return
+    asking = true
+    const found = snapshot.lost() ? undefined : await snapshot.activity(application, patience.answerMs)
+    asking = false
+    askedMs = elapsedMs(ctx.clock)
+    if (stopped || watched.silentSinceMs() !== since) return
+    if (found === undefined) return give('the server does not answer any more')
+    if (found.length === 0) suspicions++
+    else if (watched.direct && found.some(({ waiting }) => waiting === 'ClientWrite')) suspicions++
+    else suspicions = 0
+    if (suspicions >= 2)
+      give(found.length === 0 ? 'the server does not know the session any more' : 'what the server sends does not arrive')
+  }
+
+  function give(reason: string): void {
+    stop()
+    lost(new ConnectionLost(`${doing} failed: ${reason}`, { hint: 'look at the network and the firewalls between; run again' }))
+  }
+
+  function stop(): void {
+    stopped = true
+    clearInterval(timer)
+  }
+  return { stop }
+}
