@@ -9,6 +9,13 @@ export async function delivered(store: Store, target: Export, partition: string 
   return (await readJson(store, deliveryLayout(target, partition).latest, 'Latest'))?.value
 }
 
+/** The input keys under which an export's partition is settled: that of its delivery, that of a later input without rows that kept it. None: never delivered. Asks for two heads. */
+export async function committedKeys(store: Store, target: Export, partition: string | undefined): Promise<readonly string[]> {
+  const { latest, keptLast } = deliveryLayout(target, partition)
+  const heads = [await store.head(latest), await store.head(keptLast)]
+  return heads.flatMap((head) => (head ? [head.metadata[INPUT_KEY] ?? ''] : []))
+}
+
 /**
  * Whether an export's partition is delivered under this input key with its objects in place, or had no rows and kept the last delivery. Asks for heads only, at most four:
  * that objects are there, not that their bytes are right.

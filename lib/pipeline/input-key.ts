@@ -52,7 +52,7 @@ export function inputKey(pipeline: BoundPipeline, target: Target, { steps, conte
   const inputs = (bound.datasets[target.dataset]?.inputs ?? []).filter(
     (input) => target.appliesLoadsOf.length === 0 || !target.appliesLoadsOf.includes(datasetOfName(input)),
   )
-  return hashOf({
+  const hash = hashOf({
     steps: closure
       .flatMap(({ name }) => (steps[name] === undefined ? [] : [{ name, hash: steps[name] }]))
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
@@ -71,6 +71,23 @@ export function inputKey(pipeline: BoundPipeline, target: Target, { steps, conte
         ? { table: target.load.table, disposition: target.load.disposition }
         : { format: target.export.format, path: target.export.path, contract: JSON.parse(canonicalJson(target.export.contract)) },
   })
+  return target.partitioned ? `${hash}-${ownContents(pipeline, target, (name) => contents(name).at(-1))}` : hash
+}
+
+/**
+ * What ends a partition's input key: which datasets its target reads by partition, and the content of the partition's own loads of them. Each can be told apart from the code, so that a commit made from an
+ * earlier load is seen as unfinished, one made by other code as stale.
+ */
+function ownContents({ bound }: BoundPipeline, { dataset }: Target, contentOf: (dataset: string) => string | undefined): string {
+  const own = (bound.datasets[dataset]?.inputs ?? []).map(datasetOfName).filter((name) => bound.datasets[name]?.partitioned)
+  return `${hashOf(own).slice(0, 8)}${hashOf(own.map((name) => contentOf(name) ?? '')).slice(0, 16)}`
+}
+
+/** Whether a committed key is of these loads of the partition, whatever the code. Keys that do not say, and those that read other datasets, count as such. */
+export function madeFrom(key: string, pipeline: BoundPipeline, target: Target, contentOf: (dataset: string) => string): boolean {
+  const [, was] = key.split('-')
+  const is = ownContents(pipeline, target, contentOf)
+  return was === undefined || was === is || was.slice(0, 8) !== is.slice(0, 8)
 }
 
 /** A dataset and all that it is computed from, itself first. */

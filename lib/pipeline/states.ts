@@ -1,7 +1,8 @@
 import type { Store } from '../connectors/store.ts'
-import { deliveryLayout } from '../export/layout.ts'
+import { committedKeys } from '../export/delivered.ts'
 import type { BoundPipeline, Target } from './bind.ts'
 import type { Schema } from './definition.ts'
+import { madeFrom } from './input-key.ts'
 import { usableLoad } from './landed.ts'
 import { type Partition, partitionsUntil } from './partitions.ts'
 import type { TokenBook } from './session.ts'
@@ -9,7 +10,7 @@ import type { TokenBook } from './session.ts'
 /** A partition as the commit points say. */
 export interface PartitionState {
   readonly partition: Partition
-  /** `open`: its window has not ended. `done`: every load and export of it is committed, from a read of the whole window. */
+  /** `open`: its window has not ended. `done`: every load and export of it is committed, from what landed last, a read of the whole window. */
   readonly state: 'done' | 'due' | 'open'
 }
 
@@ -38,16 +39,21 @@ export async function partitionState(
   now: Date,
 ): Promise<PartitionState['state']> {
   if (window !== undefined && window.end > now) return 'open'
-  const committed = async (target: Target) => {
-    if (target.stage === 'load') return tokens.get(target.load.table, name) !== undefined
-    const { latest, keptLast } = deliveryLayout(target.export, name)
-    return (await exports.head(latest)) !== undefined || (await exports.head(keptLast)) !== undefined
-  }
-  for (const target of pipeline.targets) if (target.partitioned && !(await committed(target))) return 'due'
+  const contents = new Map<string, string>()
   for (const dataset of Object.keys(pipeline.definition.extract)) {
     if (!pipeline.bound.datasets[dataset]?.partitioned) continue
     const load = await usableLoad({ pipeline, schema, store }, dataset, name)
     if (load === undefined || load.open) return 'due'
+    contents.set(dataset, load.contentHash)
+  }
+  for (const target of pipeline.targets) {
+    if (!target.partitioned) continue
+    const keys =
+      target.stage === 'load'
+        ? [tokens.get(target.load.table, name)?.inputKey].filter((key) => key !== undefined)
+        : await committedKeys(exports, target.export, name)
+    // What landed since the commit may be the rest of a window that was open, or a read whose check failed.
+    if (!keys.some((key) => madeFrom(key, pipeline, target, (dataset) => contents.get(dataset) ?? ''))) return 'due'
   }
   return 'done'
 }
