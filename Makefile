@@ -19,7 +19,7 @@ ifeq ($(shell [ $(NODE_MAJOR) -ge $(NODE_NEEDED) ] && echo yes),)
 endif
 
 # --- Pipelines: the folders, checked, because each name becomes a target.
-BUILTIN := help setup demo test test-systems check bench torture clean
+BUILTIN := help setup demo test test-systems test-bucket check bench torture clean
 PIPELINE_FILES := $(wildcard $(PIPELINES_DIR)/*/pipeline.ts)
 PIPELINES := $(patsubst $(PIPELINES_DIR)/%/pipeline.ts,%,$(PIPELINE_FILES))
 BAD_NAMES := $(shell cd '$(PIPELINES_DIR)' 2>/dev/null && for file in */pipeline.ts; do name=$${file%/pipeline.ts}; \
@@ -52,8 +52,10 @@ help: ## list the targets
 	@echo
 	@echo "A pipeline takes PARTITION=2018-02-04, or FROM=… TO=…, and PROFILE=prod."
 
+# Two makes at once must not both run npm ci, which begins by deleting node_modules: the second waits, and then finds the stamp.
+LOCKED := $(if $(shell command -v flock),exec 9<Makefile; flock 9;)
 setup: node_modules/.millrace-setup ## install Node 24 if the machine's is older, the locked dependencies, and DuckDB's extensions
-	@[ ! -e bin/millrace.js ] || node bin/millrace.js setup --quick || echo 'make: went on without DuckDB extensions; again: node bin/millrace.js setup' >&2
+	@$(LOCKED) [ ! -e bin/millrace.js ] || node bin/millrace.js setup --quick || echo 'make: went on without DuckDB extensions; again: node bin/millrace.js setup' >&2
 
 # From npm's cache where that will do. npm does not look again when its cached index is older than a version that is asked for: we do.
 from_npm = $(1) --prefer-offline --no-audit --no-fund --loglevel=error || $(1) --no-audit --no-fund --loglevel=error
@@ -65,8 +67,6 @@ $(LOCAL_NODE):
 	@touch $@
 endif
 
-# Two makes at once must not both run npm ci, which begins by deleting node_modules: the second waits, and then finds the stamp.
-LOCKED := $(if $(shell command -v flock),exec 9<Makefile; flock 9;)
 node_modules/.millrace-setup: package-lock.json | $(LOCAL_NODE)
 	@$(LOCKED) if [ ! $@ -nt $< ]; then { $(call from_npm,npm ci); } && touch $@; fi
 
@@ -80,8 +80,13 @@ test: setup ## run the unit tests
 	@$(VITEST) --project unit$(call report,unit)
 
 test-systems: setup ## run the tests against real servers
+	@bash scripts/systems.sh
 	@if [ -z "$$(find tests/systems -name '*.test.ts' 2>/dev/null)" ]; then echo "0 passed, 0 failed"; \
 	else $(VITEST) --project systems$(call report,systems); fi
+
+test-bucket: setup ## run the store's tests on a real bucket: MILLRACE_TEST_BUCKET=name
+	@[ -n "$${MILLRACE_TEST_BUCKET:-}" ] || { echo "make: test-bucket needs MILLRACE_TEST_BUCKET=<a bucket of Cloud Storage that you may write to>" >&2; exit 2; }
+	@$(VITEST) --project bucket$(call report,bucket)
 
 check: setup ## check types, lint, layout and documentation
 	@node node_modules/typescript/bin/tsc --noEmit

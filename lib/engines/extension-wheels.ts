@@ -1,5 +1,4 @@
-import { version } from '@duckdb/node-api'
-import { duckdbPlatform, type ExtensionName } from './extensions.ts'
+import { duckdbPlatform, duckdbVersion, type ExtensionName } from './extensions.ts'
 
 /** A Python wheel that carries a signed extension of DuckDB, as the package index has it. */
 export interface ExtensionWheel {
@@ -20,5 +19,5 @@ const WHEELS: Readonly<Record<string, ExtensionWheel>> = {
 
 /** The wheel of an extension for the engine's version; undefined where none is pinned. */
 export function extensionWheel(name: ExtensionName, platform = duckdbPlatform()): ExtensionWheel | undefined {
-  return WHEELS[`${name} ${version()} ${platform}`]
+  return WHEELS[`${name} ${duckdbVersion()} ${platform}`]
 }

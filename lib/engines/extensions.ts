@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { version } from '@duckdb/node-api'
 
 /** The signed extensions of DuckDB that millrace knows a use for. */
 export type ExtensionName = 'postgres_scanner'
@@ -16,9 +16,14 @@ export interface Extensions {
 /** No extension at all. */
 export const NO_EXTENSIONS: Extensions = { file: () => undefined }
 
+/** DuckDB's own version, as its folders are named: the npm package's without its revision. Told without loading the engine, which would take half of the time of a set-up that has nothing to do. */
+export function duckdbVersion(): string {
+  return `v${String(createRequire(import.meta.url)('@duckdb/node-api/package.json').version).replace(/-.*$/, '')}`
+}
+
 /** Where DuckDB's `INSTALL` puts an extension of this version and platform below an `extension_directory`. */
 export function extensionPath(folder: string, name: ExtensionName): string {
-  return join(folder, version(), duckdbPlatform(), `${name}.duckdb_extension`)
+  return join(folder, duckdbVersion(), duckdbPlatform(), `${name}.duckdb_extension`)
 }
 
 /** The extensions below a folder. */

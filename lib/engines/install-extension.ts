@@ -47,7 +47,8 @@ export async function installExtension(folder: string, name: ExtensionName, opti
   }
   const install = async (from: string) => {
     const fault = await duckdb(call, folder, `FORCE INSTALL ${from}`, `LOAD ${quoteLiteral(file)}`)
-    if (fault !== undefined) await removeExtension(file)
+    // Another set-up at the same time may have put it there: only what is refused is removed.
+    if (fault !== undefined && existsSync(file) && (await extensionFault(file, call)) !== undefined) await removeExtension(file)
     return fault
   }
   try {
@@ -66,7 +67,7 @@ export async function installExtension(folder: string, name: ExtensionName, opti
     reasons.push(fault)
   }
   options.signal?.throwIfAborted()
-  return { name, state: 'missing', reasons }
+  return existsSync(file) ? { name, state: 'present', file } : { name, state: 'missing', reasons }
 }
 
 /** Why DuckDB does not load an extension's file, in a process of its own; undefined when it does. */

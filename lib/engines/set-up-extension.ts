@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { version } from '@duckdb/node-api'
 import { readText } from '../core/disk.ts'
-import { type ExtensionName, extensionPath } from './extensions.ts'
+import { duckdbVersion, type ExtensionName, extensionPath } from './extensions.ts'
 import { type Installation, type InstallOptions, installExtension } from './install-extension.ts'
 
 /** How long a failure is remembered. */
@@ -22,7 +21,7 @@ export async function setUpExtension(folder: string, name: ExtensionName, option
   const remembered = quick && !existsSync(extensionPath(folder, name)) ? await rememberedFailure(memory, name, now) : undefined
   if (remembered) return remembered
   const found = await installExtension(folder, name, { ...rest, verify: !quick, timeoutMs: quick ? 60_000 : 600_000 })
-  if (found.state === 'missing') await remember(memory, { at: now.toISOString(), version: version(), reasons: found.reasons })
+  if (found.state === 'missing') await remember(memory, { at: now.toISOString(), version: duckdbVersion(), reasons: found.reasons })
   else if (!quick || found.state === 'installed') await rm(memory, { force: true })
   return found
 }
@@ -39,7 +38,7 @@ async function rememberedFailure(memory: string, name: ExtensionName, now: Date)
   try {
     const failure = JSON.parse((await readText(memory)) ?? '{}') as Partial<Failure>
     const age = now.getTime() - Date.parse(failure.at ?? '')
-    if (failure.version === version() && failure.reasons && age >= 0 && age < FORGET_MS)
+    if (failure.version === duckdbVersion() && failure.reasons && age >= 0 && age < FORGET_MS)
       return { name, state: 'missing', reasons: failure.reasons }
   } catch {
     // What cannot be read is not remembered.

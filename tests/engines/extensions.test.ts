@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { version } from '@duckdb/node-api'
 import { beforeEach, expect, it, test } from 'vitest'
+import { openDuckDB } from '../../lib/engines/duckdb.ts'
 import { extensionWheel } from '../../lib/engines/extension-wheels.ts'
-import { extensionPath, extensionsIn, NO_EXTENSIONS } from '../../lib/engines/extensions.ts'
+import { duckdbPlatform, duckdbVersion, extensionPath, extensionsIn, NO_EXTENSIONS } from '../../lib/engines/extensions.ts'
 import { extensionFault, type InstallOptions, installExtension } from '../../lib/engines/install-extension.ts'
 import { setUpExtension } from '../../lib/engines/set-up-extension.ts'
 import { zipEntry } from '../../lib/engines/zip-entry.ts'
@@ -121,6 +123,14 @@ test('installExtension ends a pip that hangs, with what it started', async () =>
   expect(readFileSync(alive).length).toBe(size)
 })
 
+test('installExtension gives what another set-up has put there meanwhile, and does not remove it', async () => {
+  const file = extensionPath(folder, 'postgres_scanner')
+  // Stands for the other one, which is done while pip fails here.
+  const found = await install({ python3: `/bin/mkdir -p '${dirname(file)}'; echo theirs > '${file}'; exit 1` })
+  expect(found).toEqual({ name: 'postgres_scanner', state: 'present', file })
+  expect(readFileSync(file, 'utf8')).toBe('theirs\n')
+})
+
 test('installExtension stops when it is asked to', async () => {
   const controller = new AbortController()
   const reason = new Error('stop')
@@ -175,6 +185,13 @@ test('setUpExtension sees at once what was put there by hand after a failure', a
   expect(await setUp()).toMatchObject({ state: 'missing' })
   const file = putExtension(folder, unsignedExtension())
   expect(await setUp()).toMatchObject({ state: 'present', file })
+})
+
+test('duckdbVersion and duckdbPlatform are what the engine says', async () => {
+  const db = await openDuckDB({ memoryBytes: 2 ** 26, threads: 1, temp: temporaryFolder() })
+  const [row] = await db.meta('PRAGMA platform')
+  db.close()
+  expect([duckdbVersion(), duckdbPlatform()]).toEqual([version(), row?.platform])
 })
 
 test('extensionsIn finds what is there; NO_EXTENSIONS has none', () => {
