@@ -6,7 +6,7 @@ import { positionsOf, readCsv } from './csv.ts'
 import { firstRecord } from './csv-head.ts'
 import { duckdbCompression } from './dialect.ts'
 import { withStructure } from './file-faults.ts'
-import { readJson } from './json.ts'
+import { readJson, sniffedJsonType } from './json.ts'
 import { parquetGroups } from './parquet-columns.ts'
 import { type FilesToReady, type ReadyFile, readyFiles } from './ready-files.ts'
 import { strictCast, textual, tried } from './strict.ts'
@@ -39,7 +39,7 @@ async function describe(sql: string, file: ReadyFile, { dataset, reader, signal 
   const { meta } = await reader.execute(job, signal).catch((error: unknown) => {
     throw withStructure(error, dataset)
   })
-  return meta.map((row) => [row.column_name ?? '', parseType(textFromDuckdbType(row.column_type ?? '') ?? 'text')])
+  return meta.map((row) => [row.column_name ?? '', parseType(textFromDuckdbType(sniffedJsonType(row.column_type ?? '')) ?? 'text')])
 }
 
 async function sniffCsv(file: ReadyFile, request: FilesToReady): Promise<Named> {

@@ -4,6 +4,7 @@ import { CheckError } from '../../core/errors.ts'
 import { quoteIdentifier, quoteList, quoteLiteral } from '../../core/quote.ts'
 import type { Reader } from '../../engines/reader.ts'
 import { textFromDuckdbType } from '../../engines/types.ts'
+import { sniffedJsonType } from '../../formats/json.ts'
 import type { HttpRequest } from '../requests.ts'
 import type { Read } from '../source.ts'
 import type { PageFile } from './pages.ts'
@@ -26,7 +27,7 @@ export async function columnsOfPages(
   const sample = request.format === 'csv' ? csvSample(paths, request) : jsonSample(paths, request, largestObject(files))
   const { meta } = await reader.execute({ dataset: read.dataset, files: paths, meta: { sql: `DESCRIBE ${sample}` } }, ctx.signal)
   const columns = meta.map(
-    ({ column_name: name, column_type: type }) => [name ?? '', textFromDuckdbType(narrowed(type ?? '')) ?? 'json'] as const,
+    ({ column_name: name, column_type: type }) => [name ?? '', textFromDuckdbType(sniffedJsonType(type ?? '')) ?? 'json'] as const,
   )
   return { ...Object.fromEntries(columns), ...(request.each && { [`parent_${request.each.column}`]: 'text' }) }
 }
@@ -57,9 +58,4 @@ function csvSample(paths: readonly string[], request: HttpRequest): string {
     'sample_size = -1',
   ]
   return `SELECT * FROM read_csv(${quoteList(paths)}, ${options.join(', ')})`
-}
-
-/** Whole numbers of both signs make DuckDB's sniffer of JSON say HUGEINT. */
-function narrowed(type: string): string {
-  return type.replace(/\bHUGEINT\b/g, 'BIGINT')
 }

@@ -147,6 +147,11 @@ describe('files describe', () => {
     })
   })
 
+  it('finds whole numbers of both signs in JSON to be integers, and text where one is too big', async () => {
+    const json = '[{"id":1,"p":{"delay":5},"big":18446744073709551615},{"id":-2,"p":{"delay":-5},"big":-1}]'
+    expect(await described('x.json', json)).toEqual({ id: 'int64', p: 'struct(delay int64)', big: 'text' })
+  })
+
   it('of a partitioned path looks at one of its files', async () => {
     const folder = await folderOf({ '2018-02-04.csv': 'a,b\n1,2\n', '2018-02-05.csv': 'a,b\n1,2\n' })
     const source = sourceOf(folder, reader())
