@@ -1,6 +1,6 @@
 import type { Store } from '../connectors/store.ts'
 import { committedKeys } from '../export/delivered.ts'
-import type { BoundPipeline, Target } from './bind.ts'
+import type { BoundPipeline } from './bind.ts'
 import type { Schema } from './definition.ts'
 import { madeFrom } from './input-key.ts'
 import { usableLoad } from './landed.ts'
