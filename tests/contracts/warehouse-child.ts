@@ -1,21 +1,25 @@
-import { NO_EXTENSIONS } from '../../lib/engines/extensions.ts'
 // Loads one request in a process of its own, to be killed by the contract suite: says "begin" before the load, "done" after it.
 
 import type { LoadRequest, WarehouseConnection } from '../../lib/connectors/warehouse.ts'
 import { systemClock } from '../../lib/core/clock.ts'
+import { extensionsIn, NO_EXTENSIONS } from '../../lib/engines/extensions.ts'
 
 export interface ChildTask {
   /** Module and export of the connection's function, and its arguments. */
   readonly module: string
   readonly name: string
-  readonly args: readonly string[]
+  readonly args: readonly unknown[]
+  /** Folder of extensions; absent: none. */
+  readonly extensions?: string
   readonly request: LoadRequest
   readonly workspace: string
 }
 
 const task: ChildTask = JSON.parse(process.argv[2] ?? '')
-const module: Record<string, (...args: readonly string[]) => WarehouseConnection> = await import(task.module)
-const warehouse = module[task.name]?.(...task.args).openWarehouse({ extensions: NO_EXTENSIONS })
+const module: Record<string, (...args: readonly unknown[]) => WarehouseConnection> = await import(task.module)
+const warehouse = module[task.name]?.(...task.args).openWarehouse({
+  extensions: task.extensions === undefined ? NO_EXTENSIONS : extensionsIn(task.extensions),
+})
 if (!warehouse) throw new Error(`${task.module} has no ${task.name}`)
 console.log('begin')
 try {

@@ -2,13 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Disposition, LoadReceipt, LoadRequest, Token, WarehouseConnection } from '../../lib/connectors/warehouse.ts'
 import type { Columns, Dataset } from '../../lib/core/dataset.ts'
 import { CheckError, ConfigError, type MillraceError, TransientError } from '../../lib/core/errors.ts'
 import { quoteIdentifier } from '../../lib/core/quote.ts'
 import type { MetaRow } from '../../lib/engines/duckdb.ts'
-import { NO_EXTENSIONS } from '../../lib/engines/extensions.ts'
+import { extensionsIn, NO_EXTENSIONS } from '../../lib/engines/extensions.ts'
 import { type TestContext, temporaryFolder, testContext } from '../kit/context.ts'
 import { datasetOf } from '../kit/dataset.ts'
 import type { ChildTask } from './warehouse-child.ts'
@@ -16,10 +16,22 @@ import type { ChildTask } from './warehouse-child.ts'
 /** One empty warehouse for one test. */
 export interface WarehouseUnderTest {
   readonly connection: WarehouseConnection
-  /** Metadata rows of a SELECT on it, by another road than the connector. */
+  /** Metadata rows of a SELECT in DuckDB's SQL on its tables, each column of its own type, by another road than the connector. */
   query(sql: string): Promise<readonly MetaRow[]>
-  /** How another process opens the same warehouse. */
-  readonly elsewhere: Pick<ChildTask, 'module' | 'name' | 'args'>
+  /** How another process opens the same warehouse; its `extensions` are this process's too. */
+  readonly elsewhere: Pick<ChildTask, 'module' | 'name' | 'args' | 'extensions'>
+  /** Resolves when nothing of a process that was killed is at work any more. */
+  settled?(): Promise<void>
+}
+
+/** How much the suite does: a server's loads are slower to begin and easier to interrupt than a file's. */
+export interface ContractSize {
+  /** Rows of a load that is to be interrupted. */
+  readonly abortedRows: number
+  readonly killedRows: number
+  readonly kills: number
+  /** Tries of the property that the order of partitions does not matter. */
+  readonly orders: number
 }
 
 const replacePartition: Disposition = { mode: 'replacePartition' }
@@ -30,12 +42,18 @@ const merge = (order?: string): Disposition => ({ mode: 'merge', key: ['id'], ..
 const COLUMNS: Columns = { id: 'int64', value: 'text' }
 
 /** Everything that the contract of `Warehouse` says, on a real warehouse. `open` gives an empty one in a fresh folder. */
-export function warehouseContract(name: string, open: (folder: string) => Promise<WarehouseUnderTest>): void {
+export function warehouseContract(
+  name: string,
+  open: (folder: string) => Promise<WarehouseUnderTest>,
+  { abortedRows, killedRows, kills, orders }: ContractSize = { abortedRows: 1_500_000, killedRows: 400_000, kills: 10, orders: 8 },
+): void {
   /** A warehouse with short ways to load a SELECT and to read a table. */
   async function setup() {
     const folder = temporaryFolder()
     const under = await open(folder)
-    const warehouse = under.connection.openWarehouse({ extensions: NO_EXTENSIONS })
+    const tools = { extensions: under.elsewhere.extensions === undefined ? NO_EXTENSIONS : extensionsIn(under.elsewhere.extensions) }
+    const warehouse = under.connection.openWarehouse(tools)
+    onTestFinished(() => warehouse.close())
     const ctx = testContext()
     const tokenOf = async (table: string, partition: string) =>
       (await warehouse.tokens('test', ctx)).find((token) => token.table === table && token.partition === partition)
@@ -56,7 +74,7 @@ export function warehouseContract(name: string, open: (folder: string) => Promis
       warehouse.load(await request(table, disposition, select, options), options.ctx ?? ctx)
     const rows = async (table: string, columns = 'id, value, _partition', order = 'ALL') =>
       (await under.query(`SELECT ${columns} FROM ${quoteIdentifier(table)} ORDER BY ${order}`)).map((row) => Object.values(row).join('|'))
-    return { folder, ...under, warehouse, ctx, request, load, rows, tokenOf }
+    return { folder, ...under, tools, warehouse, ctx, request, load, rows, tokenOf }
   }
 
   interface Options {
@@ -330,7 +348,7 @@ export function warehouseContract(name: string, open: (folder: string) => Promis
             expect(await rows('shuffled', 'id, value, seen, _partition')).toEqual(await rows('straight', 'id, value, seen, _partition'))
           },
         ),
-        { numRuns: 8 },
+        { numRuns: orders },
       )
     })
   })
@@ -395,7 +413,7 @@ export function warehouseContract(name: string, open: (folder: string) => Promis
   describe(`${name}: atomicity`, () => {
     it('a load aborted at any instant leaves nothing and throws the signal’s reason', async () => {
       const { folder, load, warehouse, ctx } = await setup()
-      const select = "SELECT range AS id, repeat('x', 100) || range AS value FROM range(1_500_000)"
+      const select = `SELECT range AS id, repeat('x', 100) || range AS value FROM range(${abortedRows})`
       const dataset = await datasetOf(folder, 'numbers', COLUMNS, select)
       for (const delayMs of [0, 30, 100, 200]) {
         const control = new AbortController()
@@ -410,14 +428,14 @@ export function warehouseContract(name: string, open: (folder: string) => Promis
     })
 
     it('loaders at once in one process take their turns, and of two with one token one commits', async () => {
-      const { load, rows, request, connection, ctx } = await setup()
+      const { load, rows, request, connection, tools, ctx } = await setup()
       const parts = Array.from({ length: 4 }, (_, i) => `p${i}`)
       await Promise.all(parts.map((partition) => load('numbers', replacePartition, "SELECT 1 AS id, 'a' AS value", { partition })))
       expect(await rows('numbers')).toEqual(parts.map((partition) => `1|a|${partition}`))
       const same = await request('twice', append, "SELECT 1 AS id, 'a' AS value")
       const outcomes = await Promise.allSettled([
-        connection.openWarehouse({ extensions: NO_EXTENSIONS }).load(same, ctx),
-        connection.openWarehouse({ extensions: NO_EXTENSIONS }).load(same, ctx),
+        connection.openWarehouse(tools).load(same, ctx),
+        connection.openWarehouse(tools).load(same, ctx),
       ])
       expect(outcomes.map((outcome) => outcome.status).sort()).toEqual(['fulfilled', 'rejected'])
       expect(await rows('twice')).toHaveLength(1)
@@ -440,16 +458,21 @@ export function warehouseContract(name: string, open: (folder: string) => Promis
     })
 
     it('a kill -9 at any instant leaves rows and token both or neither, and a rerun works', async () => {
-      const { folder, elsewhere, request, query, warehouse, ctx, rows, tokenOf } = await setup()
+      const { folder, elsewhere, request, query, warehouse, ctx, rows, tokenOf, settled } = await setup()
       const columns = { id: 'int64', value: 'text' }
-      const dataset = await datasetOf(folder, 'numbers', columns, 'SELECT range AS id, md5(range::VARCHAR) AS value FROM range(400_000)')
+      const dataset = await datasetOf(
+        folder,
+        'numbers',
+        columns,
+        `SELECT range AS id, md5(range::VARCHAR) AS value FROM range(${killedRows})`,
+      )
       const unkilled = child({ ...elsewhere, workspace: temporaryFolder(), request: await request('warm', replace, '', { dataset }) })
       await unkilled.begun
       const begun = performance.now()
       expect(await unkilled.exited).toContain('done')
       let durationMs = performance.now() - begun
       let killed = 0
-      for (let i = 0; killed < 10 && i < 60; i++) {
+      for (let i = 0; killed < kills && i < 6 * kills; i++) {
         const disposition = i % 2 === 0 ? replacePartition : merge()
         const inputKey = `kill-${i}`
         const before = await tokenOf('killed', 'p')
@@ -461,15 +484,16 @@ export function warehouseContract(name: string, open: (folder: string) => Promis
         process.kill('SIGKILL')
         if ((await exited).includes('done')) durationMs *= 0.8
         else killed++
+        await settled?.()
         const token = await tokenOf('killed', 'p')
         const there = await warehouse.describe('killed', ctx)
         const loads = there ? await query('SELECT _load, count(*) AS n FROM killed GROUP BY ALL') : []
         if (token?.inputKey !== inputKey) expect(token).toEqual(before)
-        expect(loads).toEqual(token ? [{ _load: token.inputKey, n: '400000' }] : [])
+        expect(loads).toEqual(token ? [{ _load: token.inputKey, n: String(killedRows) }] : [])
       }
-      expect(killed).toBe(10)
+      expect(killed).toBe(kills)
       await warehouse.load(await request('killed', replacePartition, '', { dataset, partition: 'p', inputKey: 'last' }), ctx)
-      expect(await rows('killed', 'count(*)', '1')).toEqual(['400000'])
+      expect(await rows('killed', 'count(*)', '1')).toEqual([String(killedRows)])
     }, 180_000)
   })
 }

@@ -1,5 +1,6 @@
 import { refusedByDisk } from '../../core/disk-refusal.ts'
-import { CheckError, MillraceError, messageOf, PermanentError } from '../../core/errors.ts'
+import { MillraceError, messageOf, PermanentError } from '../../core/errors.ts'
+import { explainedRead } from '../../engines/dataset-faults.ts'
 
 /** Who holds the file, when that is what DuckDB says: ` (pid 12, /usr/bin/node)`, or nothing more known. */
 export function holderOf(error: unknown): { readonly text: string } | undefined {
@@ -27,15 +28,8 @@ export function explained(error: unknown, file: string): unknown {
       cause: error,
       hint: 'make room, then run again: nothing was loaded',
     })
-  if (/^Out of Memory Error/.test(message))
-    return new PermanentError(`loading needs more memory than its limit: ${message}`, { file, cause: error, hint: 'raise limits.memory' })
-  if (/\.parquet|magic bytes|Parquet/.test(message))
-    return new PermanentError(`a file of the dataset cannot be read: ${message}`, {
-      cause: error,
-      hint: 'run again with --force to make it anew',
-    })
-  if (/^(Conversion|Invalid Input) Error/.test(message))
-    return new CheckError(`a value does not fit its column's type: ${message}`, { cause: error })
+  const read = explainedRead(error)
+  if (read !== error) return read
   if (DAMAGED.test(message))
     return new PermanentError(`the warehouse ${file} is damaged or of another version: ${message}`, {
       file,

@@ -1,6 +1,7 @@
-import { CheckError, ConfigError } from '../../core/errors.ts'
+import { ConfigError } from '../../core/errors.ts'
 import { quoteIdentifier, quoteList } from '../../core/quote.ts'
 import type { DuckDB } from '../../engines/duckdb.ts'
+import { checkMergeKeys } from '../../engines/merge-keys.ts'
 import { casts, relationOfFiles } from '../../engines/relation.ts'
 import type { Disposition, LoadReceipt, LoadRequest } from '../warehouse.ts'
 
@@ -42,7 +43,7 @@ export async function mergeRows(
 ): Promise<Omit<LoadReceipt, 'added'>> {
   const { dataset, tombstones = [], token } = request
   const keyColumns = Object.fromEntries(merge.key.map((key) => [key, columnType(request, key)]))
-  const total = await checkKeys(db, target, request, merge, signal)
+  const total = await checkMergeKeys(db, { table: target.table, dataset, key: merge.key }, signal)
   let removed = 0
   if (target.isNew) return { rows: await insertRows(db, target, request, '', signal), removed, superseded: 0 }
   const sameKey = merge.key.map((key) => `t.${quoteIdentifier(key)} = s.${quoteIdentifier(key)}`).join(' AND ')
@@ -73,32 +74,4 @@ function columnType({ dataset, table }: LoadRequest, column: string): string {
   if (type === undefined)
     throw new ConfigError(`merge into "${table}" needs the column "${column}", which ${dataset.name} does not have`, { table, column })
   return type
-}
-
-async function checkKeys(db: DuckDB, target: Target, { dataset }: LoadRequest, { key }: Merge, signal: AbortSignal): Promise<number> {
-  const names = key.map(quoteIdentifier)
-  const relation = relationOfFiles(Object.fromEntries(key.map((name) => [name, dataset.columns[name] ?? ''])), dataset.files)
-  const refuse = (message: string, value?: string): never => {
-    throw new CheckError(`merge into "${target.table}" ${message}`, {
-      table: target.table,
-      dataset: dataset.name,
-      column: key.join(', '),
-      ...(value !== undefined && { value }),
-    })
-  }
-  const [counts] = await db.meta(
-    `SELECT count(*) FILTER (WHERE ${names.map((name) => `${name} IS NULL`).join(' OR ')}) AS nulls, count(*) AS total FROM (${relation})`,
-    {},
-    signal,
-  )
-  if (counts?.nulls !== '0') refuse(`has NULL in its key (${key.join(', ')}) in ${counts?.nulls} of ${counts?.total} rows`)
-  const texts = names.map((name, i) => `left(CAST(${name} AS VARCHAR), 100) AS k${i}`)
-  const [twice] = await db.meta(
-    `SELECT ${texts.join(', ')}, n, count(*) OVER () AS keys FROM (SELECT ${names.join(', ')}, count(*) AS n FROM (${relation}) GROUP BY ALL HAVING count(*) > 1) ORDER BY ${names.join(', ')} LIMIT 1`,
-    {},
-    signal,
-  )
-  if (!twice) return Number(counts?.total)
-  const value = key.map((name, i) => `${name}=${twice[`k${i}`]}`).join(' ')
-  return refuse(`has ${twice.n} rows of one key, ${value}${twice.keys === '1' ? '' : `; ${twice.keys} keys have more than one row`}`, value)
 }

@@ -1,4 +1,5 @@
 import type { SourceConnection } from '../source.ts'
+import type { WarehouseConnection } from '../warehouse.ts'
 import { type PostgresOptions, printable, settingsOf } from './options.ts'
 import { sharedServer } from './server.ts'
 import { openSource, readingNotes } from './source.ts'
@@ -8,9 +9,11 @@ export type { PostgresOptions, StartedServer } from './options.ts'
 
 /**
  * A PostgreSQL database, as a source: tables and views (`source('crm').table('payment')`) and queries. All datasets of a run are read on one snapshot. Opens no connection before the first read.
+ *
+ * And as the warehouse: a target's table is one identifier in the connection's `schema`, whatever stands in it; names are compared as they are, case too. Rows and token change in one transaction.
  * @throws ConfigError for settings that cannot be
  */
-export function postgres(options: PostgresOptions): SourceConnection {
+export function postgres(options: PostgresOptions): SourceConnection & WarehouseConnection {
   const settings = settingsOf(options)
   const server = sharedServer(options)
   return {
@@ -18,8 +21,9 @@ export function postgres(options: PostgresOptions): SourceConnection {
     methods: ['table', 'query'],
     settings: printable(options),
     ...(settings.zone !== undefined && { zone: settings.zone }),
-    openSource: (tools) => openSource(settings, server(), tools),
-  }
-}
     location: `${settings.schema} of ${settings.database} on ${settings.host ?? 'a server of this machine'}`,
     notes: (extensions) => readingNotes(settings, extensions),
+    openSource: (tools) => openSource(settings, server(), tools),
+    openWarehouse: (tools) => openWarehouse(settings, server(), tools),
+  }
+}

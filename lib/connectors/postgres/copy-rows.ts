@@ -1,0 +1,51 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import type { RunContext } from '../../core/context.ts'
+import { PermanentError } from '../../core/errors.ts'
+import { quoteIdentifier, quoteLiteral } from '../../core/quote.ts'
+import type { DuckDB, SqlValues } from '../../engines/duckdb.ts'
+import { makeFifo, openFifo } from '../../engines/fifo-source.ts'
+import type { LoadSession } from './load-session.ts'
+import { refusedValue } from './refused-value.ts'
+import { type RowsToCopy, wireOptions, wireSelect } from './wire.ts'
+
+/**
+ * Copies rows into a table, in the session's transaction: DuckDB writes them into a FIFO, PostgreSQL reads them as COPY … FROM STDIN; none is parsed on the way. The end of file is ours: when DuckDB fails, the COPY is
+ * failed before the FIFO ends. Gives the rows that both sides counted.
+ * @throws CheckError naming table, column and value for one that PostgreSQL refuses; the driver's or the engine's error otherwise
+ */
+export async function copyRows(session: LoadSession, db: DuckDB, rows: RowsToCopy, ctx: RunContext): Promise<number> {
+  const { columns, files, wire, into, more = {} } = rows
+  const names = [...Object.keys(columns), ...Object.keys(more)].map(quoteIdentifier).join(', ')
+  const parameters = Object.keys(more).map((_, i) => `CAST($m${i} AS VARCHAR)`)
+  const values: SqlValues = Object.fromEntries(Object.values(more).map((value, i) => [`m${i}`, value]))
+  const select = wireSelect(columns, files, wire, parameters)
+  const options = wireOptions(columns, wire, parameters.length)
+  const folder = await mkdtemp(join(ctx.workspace, 'load-'))
+  try {
+    const path = join(folder, 'rows')
+    await makeFifo(path)
+    const fifo = await openFifo(path, (to, signal) => db.run(`COPY (${select}) TO ${quoteLiteral(to)} (${options})`, values, signal))
+    const stop = () => void fifo.stream.destroy(ctx.signal.reason)
+    ctx.signal.addEventListener('abort', stop, { once: true })
+    if (ctx.signal.aborted) stop()
+    const taking = session.copy(`COPY ${into} (${names}) FROM STDIN (FORMAT ${wire})`, (stream) => pipeline(fifo.stream, stream))
+    // A server that gives up leaves nobody who reads: the engine is stopped, not left to wait.
+    const taken = taking.finally(() => fifo.stream.destroy())
+    const [produced, accepted] = await Promise.allSettled([fifo.rows, taken])
+    ctx.signal.removeEventListener('abort', stop)
+    ctx.signal.throwIfAborted()
+    if (accepted.status === 'rejected' && (fifo.stopped() || produced.status === 'fulfilled'))
+      throw await refusedValue(accepted.reason, db, rows)
+    if (produced.status === 'rejected') throw produced.reason
+    if (accepted.status === 'rejected') throw accepted.reason
+    if (produced.value !== accepted.value)
+      throw new PermanentError(`PostgreSQL took ${accepted.value} rows of ${rows.table} where DuckDB gave ${produced.value}`, {
+        table: rows.table,
+      })
+    return accepted.value
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,107 @@
+import { CheckError, ConfigError, TransientError } from '../../core/errors.ts'
+import { quoteIdentifier } from '../../core/quote.ts'
+import type { LoadReceipt, LoadRequest } from '../warehouse.ts'
+import { buildIndexes, dropIndexes } from './indexes.ts'
+import type { LoadSession } from './load-session.ts'
+import type { Settings } from './options.ts'
+import { addColumns, addedColumns, createTable, describeTable, type Table } from './tables.ts'
+import { readToken, sameToken } from './tokens.ts'
+import { insertRows, mergeRows, type Work } from './write-rows.ts'
+
+/** How long another load of the same table is waited for, as the contract of `Warehouse` says. */
+const TURN_MS = 60_000
+
+/**
+ * Everything of a load but its token, inside the transaction: the turn at the table, the token that must still be the expected one, the table made or evolved, the rows, the indexes and keys after them.
+ * @throws ConfigError, CheckError, TransientError as the contract of `Warehouse` says, the driver's error otherwise
+ */
+export async function loadRows(work: Work, settings: Settings): Promise<LoadReceipt> {
+  const { session, request, name, ctx } = work
+  const { dataset, table, disposition, token } = request
+  await takeTurn(session, settings, table)
+  if (!sameToken(await readToken(session, settings.schema, token), request.expected))
+    throw new TransientError(`another run has loaded "${table}"${token.partition && ` for ${token.partition}`} in the meantime`, {
+      table,
+      hint: 'run again: what is loaded already is left alone',
+    })
+  const existing = await describeTable(session, settings.schema, table)
+  if (existing && !existing.loadable)
+    throw new ConfigError(`table "${table}" is in the warehouse but was not made by millrace: it has no columns _partition and _load`, {
+      table,
+    })
+  const added = existing ? addedColumns(table, existing.columns, dataset.columns) : []
+  if (existing) await addColumns(session, name, Object.fromEntries(added.map((column) => [column, dataset.columns[column] ?? ''])))
+  else await createTable(session, name, dataset.columns)
+  const merging = existing && disposition.mode === 'merge'
+  const { removed, indexes } = existing ? await makeRoom(work, settings, existing) : { removed: 0, indexes: [] }
+  const written = merging ? await mergeRows(work, disposition, dataset.rows) : { rows: await insertRows(work), removed: 0, superseded: 0 }
+  if (written.rows + written.superseded !== dataset.rows) throw miscounted(request, written)
+  if (existing) await buildIndexes(session, indexes)
+  else await buildKeys(session, name, request)
+  ctx.signal.throwIfAborted()
+  return { rows: written.rows, superseded: written.superseded, removed: removed + written.removed, added }
+}
+
+/** One load of a table at a time; readers are not concerned. */
+async function takeTurn(session: LoadSession, settings: Settings, table: string): Promise<void> {
+  await session.query(`SET LOCAL lock_timeout = ${TURN_MS}`)
+  try {
+    await session.query('SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))', [
+      `millrace load ${settings.schema}.${table}`,
+    ])
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === '55P03')) throw error
+    throw new TransientError(`another run has been loading "${table}" for ${TURN_MS / 1000} s`, {
+      table,
+      hint: 'run again when it has ended',
+      cause: error,
+    })
+  }
+  await session.query(`SET LOCAL lock_timeout = ${settings.lockTimeoutMs}`)
+}
+
+/** Deletes what the disposition replaces. DELETE, not TRUNCATE: a reader of an older snapshot would see an empty table. */
+async function makeRoom({ session, request, name, ctx }: Work, settings: Settings, existing: Table) {
+  const { table, disposition, token } = request
+  if (disposition.mode !== 'replace' && disposition.mode !== 'replacePartition') return { removed: 0, indexes: [] }
+  await refuseCascades(session, existing, request)
+  if (disposition.mode === 'replacePartition') {
+    const deleted = await session.query(`DELETE FROM ${name} WHERE _partition = $1`, [token.partition])
+    return { removed: deleted.count, indexes: [] }
+  }
+  const indexes = await dropIndexes(session, name, existing, settings)
+  if (!indexes)
+    ctx.emit({
+      type: 'warning',
+      stage: 'load',
+      message: `"${table}" is in use: its indexes are kept up row by row, not built after the load`,
+    })
+  const deleted = await session.query(`DELETE FROM ${name}`)
+  return { removed: deleted.count, indexes: indexes ?? [] }
+}
+
+/** A reference that follows its row would take other tables' rows away, or change them, when ours are replaced by the same ones. */
+async function refuseCascades(session: LoadSession, existing: Table, { table, disposition }: LoadRequest): Promise<void> {
+  const { rows } = await session.query(
+    "SELECT conrelid::pg_catalog.regclass, conname FROM pg_catalog.pg_constraint WHERE contype = 'f' AND confrelid = $1 AND confdeltype IN ('c', 'n', 'd') ORDER BY 1, 2",
+    [existing.oid],
+  )
+  const [by, constraint] = rows[0] ?? []
+  if (by)
+    throw new ConfigError(`${disposition.mode} of "${table}" would delete or change rows of ${by} by its constraint ${constraint}`, {
+      table,
+      hint: `merge('${table}', { key }) updates rows in place; or let the constraint be NO ACTION DEFERRABLE INITIALLY DEFERRED`,
+    })
+}
+
+/** What a new table gets once its rows are there: the merge key as its primary key, an index by which a partition is found. */
+async function buildKeys(session: LoadSession, name: string, { disposition }: LoadRequest): Promise<void> {
+  if (disposition.mode === 'merge')
+    await session.query(`ALTER TABLE ${name} ADD PRIMARY KEY (${disposition.key.map(quoteIdentifier).join(', ')})`)
+  if (disposition.mode === 'replacePartition') await session.query(`CREATE INDEX ON ${name} (_partition)`)
+}
+
+function miscounted({ table, dataset }: LoadRequest, { rows, superseded }: Pick<LoadReceipt, 'rows' | 'superseded'>): CheckError {
+  const older = superseded > 0 ? ` and left out ${superseded} older ones` : ''
+  return new CheckError(`"${table}" took ${rows} rows${older} where the dataset says ${dataset.rows}`, { table, dataset: dataset.name })
+}

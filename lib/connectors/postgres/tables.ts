@@ -1,0 +1,119 @@
+import type { Columns } from '../../core/dataset.ts'
+import { ConfigError } from '../../core/errors.ts'
+import { quoteIdentifier, quoteLiteral } from '../../core/quote.ts'
+import { parseType, typeText } from '../../engines/types.ts'
+import type { LoadSession } from './load-session.ts'
+import { columnTypeFromPostgres, noteOf, postgresType } from './postgres-types.ts'
+import { TOKENS } from './tokens.ts'
+
+/** Columns of every table beside the dataset's. */
+export const OWN_COLUMNS: readonly string[] = ['_partition', '_load']
+
+export interface Table {
+  readonly oid: string
+  /** In the table's order, without `_partition`, `_load` and generated ones; a type that millrace does not have is PostgreSQL's own name of it. */
+  readonly columns: Columns
+  /** Has `_partition` and `_load`. */
+  readonly loadable: boolean
+  /** This role may do what only an owner may: indexes, ANALYZE. */
+  readonly owned: boolean
+}
+
+/** A table of the schema, or undefined. @throws ConfigError when a view or a foreign table has the name */
+export async function describeTable(session: LoadSession, schema: string, table: string): Promise<Table | undefined> {
+  const { rows } = await session.query(
+    'SELECT c.oid, c.relkind, pg_catalog.pg_has_role(c.relowner, $3), a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), pg_catalog.col_description(c.oid, a.attnum), a.attgenerated ' +
+      'FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace ' +
+      'LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ' +
+      "WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY a.attnum",
+    [schema, table, 'USAGE'],
+  )
+  const [oid, kind, owned] = rows[0] ?? []
+  if (!oid) return undefined
+  if (kind !== 'r' && kind !== 'p') {
+    const what = kind === 'f' ? 'foreign table' : 'view'
+    throw new ConfigError(`"${table}" is a ${what} in the warehouse`, { table, hint: `drop the ${what} or load into another table` })
+  }
+  const columns = rows.flatMap(([, , , name, type, comment, generated]) =>
+    name && type && generated === '' ? [[name, columnTypeFromPostgres(type, comment ?? null)] as const] : [],
+  )
+  return {
+    oid,
+    columns: Object.fromEntries(columns.filter(([name]) => !OWN_COLUMNS.includes(name))),
+    loadable: OWN_COLUMNS.every((own) => columns.some(([name, type]) => name === own && type === 'text')),
+    owned: owned === 't',
+  }
+}
+
+/**
+ * The columns that a table lacks for a dataset. Order does not matter.
+ * @throws ConfigError that says every column that changed its type (old and new) or that the dataset no longer has
+ */
+export function addedColumns(table: string, existing: Columns, dataset: Columns): string[] {
+  const problems: { readonly column: string; readonly text: string }[] = []
+  for (const [column, type] of Object.entries(dataset)) {
+    const before = Object.hasOwn(existing, column) ? existing[column] : undefined
+    if (before !== undefined && before !== typeText(parseType(type)))
+      problems.push({ column, text: `column "${column}" is ${before} there and ${type} in the dataset` })
+  }
+  for (const [column, type] of Object.entries(existing))
+    if (!Object.hasOwn(dataset, column)) problems.push({ column, text: `column "${column}" (${type}) is not in the dataset any more` })
+  const [first] = problems
+  if (first)
+    throw new ConfigError(`table "${table}" does not fit the dataset: ${problems.map((problem) => problem.text).join('; ')}`, {
+      table,
+      column: first.column,
+      hint: 'change the dataset back, load into a new table, or drop the old one and run its partitions again',
+    })
+  return Object.keys(dataset).filter((column) => !Object.hasOwn(existing, column))
+}
+
+const SYSTEM_COLUMNS: readonly string[] = ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']
+
+/** What PostgreSQL cuts off a name, with no more than a notice. */
+const NAME_BYTES = 63
+
+/** @throws ConfigError for names that a table of this warehouse cannot have */
+export function checkNames(table: string, columns: Columns): void {
+  if (table === TOKENS) throw new ConfigError(`table "${table}" is the warehouse's own`, { table })
+  if (Buffer.byteLength(table) > NAME_BYTES)
+    throw new ConfigError(`table name "${table}" is longer than ${NAME_BYTES} bytes, which PostgreSQL would cut`, { table })
+  for (const column of Object.keys(columns)) {
+    const refuse = (why: string): never => {
+      throw new ConfigError(`column "${column}" of "${table}" ${why}`, { table, column })
+    }
+    if (OWN_COLUMNS.includes(column)) refuse('has the name of a column that the warehouse adds itself')
+    if (SYSTEM_COLUMNS.includes(column)) refuse('has the name of a system column of PostgreSQL')
+    if (Buffer.byteLength(column) > NAME_BYTES) refuse(`is longer than ${NAME_BYTES} bytes, which PostgreSQL would cut`)
+  }
+}
+
+/** Makes the table, without its keys: those are built after the load. `name` is quoted. */
+export async function createTable(session: LoadSession, name: string, columns: Columns): Promise<void> {
+  const own = OWN_COLUMNS.map((each) => `${quoteIdentifier(each)} text`)
+  await session.query(`CREATE TABLE ${name} (${[...columnDefinitions(columns), ...own].join(', ')})`)
+  await note(session, name, columns)
+}
+
+/** Adds columns, NULL in the rows that are there. */
+export async function addColumns(session: LoadSession, name: string, columns: Columns): Promise<void> {
+  if (Object.keys(columns).length === 0) return
+  await session.query(
+    `ALTER TABLE ${name} ${columnDefinitions(columns)
+      .map((each) => `ADD COLUMN ${each}`)
+      .join(', ')}`,
+  )
+  await note(session, name, columns)
+}
+
+/** `"a" T` for each. */
+export function columnDefinitions(columns: Columns): string[] {
+  return Object.entries(columns).map(([name, type]) => `${quoteIdentifier(name)} ${postgresType(parseType(type))}`)
+}
+
+async function note(session: LoadSession, name: string, columns: Columns): Promise<void> {
+  for (const [column, type] of Object.entries(columns)) {
+    const text = noteOf(parseType(type))
+    if (text !== undefined) await session.query(`COMMENT ON COLUMN ${name}.${quoteIdentifier(column)} IS ${quoteLiteral(text)}`)
+  }
+}

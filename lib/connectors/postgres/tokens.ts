@@ -1,0 +1,95 @@
+import { canonicalJson } from '../../core/hash.ts'
+import { quoteIdentifier } from '../../core/quote.ts'
+import type { Token } from '../warehouse.ts'
+import type { LoadSession } from './load-session.ts'
+
+/** The table of tokens, in the schema of the tables that they speak of. */
+export const TOKENS = '_millrace_tokens'
+
+const tokensOf = (schema: string): string => `${quoteIdentifier(schema)}.${TOKENS}`
+
+/** Makes the table of tokens where it is missing, in a transaction of its own. Two processes may do it at once: `IF NOT EXISTS` alone fails then. */
+export async function createTokens(session: LoadSession, schema: string): Promise<void> {
+  if (await hasTokens(session, schema)) return
+  await session.query('BEGIN')
+  try {
+    await session.query('SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))', [`millrace tokens ${schema}`])
+    await session.query(
+      `CREATE TABLE IF NOT EXISTS ${tokensOf(schema)} (pipeline text, "table" text, "partition" text, input_key text NOT NULL, loads json NOT NULL, ` +
+        'committed_at timestamptz NOT NULL, attempt text NOT NULL, PRIMARY KEY (pipeline, "table", "partition"))',
+    )
+    await session.query('COMMIT')
+  } catch (error) {
+    await session.query('ROLLBACK').catch(() => undefined)
+    throw error
+  }
+}
+
+async function hasTokens(session: LoadSession, schema: string): Promise<boolean> {
+  const { count } = await session.query(
+    'SELECT 1 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2',
+    [schema, TOKENS],
+  )
+  return count > 0
+}
+
+/** All tokens of a pipeline; none where there is no table of tokens. */
+export async function readTokens(session: LoadSession, schema: string, pipeline: string): Promise<readonly Token[]> {
+  if (!(await hasTokens(session, schema))) return []
+  const { rows } = await session.query(
+    `SELECT pipeline, "table", "partition", input_key, loads FROM ${tokensOf(schema)} WHERE pipeline = $1 ORDER BY "table" COLLATE "C", "partition" COLLATE "C"`,
+    [pipeline],
+  )
+  return rows.map(tokenOf)
+}
+
+/** The token that stands for the place of `token`. */
+export async function readToken(session: LoadSession, schema: string, token: Token): Promise<Token | undefined> {
+  const { rows } = await session.query(
+    `SELECT pipeline, "table", "partition", input_key, loads FROM ${tokensOf(schema)} WHERE pipeline = $1 AND "table" = $2 AND "partition" = $3`,
+    [token.pipeline, token.table, token.partition],
+  )
+  return rows[0] && tokenOf(rows[0])
+}
+
+/** `attempt` is random for each load: only so can a load whose COMMIT gave no clear answer tell its own commit from an earlier one under the same input key. */
+export async function writeToken(session: LoadSession, schema: string, token: Token, committedAt: Date, attempt: string): Promise<void> {
+  const { pipeline, table, partition, inputKey, loads } = token
+  await session.query(
+    `INSERT INTO ${tokensOf(schema)} (pipeline, "table", "partition", input_key, loads, committed_at, attempt) VALUES ($1, $2, $3, $4, $5, $6, $7) ` +
+      'ON CONFLICT (pipeline, "table", "partition") DO UPDATE SET input_key = excluded.input_key, loads = excluded.loads, ' +
+      'committed_at = excluded.committed_at, attempt = excluded.attempt',
+    [pipeline, table, partition, inputKey, canonicalJson(loads), committedAt.toISOString(), attempt],
+  )
+}
+
+/** Whether this attempt's token is one that stands there. */
+export async function isCommitted(
+  session: LoadSession,
+  schema: string,
+  { pipeline, table, partition }: Token,
+  attempt: string,
+): Promise<boolean> {
+  if (!(await hasTokens(session, schema))) return false
+  const { count } = await session.query(
+    `SELECT 1 FROM ${tokensOf(schema)} WHERE pipeline = $1 AND "table" = $2 AND "partition" = $3 AND attempt = $4`,
+    [pipeline, table, partition, attempt],
+  )
+  return count === 1
+}
+
+/** Equal in input key and applied loads. */
+export function sameToken(a: Token | undefined, b: Token | undefined): boolean {
+  const content = (token: Token | undefined) => token && canonicalJson({ inputKey: token.inputKey, loads: token.loads })
+  return content(a) === content(b)
+}
+
+function tokenOf([pipeline, table, partition, inputKey, loads]: readonly (string | null)[]): Token {
+  return {
+    pipeline: pipeline ?? '',
+    table: table ?? '',
+    partition: partition ?? '',
+    inputKey: inputKey ?? '',
+    loads: JSON.parse(loads ?? '{}'),
+  }
+}

@@ -1,0 +1,57 @@
+import type { RunContext } from '../../core/context.ts'
+import { MillraceError } from '../../core/errors.ts'
+import type { Warehouse, WarehouseTools } from '../warehouse.ts'
+import { applicationName, placeText } from './client.ts'
+import { explained } from './faults.ts'
+import { loadTable } from './load.ts'
+import { loadEngine } from './load-engine.ts'
+import { type LoadSession, openLoadSession } from './load-session.ts'
+import type { Settings } from './options.ts'
+import type { ServerUse } from './server.ts'
+import { describeTable } from './tables.ts'
+import { readTokens } from './tokens.ts'
+
+/** Opens the warehouse of a postgres connection: a session for each call, none between them. */
+export function openWarehouse(settings: Settings, server: ServerUse, tools: WarehouseTools): Warehouse {
+  const extension = settings.extension ? tools.extensions.file('postgres_scanner') : undefined
+  const engine = loadEngine(extension)
+  const reach = async (ctx: RunContext) => {
+    const address = await server.address()
+    const open = () => openLoadSession(settings, address, applicationName(ctx))
+    return { settings, place: placeText(settings, address), extension: extension !== undefined, open }
+  }
+  const ask = async <T>(doing: string, ctx: RunContext, work: (session: LoadSession) => Promise<T>): Promise<T> => {
+    ctx.signal.throwIfAborted()
+    const { open, place } = await reach(ctx)
+    try {
+      const session = await open()
+      try {
+        return await work(session)
+      } finally {
+        await session.close()
+      }
+    } catch (error) {
+      const why = explained(error, `${doing} of ${place}`)
+      throw why instanceof MillraceError ? why.at({ stage: 'load' }) : why
+    }
+  }
+  return {
+    kind: 'postgres',
+    describe: (table, ctx) =>
+      ask(`looking at the table "${table}"`, ctx, async (session) => (await describeTable(session, settings.schema, table))?.columns),
+    load: async (request, ctx) => {
+      const reached = await reach(ctx)
+      const db = await engine.connect(ctx)
+      try {
+        return await loadTable({ ...reached, db }, request, ctx)
+      } finally {
+        db.close()
+      }
+    },
+    tokens: (pipeline, ctx) => ask('reading the tokens', ctx, (session) => readTokens(session, settings.schema, pipeline)),
+    close: async () => {
+      await engine.close()
+      await server.release()
+    },
+  }
+}
