@@ -7,6 +7,8 @@ import type { SourceRequest } from './requests.ts'
  * everything as it was; asks once, without retries, and heeds the signal, which aborts after some seconds. A thing that is wrong is a Finding with what to do about it; what it throws counts as one fault.
  */
 export interface CheckContext extends RunContext {
+  /** What the connection is looked at as: one may be several things. */
+  readonly role: 'source' | 'warehouse' | 'store'
   readonly extensions: Extensions
   /** What the project's pipelines ask of a source; of a warehouse and a store: nothing. */
   readonly requests: readonly SourceRequest[]

@@ -63,10 +63,13 @@ export async function doctor(folder: string, options: DoctorOptions = {}): Promi
       ['engines', engineFindings(temp, config.extensions, postgres)],
       ['project', stateFindings(config, space).then((found) => [...project, ...wanted.findings, ...found])],
       ...connections.map(
-        ([name, each]) => [`connection ${name} (${each.kind})`, examine(each, asked, { requests: wanted.requests[name] ?? [] })] as const,
+        ([name, each]) =>
+          [`connection ${name} (${each.kind})`, examine(each, asked, { role: 'source', requests: wanted.requests[name] ?? [] })] as const,
       ),
-      [`warehouse (${config.warehouse.kind})`, examine(config.warehouse, asked, { tables: wanted.tables })],
-      ...(['landing', 'store'] as const).map((name) => [`${name} (${config[name].kind})`, examine(config[name], asked, {})] as const),
+      [`warehouse (${config.warehouse.kind})`, examine(config.warehouse, asked, { role: 'warehouse', tables: wanted.tables })],
+      ...(['landing', 'store'] as const).map(
+        (name) => [`${name} (${config[name].kind})`, examine(config[name], asked, { role: 'store' })] as const,
+      ),
     ]
     const examined = await Promise.all(checks.map(async ([name, findings]) => ({ name, findings: await findings })))
     signal.throwIfAborted()
@@ -92,7 +95,7 @@ interface Checked {
 async function examine(
   connection: Checked,
   asked: Asked,
-  wants: Partial<Pick<CheckContext, 'requests' | 'tables'>>,
+  wants: Pick<CheckContext, 'role'> & Partial<Pick<CheckContext, 'requests' | 'tables'>>,
 ): Promise<readonly Finding[]> {
   const secrets = secretFindings(connection.settings)
   // Without its secret it cannot be asked anything.
@@ -102,7 +105,7 @@ async function examine(
   return [...secrets, ...(await withinTime((signal) => check({ ...contextOf(asked, signal), requests: [], tables: [], ...wants }), asked))]
 }
 
-function contextOf({ temp, clock, config }: Asked, signal: AbortSignal): Omit<CheckContext, 'requests' | 'tables'> {
+function contextOf({ temp, clock, config }: Asked, signal: AbortSignal): Omit<CheckContext, 'role' | 'requests' | 'tables'> {
   const { limits, extensions } = config
   return {
     pipeline: 'doctor',
