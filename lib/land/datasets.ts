@@ -1,13 +1,16 @@
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Store } from '../connectors/store.ts'
 import type { RunContext } from '../core/context.ts'
-import type { Dataset } from '../core/dataset.ts'
+import type { Columns, Dataset } from '../core/dataset.ts'
 import { CheckError, ConfigError } from '../core/errors.ts'
 import { canonicalJson, hashOf } from '../core/hash.ts'
+import { keyPart } from '../core/key-part.ts'
 import { quoteIdentifier } from '../core/quote.ts'
 import { openDuckDB } from '../engines/duckdb.ts'
-import { readParquet } from '../formats/parquet.ts'
+import { copyStatement, readParquet } from '../formats/parquet.ts'
 import type { LoadManifest } from '../state/manifest.ts'
+import { historySelect } from './history.ts'
 import { localFiles, verifyOnce } from './local-files.ts'
 
 export { verifyFiles, verifyOnce } from './local-files.ts'
@@ -45,14 +48,36 @@ export interface Changes {
   readonly tombstones?: readonly string[]
 }
 
-/** The changes that one load of a cursor dataset brought. @throws CheckError naming a file that is missing or not as it was landed */
-export async function changesOf(store: Store, load: LoadManifest, ctx: RunContext): Promise<Changes> {
+/**
+ * The changes that one load of a cursor dataset brought, with the columns wanted: those of schema.ts. A column that the load has not is NULL, one of another type is cast, as in the current state.
+ * @throws CheckError naming a file that is missing or not as it was landed
+ */
+export async function changesOf(store: Store, load: LoadManifest, columns: Columns, ctx: RunContext): Promise<Changes> {
   await verifyOnce(store, [load], ctx)
-  const files = await localFiles(store, load, load.files, ctx)
+  const landed = await localFiles(store, load, load.files, ctx)
   const tombstones = await localFiles(store, load, load.tombstones ?? [], ctx)
+  const same = canonicalJson(Object.entries(load.columns)) === canonicalJson(Object.entries(columns))
+  const files = same ? landed : [await withColumns(load, landed, columns, ctx)]
   return {
-    dataset: { name: `${load.dataset}.changes`, columns: load.columns, files, rows: load.rows, hash: load.contentHash },
+    dataset: { name: `${load.dataset}.changes`, columns, files, rows: load.rows, hash: load.contentHash },
     ...(tombstones.length > 0 && { tombstones }),
+  }
+}
+
+/** Writes a load's rows once more, with other columns than they landed with. */
+async function withColumns({ id, dataset, columns: there }: LoadManifest, files: readonly string[], columns: Columns, ctx: RunContext) {
+  const { memoryBytes, threads } = ctx.limits
+  const folder = join(ctx.workspace, 'changes')
+  await mkdir(folder, { recursive: true })
+  const file = join(folder, `${keyPart(dataset)}-${id}.parquet`)
+  const db = await openDuckDB({ memoryBytes, threads, temp: join(folder, 'spill') })
+  try {
+    const names = Object.keys(columns).map(quoteIdentifier).join(', ')
+    const history = files.map((path) => ({ path, load: id, columns: there, rows: 0 }))
+    await db.run(copyStatement(`SELECT ${names} FROM (${historySelect(history, columns)})`, file), undefined, ctx.signal)
+    return file
+  } finally {
+    db.close()
   }
 }
 

@@ -70,7 +70,7 @@ async function applyLoad(
   ctx: RunContext,
 ): Promise<void> {
   const { pipeline } = session
-  const { dataset: rows, tombstones } = await changesOf(session.store, each, ctx)
+  const { dataset: rows, tombstones } = await changesOf(session.store, each, session.schema[each.dataset] ?? {}, ctx)
   const kind = pipeline.definition.extract[target.dataset]?.kind
   if (kind?.by === 'cursor') {
     await commit(

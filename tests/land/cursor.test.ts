@@ -24,10 +24,10 @@ const stateOf = async (landing: Landing, wanted: Record<string, string> = column
   return { rows: rows.map((row) => row.replace(' 00:00:00+00', '')), hash: state.hash, files: state.files }
 }
 const loads = (landing: Landing) => loadsOf(landing.store, 'test', 'd', '_all')
-const changes = async (landing: Landing, id: number) => {
+const changes = async (landing: Landing, id: number, wanted: Record<string, string> = columns) => {
   const load = (await loads(landing)).find((each) => each.id === id)
   if (!load) throw new Error(`no load ${id}`)
-  const { dataset, tombstones } = await changesOf(landing.store, load, testContext())
+  const { dataset, tombstones } = await changesOf(landing.store, load, wanted, testContext())
   return {
     rows: (await rowsOf(dataset.files)).map((row) => row.replace(' 00:00:00+00', '')),
     gone: tombstones && (await rowsOf(tombstones)),
@@ -207,6 +207,9 @@ test('the state has the columns that are wanted, whatever older loads had', asyn
   const sql = typed(`(2, 'b', ${day(2)}), (3, 'c', ${day(3)})`, wider)
   expect(await landing.land(sql, { columns: wider, readKey: 'other' })).toMatchObject({ outcome: 'done', rows: 2 })
   expect((await stateOf(landing, wider)).rows).toEqual(['1|∅|2020-01-01', '2|b|2020-01-02', '3|c|2020-01-03'])
+  const old = await changes(landing, 1, wider)
+  expect(old.rows).toEqual(['1|∅|2020-01-01', '2|∅|2020-01-02'])
+  expect(old.dataset).toMatchObject({ columns: wider, rows: 2 })
 })
 
 test('the state of nothing landed is a ConfigError', async () => {

@@ -105,6 +105,30 @@ describe('a cursor dataset', () => {
   })
 })
 
+describe('changes', () => {
+  it('of loads that landed before a column was added have it as NULL', async () => {
+    const extract = "extract: { c: source('data').files('c.csv', { cursor: 'changed', key: 'id' }) },"
+    const project = await planned(`${extract} load: { c: merge('c', { key: 'id' }) }`, "{ c: { id: 'int32', changed: 'date' } }", {
+      'c.csv': 'id,name,changed\n1,Ann,2024-01-01\n2,Bob,2024-01-02\n',
+    })
+    await run(project)
+    project.write({
+      'pipelines/p/schema.ts': "export const schema = { c: { id: 'int32', changed: 'date', name: 'text' } } as const\n",
+      'pipelines/p/pipeline.ts': `${HEAD}export default pipeline({ name: 'p', schema, ${extract}
+        transform: { log: sql\`SELECT id, name FROM c.changes\` }, load: { c: merge('c', { key: 'id' }), log: append('log') } })\n`,
+    })
+    const plan = await project.millrace('plan', 'p')
+    expect(plan.code, plan.stderr).toBe(0)
+    await run(project)
+    expect(await project.warehouse('SELECT id, name FROM log ORDER BY ALL')).toEqual([
+      ['1', 'Ann'],
+      ['1', null],
+      ['2', 'Bob'],
+      ['2', null],
+    ])
+  })
+})
+
 describe('a window dataset', () => {
   it('lands what its look-back needs first, from the first partition on', async () => {
     const project = await planned(
