@@ -31,7 +31,7 @@ export function castOf(column: PostgresColumn, declared: string, road: Road, loc
   const plain = (raw: string, server = c): ColumnCast => ({ name, server, csv: duckdbTypeFromText(raw), client: same, raw })
   const text = (server = `${c}::text`) => plain('text', server)
   const wanted = parseType(declared)
-  if (wanted.name === 'text') return text(base === 'text' || base === 'varchar' ? c : undefined)
+  if (wanted.name === 'text') return text(!column.array && (base === 'text' || base === 'varchar') ? c : undefined)
   if (column.array) return wanted.name === 'list' ? text(listText(c)) : text()
   switch (base) {
     case 'bool':

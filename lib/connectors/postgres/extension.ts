@@ -109,12 +109,9 @@ const WORDS: readonly (readonly [words: RegExp, state: string])[] = [
 
 /** What the server or libpq said in an error of the extension, as an error with a SQLSTATE, which the extension does not pass on; undefined for DuckDB's own errors. */
 export function serverFault(message: string): Error | undefined {
-  if (
-    !/ERROR: |FATAL: |PANIC: |Unable to connect to Postgres|Failed to (execute|prepare|fetch|copy|send|get)|libpq|server closed|SSL/i.test(
-      message,
-    )
-  )
-    return undefined
+  const [first = ''] = message.split('\n')
+  if (!/^(IO|Invalid|Invalid Input|Binder|Network|TransactionContext)( Error|: )/.test(first)) return undefined
+  if (!/(ERROR|FATAL|PANIC): |Unable to connect to Postgres|Failed to \w+|libpq|server closed|connection|SSL/.test(message)) return undefined
   const said = /(?:ERROR|FATAL|PANIC):\s+([^\n]*)/.exec(message)?.[1] ?? lastPart(message)
   const state = WORDS.find(([words]) => words.test(message))?.[1] ?? (/ERROR: /.test(message) ? 'P0001' : '08006')
   return Object.assign(new Error(said), { code: state })
