@@ -26,6 +26,8 @@ export interface GcsServerOptions {
   readonly tls?: { readonly key: string; readonly cert: string }
   /** How much one call of rewrite copies. Default: everything. */
   readonly rewriteBytes?: number
+  /** The most items of a page of a list. Default 1000. */
+  readonly pageSize?: number
 }
 
 /** A server of the JSON API of Cloud Storage that keeps Google's rules for uploads, generations, preconditions and checksums, fails as it is told, and remembers what was asked. */
@@ -53,6 +55,7 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
     ...{ objects, uploads: uploadsOf(objects), plan, requests, tokens },
     requireToken: options.requireToken ?? false,
     rewriteBytes: options.rewriteBytes ?? Number.POSITIVE_INFINITY,
+    pageSize: options.pageSize ?? 1000,
     baseUrl: () => url,
   })
   const listener = (request: IncomingMessage, response: ServerResponse) => void handle(request, response)

@@ -26,8 +26,11 @@ export async function credentialsFor(options: GcsOptions): Promise<Credentials> 
   // Its retries are off: retrying is ours, and calls without a precondition cannot switch off what is off.
   const storage = new Storage({ apiEndpoint: apiEndpoint ?? GOOGLE, retryOptions: { autoRetry: false } })
   const auth = storage.authClient
-  // The constructor's own `credentials` and `keyFilename` print a warning on every start (google-auth-library 11).
-  if (json) auth.jsonContent = json
+  if (json) {
+    // The constructor's own `credentials` and `keyFilename` print a warning on every start, and so does a workload identity when it is loaded (google-auth-library 11).
+    auth.jsonContent = json
+    silently(() => auth.getClient().catch(() => undefined))
+  }
   const whence: Whence = {
     credentials: options.credentials?.reference ?? keyFile ?? 'application default credentials',
     ...(apiEndpoint !== undefined && { apiEndpoint }),
@@ -85,6 +88,17 @@ function parse(text: string, whence: string): GoogleJson {
   for (const field of ['private_key', 'client_secret', 'refresh_token'])
     if (field in json) new Secret(whence, () => String((json as Record<string, unknown>)[field])).reveal()
   return json as GoogleJson
+}
+
+/** Runs what warns before its first wait. */
+function silently(work: () => void): void {
+  const { warn } = console
+  console.warn = () => undefined
+  try {
+    work()
+  } finally {
+    console.warn = warn
+  }
 }
 
 const isGoogle = (endpoint: string): boolean => /(^|\.)googleapis\.com$/.test(new URL(endpoint).hostname)

@@ -11,7 +11,7 @@ import type { GcsOptions } from './options.ts'
 import { type Known, known, type Pieces, piecesOf } from './pieces.ts'
 import { bucketOf, find, type Resource } from './resource.ts'
 import { LostSession, refuseOther, type Target, uploadPieces, uploadWhole } from './upload.ts'
-import { remove, repeated, rewrite, type Source, settled, type Tell, underPrecondition } from './write.ts'
+import { type Content, remove, repeated, rewrite, type Source, settled, type Tell, underPrecondition } from './write.ts'
 
 /** Metadata of a temporary: the key that it is for. */
 const FOR_KEY = 'millrace-key'
@@ -21,7 +21,7 @@ type Conditions = Pick<PutOptions, 'ifAbsent' | 'ifVersion' | 'signal'>
 
 /**
  * A bucket as a store. The commit is one request that the bucket decides by generation. Bytes and files, and streams that end within one chunk, have their CRC32C computed before they are sent, and the bucket
- * refuses others. A longer stream goes to a temporary name, is compared, and is copied to its own by the bucket; so does one that may replace whatever is there.
+ * refuses others; so has a longer stream whose checksum was announced. Any other stream goes to a temporary name, is compared, and is copied to its own by the bucket.
  */
 export function openGcsStore(options: GcsOptions, clock: Clock = systemClock): Store {
   const client = clientOf(options, clock)
@@ -92,15 +92,22 @@ export function openGcsStore(options: GcsOptions, clock: Clock = systemClock): S
   }
 
   async function putLong(key: string, name: string, pieces: Pieces, putOptions: PutOptions): Promise<Resource> {
-    const { contentType, metadata = {}, signal } = putOptions
+    const { contentType, metadata = {}, signal, crc32c, ifAbsent, ifVersion } = putOptions
     let content = { bytes: 0, crc32c: '' }
-    const temporary = names.temporary(randomUUID())
-    const target: Target = { name: temporary, ifGenerationMatch: '0', contentType, metadata: { [FOR_KEY]: key }, signal }
-    const measured = measuring(pieces, (bytes, crc32c) => {
-      content = { bytes, crc32c }
+    const measured = measuring(pieces, (measures) => {
+      content = measures
     })
-    const at = { name: temporary, generation: '0', content: () => content, signal }
-    const staged = await settled(client, bucket, at, () => uploadPieces(client, bucket, target, measured, putOptions.crc32c))
+    const write = (target: Target) =>
+      settled(client, bucket, { name: target.name, generation: target.ifGenerationMatch, content: () => content, signal }, () =>
+        uploadPieces(client, bucket, target, measured, crc32c),
+      )
+    // One that may replace whatever is there may have to be done again, which a stream cannot.
+    if (crc32c !== undefined && (ifAbsent || ifVersion !== undefined))
+      return underPrecondition(client, bucket, name, putOptions, (ifGenerationMatch) =>
+        write({ name, ifGenerationMatch, crc32c, contentType, metadata, signal }),
+      )
+    const temporary = names.temporary(randomUUID())
+    const staged = await write({ name: temporary, ifGenerationMatch: '0', contentType, metadata: { [FOR_KEY]: key }, signal })
     try {
       return await copyObject({ name: temporary, object: staged }, name, putOptions, { contentType, metadata })
     } finally {
@@ -197,9 +204,9 @@ async function* resumed(first: IteratorResult<Pieces extends AsyncGenerator<infe
   yield* rest
 }
 
-async function* measuring(pieces: Pieces, measure: (bytes: number, crc32c: string) => void): Pieces {
+async function* measuring(pieces: Pieces, measure: (measures: Content) => void): Pieces {
   for await (const piece of pieces) {
-    if (piece.last) measure(piece.offset + piece.bytes.length, piece.crc32c)
+    if (piece.last) measure({ bytes: piece.offset + piece.bytes.length, crc32c: piece.crc32c })
     yield piece
   }
 }

@@ -14,13 +14,18 @@ export interface Answer {
 }
 
 /** The requests that are neither uploads nor tokens. */
-export function answerTo(objects: Objects, asked: Asked, body: unknown, rewriteBytes: number): Answer {
+export function answerTo(
+  objects: Objects,
+  asked: Asked,
+  body: unknown,
+  limits: { readonly rewriteBytes: number; readonly pageSize: number },
+): Answer {
   const { operation, bucket, name, query } = asked
   objects.requireBucket(bucket)
-  if (operation === 'list') return { status: 200, json: listOf(objects, bucket, query) }
+  if (operation === 'list') return { status: 200, json: listOf(objects, bucket, query, limits.pageSize) }
   if (operation === 'compose') return compose(objects, asked, body)
   const object = liveOf(objects, bucket, name, query.get('generation') ?? query.get('sourceGeneration'))
-  if (operation === 'copy' || operation === 'rewrite') return copy(objects, asked, object, body, rewriteBytes)
+  if (operation === 'copy' || operation === 'rewrite') return copy(objects, asked, object, body, limits.rewriteBytes)
   requireAll(preconditionsOf(query), object, operation === 'head' || operation === 'media')
   if (operation === 'head') return { status: 200, json: resourceOf(object) }
   if (operation === 'media') return mediaOf(objects, object, asked)
@@ -38,9 +43,9 @@ function liveOf(objects: Objects, bucket: string, name: string, generation: stri
 }
 
 /** `items` and `prefixes`, as many as `maxResults` at once; the page token is the last name. */
-function listOf(objects: Objects, bucket: string, query: URLSearchParams): unknown {
+function listOf(objects: Objects, bucket: string, query: URLSearchParams, pageSize: number): unknown {
   const [prefix, delimiter] = [query.get('prefix') ?? '', query.get('delimiter') ?? '']
-  const most = Math.min(Number(query.get('maxResults') ?? 1000), 1000)
+  const most = Math.min(Number(query.get('maxResults') ?? pageSize), pageSize)
   const token = query.get('pageToken')
   const after = token === null ? '' : Buffer.from(token, 'base64').toString()
   const items: unknown[] = []

@@ -16,7 +16,7 @@ export type Fault =
   | { readonly kind: 'stall' }
   /** The request is done, and the connection reset before the answer. */
   | { readonly kind: 'lose-reply' }
-  /** Only that many bytes of an upload's chunk are kept, and the answer says so. */
+  /** Only that many bytes of an upload's chunk are kept, in whole units of 256 KiB, and the answer says so. */
   | { readonly kind: 'keep'; readonly bytes: number }
   /** The answer tells another CRC32C than that of what was stored. */
   | { readonly kind: 'wrong-crc' }

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { type Answer, answerTo } from './answers.ts'
 import type { Fault, FaultPlan } from './faults.ts'
-import { insertOf } from './insert.ts'
+import { insertOf, partsOf } from './insert.ts'
 import { type Described, type Objects, refuseName, resourceOf } from './objects.ts'
 import { preconditionsOf } from './preconditions.ts'
 import { invalid, Problem } from './problem.ts'
@@ -34,6 +34,7 @@ export interface Serving {
   readonly tokens: { issued: number; readonly valid: Set<string> }
   readonly requireToken: boolean
   readonly rewriteBytes: number
+  readonly pageSize: number
   readonly baseUrl: () => string
 }
 
@@ -45,6 +46,7 @@ export function handlerOf(serving: Serving): (request: IncomingMessage, response
 
   return async (request, response) => {
     if (request.url?.startsWith('/_control/')) return control(serving, request, response)
+    const { socket } = request
     const asked = askedOf(request)
     const record: Recorded = {
       ...{ operation: asked.operation, method: request.method ?? '', bucket: asked.bucket, bytes: 0, headers: request.headers },
@@ -58,9 +60,9 @@ export function handlerOf(serving: Serving): (request: IncomingMessage, response
       if (fault?.kind === 'lose-reply') throw new Vanish()
       await send(response, answer, fault, record)
     } catch (error) {
-      if (error instanceof Vanish) return void request.socket.resetAndDestroy()
-      if (fault?.kind === 'stall' || request.socket.destroyed) return
-      if (response.headersSent) return void request.socket.destroy()
+      if (error instanceof Vanish) return void socket.resetAndDestroy()
+      if (fault?.kind === 'stall' || socket.destroyed) return
+      if (response.headersSent) return void socket.destroy()
       request.resume()
       const problem =
         error instanceof Problem ? error : new Problem(500, 'backendError', String(error instanceof Error ? error.stack : error))
@@ -80,8 +82,9 @@ export function handlerOf(serving: Serving): (request: IncomingMessage, response
   async function answered(request: IncomingMessage, asked: Asked, record: Recorded, fault: Fault | undefined): Promise<Answer> {
     if (fault?.kind === 'stall') return new Promise<Answer>(() => undefined)
     if (fault?.kind === 'status') {
-      request.resume()
       const { status, reason = 'backendError', headers, body } = fault
+      const sent = await buffer(request).catch(() => Buffer.alloc(0))
+      record.described = describedIn(asked, sent)
       const json = body === undefined ? new Problem(status, reason, `injected ${status}`).body() : undefined
       return { status, ...(headers && { headers }), ...(json ? { json } : { stream: Readable.from([body ?? '']) }) }
     }
@@ -106,15 +109,15 @@ export function handlerOf(serving: Serving): (request: IncomingMessage, response
     }
     if (asked.operation === 'insert') {
       objects.requireBucket(asked.bucket)
-      const { made, described, bytes } = insertOf(objects, asked, Buffer.concat(await collected(body)), fault?.kind === 'corrupt')
-      Object.assign(record, { described, name: made.name, bytes })
-      return { status: 200, json: resourceOf(made) }
+      const content = Buffer.concat(await collected(body))
+      record.described = describedIn(asked, content)
+      return { status: 200, json: resourceOf(insertOf(objects, asked, content, fault?.kind === 'corrupt')) }
     }
     const json = jsonOf(Buffer.concat(await collected(body)))
     if (json !== undefined) record.described = json
     if (asked.operation === 'start') return start(asked, (json ?? {}) as Described)
     if (asked.operation === 'unknown') throw new Problem(404, 'notFound', 'Not Found')
-    return answerTo(objects, asked, json, serving.rewriteBytes)
+    return answerTo(objects, asked, json, serving)
   }
 
   function requireToken({ headers }: Asked): void {
@@ -156,7 +159,10 @@ export function handlerOf(serving: Serving): (request: IncomingMessage, response
       uploads.brokenOff(session)
       throw error
     }
-    if (fault?.kind === 'keep') uploads.cutTo(session, before + fault.bytes)
+    if (fault?.kind === 'keep') {
+      uploads.cutTo(session, before + fault.bytes)
+      uploads.brokenOff(session)
+    }
     const kept = uploads.keptOf(session)
     if (range.total === undefined || kept < range.total) return progress({ kept })
     const made = uploads.finish(session, hashOfHeader(asked.headers['x-goog-hash']), fault?.kind === 'corrupt')
@@ -214,7 +220,7 @@ async function send(response: ServerResponse, answer: Answer, fault: Fault | und
     if (fault?.kind === 'flip' && sent === 0) bytes[0] = (bytes[0] ?? 0) ^ 1
     sent += bytes.length
     if (response.destroyed) return
-    if (!response.write(bytes)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
+    if (!response.write(bytes)) await drained(response)
     if (sent >= most) break
   }
   if (fault?.kind === 'stall-body') return
@@ -222,11 +228,31 @@ async function send(response: ServerResponse, answer: Answer, fault: Fault | und
   else response.end()
 }
 
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done)
+      resolve()
+    }
+    response.on('drain', done).on('close', done)
+  })
+}
+
 /** The same description with another CRC32C. */
 function lying(json: unknown): unknown {
   const told = json as Record<string, unknown>
   if (told.resource) return { ...told, resource: lying(told.resource) }
   return { ...told, crc32c: 'AAAAAQ==' }
+}
+
+/** What a body says of an object; undefined where it says nothing. */
+function describedIn({ operation, query, headers }: Asked, body: Buffer): unknown {
+  try {
+    if (operation !== 'insert') return jsonOf(body)
+    return query.get('uploadType') === 'multipart' ? partsOf(headers['content-type'] ?? '', body).described : {}
+  } catch {
+    return undefined
+  }
 }
 
 function jsonOf(bytes: Buffer): unknown {

@@ -6,12 +6,7 @@ import type { Asked } from './request.ts'
 import { commitBlob, hashOfHeader } from './uploads.ts'
 
 /** An upload in one request: `uploadType=media` or `multipart`. */
-export function insertOf(
-  objects: Objects,
-  { bucket, name: asked, query, headers }: Asked,
-  body: Buffer,
-  corrupt: boolean,
-): { readonly made: Stored; readonly described: Described; readonly bytes: number } {
+export function insertOf(objects: Objects, { bucket, name: asked, query, headers }: Asked, body: Buffer, corrupt: boolean): Stored {
   const type = headers['content-type'] ?? 'application/octet-stream'
   const parts =
     query.get('uploadType') === 'multipart'
@@ -23,12 +18,11 @@ export function insertOf(
   const blob = objects.newBlob()
   writeFileSync(objects.pathOf(blob), content)
   const conditions = preconditionsOf(query)
-  const made = commitBlob(objects, { bucket, name, conditions, described, blob }, hashOfHeader(headers['x-goog-hash']), corrupt)
-  return { made, described, bytes: content.length }
+  return commitBlob(objects, { bucket, name, conditions, described, blob }, hashOfHeader(headers['x-goog-hash']), corrupt)
 }
 
 /** The two parts of multipart/related: JSON, and the content. */
-function partsOf(
+export function partsOf(
   contentType: string,
   body: Buffer,
 ): { readonly described: Described & { readonly name?: string }; readonly content: Buffer } {

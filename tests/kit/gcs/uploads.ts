@@ -84,7 +84,7 @@ export function uploadsOf(objects: Objects): Uploads {
       const { size } = statSync(pathOf(session))
       truncateSync(pathOf(session), size - (size % UNIT))
     },
-    cutTo: (session, bytes) => truncateSync(pathOf(session), bytes),
+    cutTo: (session, bytes) => truncateSync(pathOf(session), Math.min(bytes, statSync(pathOf(session)).size)),
     finish: (session, hash, corrupt) => {
       try {
         session.made = commitBlob(objects, session, hash, corrupt)
