@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { codePlace } from '../core/code-place.ts'
 import type { Limits } from '../core/context.ts'
 import { ConfigError, MillraceError, messageOf } from '../core/errors.ts'
 import { didYouMean } from '../core/nearest.ts'
@@ -128,7 +129,5 @@ function called(make: () => Profile, place: string, file: string): unknown {
 /** The user's own code threw: an error of ours keeps its message, any other says where in the file it came from. */
 function failed(error: unknown, what: string, file: string): unknown {
   if (error instanceof MillraceError) return error.at({ file })
-  const [, after] = error instanceof Error ? (error.stack ?? '').split(`${file}:`) : []
-  const line = after && Number.parseInt(after, 10)
-  return new ConfigError(`${what}: ${messageOf(error)}${line ? ` (line ${line})` : ''}`, { file, cause: error })
+  return new ConfigError(`${what}: ${messageOf(error)}${codePlace(error, file)}`, { file, cause: error })
 }

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { codePlace } from '../core/code-place.ts'
 import { disk, exists, readText } from '../core/disk.ts'
 import { ConfigError, MillraceError, messageOf } from '../core/errors.ts'
 import { nearest } from '../core/nearest.ts'
@@ -86,7 +87,7 @@ async function importDefault(project: string, file: string, pipeline: string): P
     module = await import(pathToFileURL(file).href)
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause.at({ pipeline, file: where })
-    throw new ConfigError(`${where} cannot be loaded: ${messageOf(cause)}${placeOf(cause, file)}`, { cause, pipeline, file: where })
+    throw new ConfigError(`${where} cannot be loaded: ${messageOf(cause)}${codePlace(cause, file)}`, { cause, pipeline, file: where })
   }
   const value = typeof module === 'object' && module !== null && 'default' in module ? module.default : undefined
   const fault = faultOf(value)
@@ -110,11 +111,4 @@ function faultOf(value: unknown): string | undefined {
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null
-}
-
-/** ` (line 7)` when the error's stack says where in `file` it was thrown. */
-function placeOf(error: unknown, file: string): string {
-  const stack = error instanceof Error ? (error.stack ?? '') : ''
-  const line = new RegExp(`${file.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}:(\\d+)`).exec(stack)?.[1]
-  return line ? ` (line ${line})` : ''
 }

@@ -6,6 +6,7 @@ import { check } from '../check/check.ts'
 import type { RuleReport } from '../check/report.ts'
 import { ruleOfSql } from '../check/rules.ts'
 import { systemClock } from '../core/clock.ts'
+import { codePlace } from '../core/code-place.ts'
 import type { RunContext } from '../core/context.ts'
 import type { Columns, Dataset } from '../core/dataset.ts'
 import { exists } from '../core/disk.ts'
@@ -162,7 +163,7 @@ async function loadExperiment(project: string, name: string): Promise<AnyExperim
   const module: { readonly default?: unknown } = await import(pathToFileURL(file).href).catch((cause: unknown) => {
     throw cause instanceof MillraceError
       ? cause.at({ file: where })
-      : new ConfigError(`${where} cannot be loaded: ${messageOf(cause)}`, { cause, file: where })
+      : new ConfigError(`${where} cannot be loaded: ${messageOf(cause)}${codePlace(cause, file)}`, { cause, file: where })
   })
   const value = module.default
   if (value === null || typeof value !== 'object' || !('cells' in value) || !('inputs' in value))

@@ -36,6 +36,18 @@ const PIPELINES: readonly (readonly [what: string, name: string, more: { before?
     "error: misses: pipelines/misses/pipeline.ts cannot be loaded: Cannot find module '<project>/pipelines/misses/nowhere.ts' imported from <project>/pipelines/misses/pipeline.ts",
   ],
   [
+    'that imports what is no TypeScript',
+    'imports',
+    { before: "import './helper.ts'" },
+    'error: imports: pipelines/imports/pipeline.ts cannot be loaded: Unexpected token `=`. Expected yield, an identifier, [ or { (helper.ts line 2)',
+  ],
+  [
+    'that imports what throws',
+    'calls',
+    { before: "import { later } from './later.ts'\nlater()" },
+    'error: calls: pipelines/calls/pipeline.ts cannot be loaded: too late (later.ts line 1)',
+  ],
+  [
     'whose frame throws',
     'frame',
     { step: "() => { throw new RangeError('no such rate') }" },
@@ -74,7 +86,13 @@ const UDF =
 let project: TestProject
 beforeAll(() => {
   const files = PIPELINES.map(([, name, more]) => pipelineOf(name, more))
-  project = makeProject({ 'data/in.csv': 'id\n1\n', ...Object.assign({}, ...files), ...pipelineOf('chunk', { step: UDF }) })
+  project = makeProject({
+    'data/in.csv': 'id\n1\n',
+    'pipelines/imports/helper.ts': '\nconst = 1\n',
+    'pipelines/calls/later.ts': "export function later() { throw new Error('too late') }\n",
+    ...Object.assign({}, ...files),
+    ...pipelineOf('chunk', { step: UDF }),
+  })
 })
 afterAll(() => project.remove())
 
