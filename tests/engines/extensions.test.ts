@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { version } from '@duckdb/node-api'
-import { beforeEach, expect, it, test } from 'vitest'
+import { beforeEach, expect, it, onTestFinished, test } from 'vitest'
 import { openDuckDB } from '../../lib/engines/duckdb.ts'
 import { extensionWheel } from '../../lib/engines/extension-wheels.ts'
 import { duckdbPlatform, duckdbVersion, extensionPath, extensionsIn, NO_EXTENSIONS } from '../../lib/engines/extensions.ts'
@@ -110,6 +112,16 @@ test('installExtension removes what is in place and refused', async () => {
     reasons: [`what was there was refused: ${UNSIGNED}`, NO_REPOSITORY, 'there is no pip or uv here'],
   })
   expect(existsSync(file)).toBe(false)
+})
+
+test('installExtension gives a server that is silent a third of the time, and goes on', async () => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  onTestFinished(() => void silent.close())
+  const { port } = silent.address() as AddressInfo
+  expect(await install({}, { repository: `http://127.0.0.1:${port}/`, timeoutMs: 6000 })).toMatchObject({
+    reasons: ['DuckDB: no end after 2 s', 'there is no pip or uv here'],
+  })
 })
 
 test('installExtension ends a pip that hangs, with what it started', async () => {

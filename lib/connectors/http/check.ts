@@ -1,4 +1,4 @@
-import { type MillraceError, messageOf, PermanentError, TransientError } from '../../core/errors.ts'
+import { messageOf, PermanentError, TransientError } from '../../core/errors.ts'
 import { clockFinding, type Finding, fault, fine, warning } from '../../core/finding.ts'
 import type { CheckContext } from '../check.ts'
 import { client } from './client.ts'
@@ -18,15 +18,12 @@ export async function checkService(options: HttpOptions, ctx: CheckContext): Pro
     const clock = Number.isNaN(date.getTime()) ? [] : [clockFinding(base.host, date, ctx.clock.now(), 1000)]
     return [answerFinding(status, answer, pages.credentials), ...clock]
   } catch (error) {
-    // A token endpoint that refuses us, a certificate that does not hold: nothing that time heals.
-    const refused = error instanceof PermanentError && /was answered 40[0-3]/.test(error.message)
-    return [
-      fault('answers', error, {
-        ...(refused && { kind: 'configuration' as const }),
-        ...(error instanceof TransientError &&
-          !(error as MillraceError).hint && { advice: 'check the base URL, the network and the service' }),
-      }),
-    ]
+    // A token endpoint that refuses us: nothing that time heals.
+    if (error instanceof PermanentError && /was answered 40[0-3]/.test(error.message))
+      return [fault('answers', error, { kind: 'configuration' })]
+    if (error instanceof TransientError && error.hint === undefined)
+      return [fault('answers', error, { advice: 'check the base URL, the network and the service' })]
+    return [fault('answers', error)]
   } finally {
     await started?.close()
   }
