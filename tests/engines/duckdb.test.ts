@@ -23,44 +23,8 @@ async function ourCount(setup: readonly string[], query: string): Promise<number
   return Number(Object.values((await db.meta(query))[0] ?? {})[0])
 }
 
-const eliminated = {
-  setup: [
-    'CREATE TABLE many AS SELECT * FROM (VALUES (1), (1), (2), (3)) m(k)',
-    'CREATE TABLE probe AS SELECT * FROM (VALUES (1), (1), (2), (3), (4), (NULL), (2), (3)) p(k)',
-  ],
-  query: 'SELECT count(*) FROM probe LEFT JOIN (SELECT k, unnest([1, 2, 3]) AS e FROM (SELECT DISTINCT k FROM many)) t ON t.k = probe.k',
-}
-const isLess = '(NOT flag) AND (substring(word FROM -4294967296) <> word)'
-const shared = {
-  setup: ['CREATE TABLE flags AS SELECT false AS flag', "CREATE TABLE words AS SELECT 'a' AS word"],
-  query: `SELECT count(*) FROM (
-    SELECT * FROM flags LEFT JOIN words ON true WHERE NOT (${isLess}) UNION ALL SELECT * FROM flags LEFT JOIN words ON true WHERE (${isLess}) IS NULL)`,
-}
-
-// The first expectation of each says that this DuckDB still has the fault: when it fails, the pass can be switched on again.
-test('openDuckDB keeps the rows that join_elimination drops (duckdb#25213)', async () => {
-  expect(await plainCount(eliminated.setup, eliminated.query)).toBe(8)
-  expect(await ourCount(eliminated.setup, eliminated.query)).toBe(20)
-})
-
-test('openDuckDB keeps the rows that common_subplan drops (duckdb#24624)', async () => {
-  expect(await plainCount(shared.setup, shared.query)).toBe(0)
-  expect(await ourCount(shared.setup, shared.query)).toBe(1)
-})
-
-const joined = 'SELECT * FROM (VALUES (1, 20), (1, 10)) r(k, s)'
+// The first expectation of each says that this DuckDB still has the fault: when it fails, the pass can be switched on again. More of them: known-faults.test.ts.
 const topN: [issue: string, setup: string[], query: string, wrong: number, right: number][] = [
-  [
-    '#23588, rows of a join',
-    [
-      "CREATE TABLE l AS SELECT 1 AS id, 1 AS k, 'x' AS p",
-      `CREATE TABLE r AS ${joined}`,
-      'CREATE TABLE top AS SELECT id, p FROM (SELECT l.id, l.p, r.s FROM l JOIN r ON l.k = r.k) QUALIFY row_number() OVER (ORDER BY s DESC) <= 2',
-    ],
-    'SELECT count(*) FROM top',
-    1,
-    2,
-  ],
   [
     '#23675, no rows',
     ['CREATE TABLE e(s INTEGER, p INTEGER)'],
