@@ -11,6 +11,10 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    projects: [project('unit', ['tests/**/*.test.ts'], ['tests/systems/**']), project('systems', ['tests/systems/**/*.test.ts'])],
+    projects: [
+      project('unit', ['tests/**/*.test.ts'], ['tests/systems/**', 'tests/bucket/**']),
+      project('systems', ['tests/systems/**/*.test.ts']),
+      project('bucket', ['tests/bucket/**/*.test.ts']),
+    ],
   },
 })

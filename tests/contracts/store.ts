@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { crc32c } from '@node-rs/crc32'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it as test } from 'vitest'
 import type { Store } from '../../lib/connectors/store.ts'
 import { NotFound, PreconditionFailed } from '../../lib/core/errors.ts'
 import { temporaryFolder } from '../kit/context.ts'
@@ -15,8 +15,21 @@ export interface OpenedStore {
   readonly another: () => Store
 }
 
+/** Tests of the contract, by title, that the server under a store is known not to meet: an emulator's gaps. */
+export interface Unmet {
+  /** They must fail, so that the list stays true. */
+  readonly failing: readonly string[]
+  /** They fail or not as time has it, and are left out. */
+  readonly leftOut: readonly string[]
+}
+
 /** The contract of `Store` (lib/connectors/store.ts), sentence by sentence. `open` is called inside each test. */
-export function storeContract(name: string, open: () => Promise<OpenedStore>): void {
+export function storeContract(name: string, open: () => Promise<OpenedStore>, unmet: Unmet = { failing: [], leftOut: [] }): void {
+  const it = (title: string, run: () => Promise<void>) => {
+    if (unmet.leftOut.includes(title)) return
+    if (unmet.failing.includes(title)) test.fails(title, run)
+    else test(title, run)
+  }
   describe(`the store contract, ${name}`, () => {
     let store: Store
     let another: Store
@@ -320,7 +333,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
       expect(await keys()).toEqual([])
     })
 
-    it.each(['', '/', '/a', 'a/', 'a//b', '.', '..', '../a', 'a/../b', 'a/./b', 'a\0b'])('%j is no key', async (key) => {
+    test.each(['', '/', '/a', 'a/', 'a//b', '.', '..', '../a', 'a/../b', 'a/./b', 'a\0b'])('%j is no key', async (key) => {
       await expect(store.put(key, { bytes: 'x' })).rejects.toThrow(/not a key/)
       await expect(store.get(key)).rejects.toThrow(/not a key/)
       await expect(store.head(key)).rejects.toThrow(/not a key/)

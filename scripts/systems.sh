@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Puts the real servers that `make test-systems` runs against into .systems/, each in a folder named after its version: what is there already costs nothing.
+# Nothing outside the checkout is changed, except for the caches of go and pip.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+mkdir -p .systems
+
+# Two makes at once must not both build: the second waits, and then finds what it wanted.
+if command -v flock >/dev/null; then exec 9>.systems/lock; flock 9; fi
+
+fail() { echo "systems: $*" >&2; exit 1; }
+
+# install <folder> <function>: the function fills the folder given to it, which is named last, when it is whole.
+install() {
+  local folder=.systems/$1
+  [ ! -d "$folder" ] || return 0
+  echo "systems: installing $1 into .systems"
+  rm -rf "$folder.part"
+  mkdir -p "$folder.part"
+  "$2" "$PWD/$folder.part" >"$folder.log" 2>&1 || { tail -20 "$folder.log" >&2; fail "$1 cannot be installed; $folder.log has the rest"; }
+  mv "$folder.part" "$folder"
+}
+
+# An emulator of Cloud Storage, in Go: two minutes, once. A project's own -mod=vendor would be in the way.
+fake_gcs_server() {
+  command -v go >/dev/null || { echo 'go is missing: install Go 1.24 or later (https://go.dev/dl)'; return 1; }
+  GOBIN=$1 GOFLAGS="${GOFLAGS:-} -mod=mod" GOWORK=off go install github.com/fsouza/fake-gcs-server@v1.56.1
+}
+
+# Another one, in Python, with what it needs beside it: `python3 -m gcp_storage_emulator` with PYTHONPATH.
+gcp_storage_emulator() {
+  command -v python3 >/dev/null || { echo 'python3 is missing: install Python 3.9 or later'; return 1; }
+  python3 -m pip --version || { echo 'pip is missing: install it (apt-get install python3-pip)'; return 1; }
+  python3 -m pip install --quiet --disable-pip-version-check --target "$1" gcp-storage-emulator==2026.7.19 google-crc32c==1.9.0
+}
+
+install fake-gcs-server-1.56.1 fake_gcs_server
+install gcp-storage-emulator-2026.7.19 gcp_storage_emulator
