@@ -88,22 +88,12 @@ async function stageRows(
   { folder, ctx }: Work,
 ): Promise<Staged> {
   const file = join(folder, `${name}.parquet`)
-  const { rows } = await reader.execute(
-    {
-      dataset,
-      ...(relation.names && { files: relation.names }),
-      ...(relation.zone !== undefined && { zone: relation.zone }),
-      ...(relation.arrow && { arrow: relation.arrow }),
-      before: relation.before,
-      statements: [
-        {
-          sql: copyStatement(select.sql, file),
-          ...(select.values && { values: select.values }),
-          ...(select.fast && { fast: { ...select.fast, sql: copyStatement(select.fast.sql, file) } }),
-        },
-      ],
-    },
-    ctx.signal,
-  )
+  const statement = {
+    sql: copyStatement(select.sql, file),
+    ...(select.values && { values: select.values }),
+    ...(select.fast && { fast: { ...select.fast, sql: copyStatement(select.fast.sql, file) } }),
+  }
+  const job = { dataset, ...(relation.zone !== undefined && { zone: relation.zone }), statements: [statement] }
+  const { rows } = await runOver(relation, 'sql', job, reader, ctx.signal)
   return { file, rows: rows.at(-1) ?? 0 }
 }
