@@ -1,5 +1,6 @@
 import { ConfigError } from '../core/errors.ts'
 import type { Export } from './contract.ts'
+import { deliveryLayout } from './layout.ts'
 
 /** What plan knows of a dataset that is to be exported. */
 export interface ExportedDataset {
@@ -10,7 +11,7 @@ export interface ExportedDataset {
 
 /**
  * Refuses at plan time a path that cannot be right for its dataset; gives the contract's float aggregates that it does not round, which plan warns of.
- * @throws ConfigError for `{partition}` without partitions, partitions without `{partition}`, an unknown placeholder, and a path that is no key
+ * @throws ConfigError for `{partition}` without partitions, partitions without `{partition}`, an unknown placeholder, a path that is no key, and what `deliveryLayout` refuses
  */
 export function checkExport(target: Export<never>, dataset: ExportedDataset): readonly string[] {
   const { path, contract } = target
@@ -25,6 +26,7 @@ export function checkExport(target: Export<never>, dataset: ExportedDataset): re
     )
   if (!dataset.partitioned && placeholders.length > 0)
     throw new ConfigError(`export path "${path}" has {partition}, but its dataset has no partitions`)
+  deliveryLayout(target, dataset.partitioned ? 'x' : undefined)
   const rounded: Readonly<Record<string, unknown>> = contract.round
   return dataset.floatAggregates.filter((column) => Object.hasOwn(contract.columns, column) && !Object.hasOwn(rounded, column))
 }

@@ -16,10 +16,14 @@ export interface DeliveryLayout {
   readonly id: string
   data(inputKey: string, sha256: string): string
   manifest(inputKey: string, sha256: string): string
+  /** Whether a key has the form of a delivery's data or manifest here. */
+  isDelivery(key: string): boolean
 }
 
 /** The prefix of objects that are being written. */
 export const TEMPORARY = '_tmp/'
+
+const DELIVERY = /^(?:[0-9a-f]{12}-[0-9a-f]{8}\.[A-Za-z0-9.]+|manifest-[0-9a-f]{12}-[0-9a-f]{8}\.json)$/
 
 /**
  * For `path: 'quakes/{partition}.csv'` and partition 2018-02-04: `quakes/2018-02-04/<key12>-<sha8>.csv`, `quakes/2018-02-04/manifest-<key12>-<sha8>.json`,
@@ -49,6 +53,7 @@ export function deliveryLayout(target: Export, partition: string | undefined): D
     id: createHash('sha256').update(folder).digest('hex').slice(0, 16),
     data: (inputKey, sha256) => `${folder}/${name(inputKey, sha256)}${extension}`,
     manifest: (inputKey, sha256) => `${folder}/manifest-${name(inputKey, sha256)}.json`,
+    isDelivery: (key) => key.startsWith(`${folder}/`) && DELIVERY.test(key.slice(folder.length + 1)),
   }
 }
 

@@ -8,6 +8,7 @@ import type { DuckDB, SqlValues } from '../engines/duckdb.ts'
 import { checkContract } from '../export/check-contract.ts'
 import { checkExport } from '../export/check-export.ts'
 import type { Export } from '../export/contract.ts'
+import { deliveryLayout } from '../export/layout.ts'
 import { checkTables, checkTarget } from '../load/check-target.ts'
 import type { Load } from '../load/targets.ts'
 import { bindSteps } from '../transform/bind.ts'
@@ -169,15 +170,20 @@ function checkFits(target: Target, dataset: BoundDataset): void {
 }
 
 function checkPaths(targets: readonly Target[]): void {
-  const seen = new Map<string, string>()
+  const seen = new Map<string, Target & { readonly stage: 'export' }>()
   for (const target of targets) {
     if (target.stage !== 'export') continue
-    const first = seen.get(target.export.path)
-    if (first !== undefined)
-      throw new ConfigError(`"${target.export.path}" is exported from both ${first} and ${target.dataset}`, {
-        stage: 'export',
-        dataset: target.dataset,
-      })
-    seen.set(target.export.path, target.dataset)
+    const { folder } = deliveryLayout(target.export, target.partitioned ? '{partition}' : undefined)
+    const first = seen.get(folder)
+    if (first !== undefined) {
+      const { path } = target.export
+      throw new ConfigError(
+        path === first.export.path
+          ? `"${path}" is exported from both ${first.dataset} and ${target.dataset}`
+          : `"${path}" and "${first.export.path}" of ${first.dataset} would share the folder ${folder}/ of their deliveries; give one another name`,
+        { stage: 'export', dataset: target.dataset },
+      )
+    }
+    seen.set(folder, target)
   }
 }

@@ -73,9 +73,12 @@ async function pruneOne(project: Project, name: string, { dryRun = false, signal
           pinningRuns.add(run)
           keptRuns.add(run)
         }
-        for await (const key of session.exports.list(`${deliveryLayout(target.export, partition).folder}/`)) {
+        const layout = deliveryLayout(target.export, partition)
+        for await (const key of session.exports.list(`${layout.folder}/`)) {
           if (named.has(key)) kept++
-          else await remove('export', key, (await session.exports.head(key))?.bytes ?? 0, () => session.exports.delete(key))
+          // Below it may lie another export's deliveries, or somebody's own files.
+          else if (layout.isDelivery(key))
+            await remove('export', key, (await session.exports.head(key))?.bytes ?? 0, () => session.exports.delete(key))
         }
       }
     }

@@ -106,3 +106,27 @@ export default pipeline({ name: 'c', schema, extract: { shop: source('data').fil
   await project.millrace('prune')
   expect(files(project, 'landing', '.parquet')).toHaveLength(2)
 })
+
+it('prune leaves what lies below a delivery: another export, files of others', async () => {
+  process.env.TEST_NOW = '2024-01-10T00:00:00Z'
+  const target = (path: string) => `csv('${path}', { contract: contract({ columns: { code: 'text' }, orderBy: ['code'] }), plain: true })`
+  const project = testProject({
+    ...PROJECT,
+    'pipelines/p/pipeline.ts': PROJECT['pipelines/p/pipeline.ts'].replace(
+      /csv\('shops.csv'.*plain: true \}\)/,
+      `[${target('shops.csv')}, ${target('shops/all.csv')}]`,
+    ),
+  })
+  for (const rows of ['a', 'a\nb']) {
+    project.write({ 'data/shops.csv': `code\n${rows}\n` })
+    expect((await project.millrace('run', 'p')).code).toBe(0)
+  }
+  project.write({ '.millrace/dev/export/shops/read-by-team.txt': 'x' })
+  const pruned = await project.millrace('prune')
+  expect(pruned.code, pruned.stderr).toBe(0)
+  // Of each export its plain copy and its newest delivery.
+  expect(files(project, 'export', '.csv')).toHaveLength(4)
+  expect(files(project, 'export', 'latest.json')).toHaveLength(2)
+  expect(files(project, 'export', '.txt')).toHaveLength(1)
+  expect((await project.millrace('run', 'p')).stdout).toContain('nothing to do')
+})

@@ -279,6 +279,18 @@ const CASES: readonly (readonly [string, string, string, string])[] = [
     'error: path-placeholder export daily: export path "daily/{partition}-{day}.csv" has an unknown placeholder {day}; expected {partition}',
   ],
   [
+    'path-shared',
+    "export: { daily: csv('daily/{partition}.csv', { contract: perDay }) }",
+    "export: { daily: [csv('daily/{partition}.csv', { contract: perDay }), csv('daily/{partition}.txt', { contract: perDay })] }",
+    'error: path-shared export daily: "daily/{partition}.txt" and "daily/{partition}.csv" of daily would share the folder daily/{partition}/ of their deliveries; give one another name',
+  ],
+  [
+    'path-temporary',
+    "'daily/{partition}.csv'",
+    "'_tmp/{partition}.csv'",
+    'error: path-temporary export daily: export path "_tmp/{partition}.csv" must not begin with _tmp/',
+  ],
+  [
     'partition-from',
     "day({ from: '2024-01-01' })",
     "day({ from: '2024-02-30' })",
