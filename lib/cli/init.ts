@@ -16,10 +16,10 @@ export const init = command({
   options: {
     name: { type: 'string', positional: true, required: true, describe: 'the name of the pipeline and of its folder' },
   },
-  example: ['millrace init sales', 'then: millrace plan sales --discover && millrace run sales'],
+  example: ['millrace init sales', 'then: millrace run sales'],
   handler: async ({ name }, { folder, profile }) => {
     const { files, notes } = await initPipeline(folder, name, profile)
-    const next = `millrace plan ${name} --discover && millrace run ${name}`
+    const next = `millrace run ${name}`
     const text = [...files.map((file) => `made ${file}`), ...notes.map((note) => `note: ${note}`), '', `next: ${next}`].join('\n')
     return { text, json: { files, notes, next }, exitCode: 0 }
   },

@@ -48,7 +48,13 @@ export const dailyContract = contract({
   orderBy: ['day', 'shop'],
 })
 `,
-    [`pipelines/${name}/schema.ts`]: 'export const schema = {} as const\n',
+    // As `plan --discover` would write it.
+    [`pipelines/${name}/schema.ts`]: `// written by \`millrace plan ${name}\`; commit it
+export const schema = {
+  sale: { sale_id: 'int64', sold_at: 'timestamp', shop: 'text', amount: 'float64' },
+  daily: { day: 'date', shop: 'text', sales: 'int64', revenue: 'decimal(12,2)' },
+} as const
+`,
   }
 }
 

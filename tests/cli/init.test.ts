@@ -9,11 +9,9 @@ test('init makes a project that plans and runs as it is', async () => {
   const folder = projectFolder()
   const made = await millrace(folder, ['init', 'corner-shop'])
   expect(made).toMatchObject({ code: 0, stderr: '' })
-  expect(made.stdout).toContain('next: millrace plan corner-shop --discover && millrace run corner-shop')
+  expect(made.stdout).toContain('next: millrace run corner-shop')
   expect(made.stdout).not.toContain('note:')
   expect(readFileSync(join(folder, 'pipelines/corner-shop/pipeline.ts'), 'utf8')).toContain("from '#millrace'")
-  expect(await millrace(folder, ['plan', 'corner-shop', '--discover'])).toMatchObject({ code: 0 })
-  expect(await millrace(folder, ['plan', 'corner-shop', '--frozen'])).toMatchObject({ code: 0 })
   const run = await millrace(folder, ['run', 'corner-shop', '--json'])
   expect(run).toMatchObject({ code: 0 })
   expect(JSON.parse(run.stdout)).toMatchObject({ outcome: 'done', exitCode: 0 })
@@ -27,6 +25,9 @@ test('init makes a project that plans and runs as it is', async () => {
   const shown = await millrace(folder, ['show', 'corner-shop', 'sale', '--partition', '2026-01-02'])
   expect(shown.stdout).toContain('Gdańsk')
   expect((await millrace(folder, ['status', 'corner-shop'])).stdout).toContain('3 done')
+  const schema = readFileSync(join(folder, 'pipelines/corner-shop/schema.ts'), 'utf8')
+  expect(await millrace(folder, ['plan', 'corner-shop', '--discover'])).toMatchObject({ code: 0 })
+  expect(readFileSync(join(folder, 'pipelines/corner-shop/schema.ts'), 'utf8')).toBe(schema)
 })
 
 test('init refuses to overwrite and then writes nothing', async () => {
