@@ -1,4 +1,5 @@
 import { ConfigError } from '../../core/errors.ts'
+import { probeStore } from '../probe-store.ts'
 import type { StoreConnection } from '../store.ts'
 import { namePrefix } from './names.ts'
 import type { GcsOptions } from './options.ts'
@@ -7,6 +8,7 @@ import { openGcsStore } from './store.ts'
 export type { GcsOptions } from './options.ts'
 
 const CHUNK_UNIT = 256 * 1024
+const CHECK_MS = 10_000
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/
 
 /**
@@ -37,6 +39,10 @@ export function gcs(options: GcsOptions): StoreConnection {
     settings: { ...options },
     location: `gs://${bucket}${prefix === '' ? '' : `/${prefix.slice(0, -1)}`}`,
     open: () => openGcsStore(options),
+    check: async ({ signal }) => {
+      const store = openGcsStore({ ...options, retries: 0, timeoutMs: Math.min(timeoutMs ?? CHECK_MS, CHECK_MS) })
+      return [await probeStore(store, signal)]
+    },
   }
 }
 
