@@ -87,7 +87,7 @@ export async function bindPipeline(
       },
       db,
     )
-    for (const name of wanted) datasetOf(bound, name)
+    for (const stage of ['check', 'load', 'export'] as const) for (const name of keysOf(definition[stage])) datasetOf(bound, name, stage)
     const checks = await bindChecks(loaded, bound, db)
     const targets = targetsOf(definition, bound)
     for (const target of targets) checkFits(target, datasetOf(bound, target.dataset))
@@ -103,11 +103,14 @@ function keysOf(record: Readonly<Record<string, unknown>> | undefined): string[]
   return Object.keys(record ?? {})
 }
 
-function datasetOf(bound: Bound, name: string): BoundDataset {
+function datasetOf(bound: Bound, name: string, stage?: 'check' | 'load' | 'export'): BoundDataset {
   const found = bound.datasets[name]
   if (found) return found
   const names = Object.keys(bound.datasets)
-  throw new ConfigError(`unknown dataset "${name}"${didYouMean(name, names)}; there are: ${names.join(', ')}`, { dataset: name })
+  throw new ConfigError(`unknown dataset "${name}"${didYouMean(name, names)}; there are: ${names.join(', ')}`, {
+    ...(stage && { stage }),
+    dataset: name,
+  })
 }
 
 async function bindChecks({ definition, folder }: LoadedPipeline, bound: Bound, db: DuckDB): Promise<BoundPipeline['checks']> {

@@ -19,7 +19,7 @@ function asksForPartition(request: unknown): boolean {
 export function checkExtract(
   dataset: string,
   { connection, request, kind, expressions }: Extract<string>,
-  { partition, transform }: AnyPipeline,
+  { name, partition, transform }: AnyPipeline,
   schema: Schema,
   connections: Readonly<Record<string, SourceConnection>>,
 ): void {
@@ -45,7 +45,7 @@ export function checkExtract(
   if (!columns || Object.keys(columns).length === 0)
     throw new ConfigError(`schema.ts has no columns for "${dataset}"`, {
       ...place,
-      hint: 'run millrace plan <pipeline> --discover: it asks the source once and writes them',
+      hint: `run millrace plan ${name} --discover: it asks the source once and writes them`,
     })
   for (const [column, type] of Object.entries(columns)) {
     try {
@@ -88,7 +88,7 @@ export function checkExtract(
         `schema.ts does not fit the columns of "${dataset}"${missing.length > 0 ? `: ${missing.join(', ')} have no expression` : extra.length > 0 ? `: ${extra.join(', ')} are not in schema.ts` : ''}`,
         {
           ...place,
-          hint: 'run millrace plan <pipeline> --discover',
+          hint: `run millrace plan ${name} --discover`,
         },
       )
   }

@@ -71,7 +71,7 @@ const CASES: readonly (readonly [string, string, string, string])[] = [
     'no-schema',
     'shop: { code',
     'shp: { code',
-    `error: no-schema extract shop: schema.ts has no columns for "shop"\n  hint: run millrace plan <pipeline> --discover: it asks the source once and writes them`,
+    `error: no-schema extract shop: schema.ts has no columns for "shop"\n  hint: run millrace plan no-schema --discover: it asks the source once and writes them`,
   ],
   [
     'unknown-type',
@@ -197,7 +197,7 @@ const CASES: readonly (readonly [string, string, string, string])[] = [
     'check-dataset',
     'check: { daily:',
     'check: { dayly:',
-    'error: check-dataset dayly: unknown dataset "dayly"; did you mean "daily"?; there are: sale, customer, customer.changes, shop, daily, named',
+    'error: check-dataset check dayly: unknown dataset "dayly"; did you mean "daily"?; there are: sale, customer, customer.changes, shop, daily, named',
   ],
   [
     'check-family',
