@@ -151,6 +151,13 @@ class Binder implements AsyncDisposable {
         message: `"${column}" turned from integer to float: a JavaScript number is a Float64 to Polars; write pl.lit(1).cast(pl.Int64)`,
       })),
     )
+    this.#warn(
+      name,
+      frame.plan.wrappingSums.map((column) => ({
+        column,
+        message: `"${column}" adds up ${frame.columns[column]}, which wraps around in Polars without an error; write .cast(pl.Int64) before .sum()`,
+      })),
+    )
     return this.#computed(name, step, frame.columns, read, frame.parameters, frame.plan.floatAggregates)
   }
 

@@ -9,6 +9,8 @@ export interface FramePlan {
   readonly floatAggregates: readonly string[]
   /** Result columns that are float because a JavaScript number met integers. */
   readonly turnedFloat: readonly string[]
+  /** Result columns that add up integers of 32 bits, in 32 bits. */
+  readonly wrappingSums: readonly string[]
 }
 
 interface Expression {
@@ -25,7 +27,7 @@ export function readFramePlan(frame: LazyDataFrame, inputs: readonly BoundDatase
   try {
     plan = JSON.parse(frame.serialize('json').toString())
   } catch {
-    return { floatAggregates: [], turnedFloat: [] }
+    return { floatAggregates: [], turnedFloat: [], wrappingSums: [] }
   }
   const expressions = expressionsOf(plan)
   const types = new Map<string, string>([...Object.entries(columns), ...inputs.flatMap((input) => Object.entries(input.columns))])
@@ -36,7 +38,23 @@ export function readFramePlan(frame: LazyDataFrame, inputs: readonly BoundDatase
     turnedFloat: [
       ...new Set(expressions.filter(({ body }) => some(body, (node) => meetsNumber(node, wholes))).map(({ name }) => name)),
     ].filter(isFloatResult),
+    wrappingSums: [
+      ...new Set(expressions.filter(({ body }) => some(body, (node) => addsUp32(node, types))).map(({ name }) => name)),
+    ].filter((name) => isInt32(columns[name])),
   }
+}
+
+function isInt32(type: string | undefined): boolean {
+  return /^u?int32$/.test(type ?? '')
+}
+
+/** A sum, or a running one, of columns of 32 bits: Polars widens 8 and 16 bits, but not these. */
+function addsUp32(node: TreeNode, types: ReadonlyMap<string, string>): boolean {
+  const called =
+    isNode(node.Function) && isNode(node.Function.function) && 'CumSum' in node.Function.function ? node.Function.input : undefined
+  const summed = isNode(node.Agg) ? node.Agg.Sum : called
+  const names = columnsIn(summed)
+  return names.length > 0 && names.every((name) => isInt32(types.get(name))) && !some(summed, (each) => 'Cast' in each)
 }
 
 function expressionsOf(plan: unknown): Expression[] {

@@ -416,6 +416,31 @@ test('bindSteps warns of what changes silently, changes on a rerun or does not s
   ])
 })
 
+test('bindSteps warns of sums of 32 bits, which Polars does not widen', async () => {
+  const { warnings } = await bind({
+    a: frame((p) =>
+      p
+        .groupBy('payment_id')
+        .agg(
+          pl.col('customer_id').sum().alias('narrow'),
+          pl.col('customer_id').cast(pl.Int64).sum().alias('wide'),
+          pl.col('customer_id').max().alias('most'),
+        ),
+    ).step as never,
+    b: frame((p) => p.select(pl.col('customer_id').cumSum().alias('running'), pl.col('payment_id').mean())).step as never,
+  })
+  expect(warnings).toEqual(
+    [
+      ['a', 'narrow'],
+      ['b', 'running'],
+    ].map(([dataset, column]) => ({
+      dataset,
+      column,
+      message: `"${column}" adds up int32, which wraps around in Polars without an error; write .cast(pl.Int64) before .sum()`,
+    })),
+  )
+})
+
 test('bindSteps takes names that need quotes', async () => {
   const odd = 'a "b" – ü select'
   const bound = await bind(
