@@ -61,16 +61,17 @@ export async function landedDataset(
   partition: Partition | undefined,
   ctx: RunContext,
 ): Promise<Dataset> {
-  const { bound } = tools.pipeline
+  const { bound, definition } = tools.pipeline
   const names =
     partition && bound.datasets[dataset]?.partitioned ? partitionsSeen(tools.pipeline, dataset, partition).map((p) => p.name) : [ALL]
   const loads = await Promise.all(names.map((name) => currentLoad(tools.store, tools.pipeline.definition.name, dataset, name)))
   const missing = names.filter((_, i) => loads[i] === undefined)
   if (missing.length > 0)
     throw new ConfigError(`"${dataset}" has not landed${missing[0] === ALL ? '' : ` for ${missing.join(', ')}`}`, {
+      pipeline: definition.name,
       stage: 'land',
       dataset,
-      hint: `run it without --only first: millrace run ${tools.pipeline.definition.name}`,
+      hint: `land it first: millrace run ${definition.name}${missing[0] === ALL || !partition ? '' : ` --partition ${partition.name}`}`,
     })
   const found = loads.filter((load) => load !== undefined)
   await verifyOnce(tools.store, found, ctx)

@@ -160,6 +160,9 @@ describe('run', () => {
     const early = await project.millrace('run', 'sales', '--partition', '2024-01-01', '--only', 'load')
     expect(early.code).toBe(2)
     expect(early.stderr + early.stdout).toMatch(/has(n't| not)? (been )?landed/)
+    expect((await project.millrace('show', 'sales', 'shops')).stderr).toBe(
+      'error: sales land shop: "shop" has not landed\n  hint: land it first: millrace run sales\n',
+    )
     expect((await project.millrace('run', 'sales', '--only', 'land')).code).toBe(0)
     expect((await project.millrace('run', 'sales', '--only', 'load')).code).toBe(0)
     expect(await project.warehouse('SELECT count(*) FROM fct_daily')).toEqual([['4']])
