@@ -38,7 +38,7 @@ export async function copyRows(session: LoadSession, db: DuckDB, rows: RowsToCop
     ctx.signal.throwIfAborted()
     if (accepted.status === 'rejected' && (fifo.stopped() || produced.status === 'fulfilled'))
       throw await refusedValue(accepted.reason, db, rows)
-    if (produced.status === 'rejected') throw produced.reason
+    if (produced.status === 'rejected') throw await refusedValue(produced.reason, db, rows)
     if (accepted.status === 'rejected') throw accepted.reason
     if (produced.value !== accepted.value)
       throw new PermanentError(`PostgreSQL took ${accepted.value} rows of ${rows.table} where DuckDB gave ${produced.value}`, {

@@ -32,7 +32,7 @@ const STATES: readonly (readonly [state: RegExp, kind: Kind, hint: string])[] = 
   [/^55006/, TransientError, 'somebody uses it: run again later'],
   [/^(08|57P)/, ConnectionLost, 'run again: nothing was committed by this attempt'],
   [/^(40|25P03)/, TransientError, 'run again: nothing was committed by this attempt'],
-  [/^25006/, ConfigError, 'a source only reads'],
+  [/^25006/, ConfigError, 'nothing can be written there: a source only reads, and a warehouse is no standby'],
   [/^58/, PermanentError, "look into the server's log: its disk or operating system failed"],
   [/^XX/, PermanentError, "look into the server's log: it reports damage"],
   [/^22/, CheckError, 'a value does not fit: see its column'],

@@ -1,7 +1,8 @@
 import type { Writable } from 'node:stream'
 import type { Client } from 'pg'
-import { MillraceError, TransientError } from '../../core/errors.ts'
+import { MillraceError } from '../../core/errors.ts'
 import { type Address, connect } from './client.ts'
+import { ConnectionLost } from './faults.ts'
 import type { Settings } from './options.ts'
 
 /** A server process of ours: its pid alone may be another's by now. */
@@ -60,7 +61,7 @@ export async function openLoadSession(settings: Settings, address: Address, appl
     let timer: NodeJS.Timeout | undefined
     const silence = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        reject(new TransientError('the server does not answer any more', { hint: 'check the network between, then run again' }))
+        reject(new ConnectionLost('the server does not answer any more', { hint: 'check the network between, then run again' }))
         destroy()
       }, patience)
     })
@@ -114,7 +115,7 @@ async function copyIn(client: Client, sql: string, feed: (into: Writable) => Pro
 
 /** Whether this says that the connection has gone, not that the server refused: then nobody knows what the server has done with the last statement. */
 export function isLost(error: unknown): boolean {
-  if (error instanceof MillraceError) return error instanceof TransientError
+  if (error instanceof MillraceError) return error instanceof ConnectionLost
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   return /^[0-9A-Z]{5}$/.test(code) ? /^(08|57P|40003|XX000)/.test(code) : true
 }

@@ -7,7 +7,7 @@ import { explainedRead } from '../../engines/dataset-faults.ts'
 import type { DuckDB } from '../../engines/duckdb.ts'
 import { checkMergeKeys } from '../../engines/merge-keys.ts'
 import type { LoadReceipt, LoadRequest } from '../warehouse.ts'
-import { explained } from './faults.ts'
+import { ConnectionLost, explained } from './faults.ts'
 import { loadRows } from './load-rows.ts'
 import { type Backend, isLost, type LoadSession } from './load-session.ts'
 import type { Settings } from './options.ts'
@@ -70,11 +70,11 @@ async function checkMerge(db: DuckDB, request: LoadRequest, signal: AbortSignal)
   await checkMergeKeys(db, { table, dataset, key }, signal)
 }
 
-/** A fault of connection or server that another attempt may not meet; what has waited in vain has waited enough, and another run's load stands. */
+/** A lost connection, a deadlock: another attempt may not meet it. What has waited in vain has waited enough, and another run's load stands. */
 function isWorthAnother(error: unknown): boolean {
-  if (!(error instanceof TransientError) || error.cause === undefined) return false
-  const { code } = error.cause as { readonly code?: unknown }
-  return typeof code !== 'string' || !/^(57014|55P03|55006|25P03)$/.test(code)
+  if (error instanceof ConnectionLost) return true
+  const { code } = ((error as Error | undefined)?.cause ?? {}) as { readonly code?: unknown }
+  return error instanceof TransientError && typeof code === 'string' && code.startsWith('40')
 }
 
 /** One attempt; `former` is the server process of the last one, which must be gone before, and becomes this one's. */

@@ -57,8 +57,22 @@ export function wireOptions(columns: Columns, wire: Wire, more: number): string 
 
 function wireExpression(name: string, type: ColumnType, wire: Wire): string {
   if (type.name === 'struct' || (type.name === 'list' && !isElement(type.of))) return `CAST(to_json(${name}) AS VARCHAR)`
-  if (type.name === 'list') return wire === 'csv' ? arrayText(name, type.of) : `CAST(${name} AS ${wireType(type.of)}[])`
-  return wire === 'csv' ? csvValue(name, type) : `CAST(${name} AS ${wireType(type)})`
+  if (type.name !== 'list') return wire === 'csv' ? csvValue(name, type) : binaryValue(name, type)
+  if (wire === 'csv') return arrayText(name, type.of)
+  const each = binaryValue('x', type.of)
+  return isGuarded(type.of) ? `list_transform(${name}, lambda x: ${each})` : `CAST(${name} AS ${wireType(type.of)}[])`
+}
+
+const isGuarded = (type: ColumnType): boolean => type.name === 'timestamp' || type.name === 'timestamptz'
+
+/** PostgreSQL's first instant. The extension (1.5.5) lets earlier ones overflow into the year 294217, without a word. */
+const FIRST = '4714-11-24 (BC) 00:00:00'
+
+function binaryValue(name: string, type: ColumnType): string {
+  if (!isGuarded(type)) return `CAST(${name} AS ${wireType(type)})`
+  const first = type.name === 'timestamp' ? `TIMESTAMP '${FIRST}'` : `TIMESTAMPTZ '${FIRST}+00'`
+  const refused = `error('TIMESTAMP "' || CAST(${name} AS VARCHAR) || '" is out of range for PostgreSQL')`
+  return `CASE WHEN ${name} < ${first} AND isfinite(${name}) THEN ${refused} ELSE ${name} END`
 }
 
 function wireType(type: ColumnType): string {
