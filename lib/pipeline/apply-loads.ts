@@ -1,5 +1,6 @@
 import type { RunContext } from '../core/context.ts'
 import type { Dataset } from '../core/dataset.ts'
+import { CheckError } from '../core/errors.ts'
 import { changesOf } from '../land/datasets.ts'
 import { loadsOfState } from '../land/history.ts'
 import { loadsOf } from '../land/loads.ts'
@@ -93,8 +94,20 @@ async function applyLoad(
   for (const name of target.appliesLoadsOf)
     changes[`${name}.changes`] = name === each.dataset ? rows : await emptyDataset(`${name}.changes`, session.schema[name] ?? {}, ctx)
   const datasets = await compute(session, new Set([target.dataset]), undefined, ctx, changes)
-  if (does(session.choices, 'check') && pipeline.checks[target.dataset]) await checkAll(session, [target.dataset], datasets, undefined, ctx)
+  if (does(session.choices, 'check') && pipeline.checks[target.dataset])
+    await checkAll(session, [target.dataset], datasets, undefined, ctx).catch((error: unknown) => {
+      throw error instanceof CheckError ? heldUp(error, each) : error
+    })
   const dataset = datasets[target.dataset]
   if (!dataset) throw new RangeError(`${target.dataset} was not computed`)
   await commit(session, target, { dataset, key, loads, load: key.slice(0, 12) }, undefined, ctx)
+}
+
+/** What has landed stays as it is, and later loads wait for it: data that is mended at its source comes too late. */
+function heldUp(error: CheckError, { dataset, id }: LoadManifest): CheckError {
+  return new CheckError(error.message, {
+    ...error.place,
+    hint: `load ${id} of "${dataset}" has landed so, and later ones wait for it: let the step leave such rows out, or warn(…) of them until it is through`,
+    cause: error,
+  })
 }

@@ -129,6 +129,35 @@ describe('changes', () => {
   })
 })
 
+describe('a check of what is computed from changes', () => {
+  it('holds up the loads behind one that fails, and says how to go on', async () => {
+    const body = (rule: string) =>
+      `extract: { c: source('data').files('c.csv', { cursor: 'changed', key: 'id' }) }, transform: { log: sql\`SELECT id, name FROM c.changes\` },
+       check: { log: [${rule}] }, load: { log: append('log') }`
+    const project = await planned(
+      body("notNull('name')"),
+      "{ c: { id: 'int32', name: 'text', changed: 'date' }, log: { id: 'int32', name: 'text' } }",
+      { 'c.csv': 'id,name,changed\n1,Ann,2024-01-01\n' },
+    )
+    await run(project)
+    for (const name of ['', 'Bob']) {
+      project.write({ 'data/c.csv': `id,name,changed\n1,Ann,2024-01-01\n2,${name},2024-01-02\n` })
+      const { code, stdout } = await project.millrace('run', 'p')
+      expect(code).toBe(3)
+      expect(stdout).toContain('hint: load 2 of "c" has landed so, and later ones wait for it: let the step leave such rows out')
+    }
+    project.write({
+      'pipelines/p/pipeline.ts': `${HEAD.replace('append,', 'append, warn,')}export default pipeline({ name: 'p', schema, ${body("warn(notNull('name'))")} })\n`,
+    })
+    await run(project)
+    expect(await project.warehouse('SELECT id, name FROM log ORDER BY ALL')).toEqual([
+      ['1', 'Ann'],
+      ['2', 'Bob'],
+      ['2', null],
+    ])
+  })
+})
+
 describe('a window dataset', () => {
   it('lands what its look-back needs first, from the first partition on', async () => {
     const project = await planned(
