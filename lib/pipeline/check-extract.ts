@@ -1,4 +1,5 @@
 import type { SourceConnection } from '../connectors/source.ts'
+import type { Columns } from '../core/dataset.ts'
 import { durationMs } from '../core/duration.ts'
 import { ConfigError, placed } from '../core/errors.ts'
 import { didYouMean } from '../core/nearest.ts'
@@ -79,7 +80,7 @@ export function checkExtract(
       throw new ConfigError(`a cursor dataset is read once for each run: its request cannot name a partition`, place)
     if (!partition) throw new ConfigError(`the request names a partition, but the pipeline has none`, place)
   }
-  if (kind.by === 'cursor' && kind.overlap !== undefined) durationMs(kind.overlap)
+  if (kind.by === 'cursor') checkCursor(kind, columns, place)
   if (expressions) {
     const missing = Object.keys(columns).filter((column) => !Object.hasOwn(expressions, column))
     const extra = Object.keys(expressions).filter((column) => !Object.hasOwn(columns, column))
@@ -98,4 +99,21 @@ export function checkExtract(
     if (!Object.hasOwn(parent, request.each.column))
       throw new ConfigError(`each: parent "${request.each.parent}" has no column "${request.each.column}"`, place)
   }
+}
+
+/** Types with an order in which "later" means something. */
+const CURSORS = /^(u?int(8|16|32|64)|float(32|64)|decimal\(.*\)|text|date|time|timestamp|timestamptz|uuid)$/
+
+function checkCursor(
+  { column, overlap }: Extract<string>['kind'] & { readonly by: 'cursor' },
+  columns: Columns,
+  place: { readonly stage: 'extract'; readonly dataset: string },
+): void {
+  const type = columns[column] ?? ''
+  if (!CURSORS.test(type))
+    throw new ConfigError(`cursor column "${column}" is ${type}; expected a time, a number, text or uuid`, { ...place, column })
+  if (overlap === undefined) return
+  durationMs(overlap)
+  if (!['timestamp', 'timestamptz', 'date'].includes(type))
+    throw new ConfigError(`overlap ${overlap} needs a cursor of time, and "${column}" is ${type}`, { ...place, column })
 }

@@ -62,6 +62,18 @@ const CASES: readonly (readonly [string, string, string, string])[] = [
     'error: cursor-key extract customer: cursor column "idd" is not in schema.ts; did you mean "id"?; there are: id, name, changed',
   ],
   [
+    'cursor-type',
+    "changed: 'timestamp' }",
+    "changed: 'json' }",
+    'error: cursor-type extract customer: cursor column "changed" is json; expected a time, a number, text or uuid',
+  ],
+  [
+    'cursor-overlap',
+    "cursor: 'changed', key: 'id'",
+    "cursor: 'name', key: 'id', overlap: '1h'",
+    'error: cursor-overlap extract customer: overlap 1h needs a cursor of time, and "name" is text',
+  ],
+  [
     'cursor-without-key',
     "cursor: 'changed', key: 'id'",
     "cursor: 'changed'",
