@@ -285,6 +285,35 @@ describe('doctor finds of extensions', () => {
   })
 })
 
+describe('doctor finds of servers', () => {
+  it('that none answers, and what PostgreSQL would be quicker with', async () => {
+    const here = project({
+      'millrace.config.ts': `import { config, files, gcs, local, postgres, secret } from '#millrace'
+export default config({ profiles: { prod: {
+  connections: { data: files('data'), crm: postgres({ host: '127.0.0.1', port: 9, database: 'crm', user: 'me', password: secret('env:DOCTOR_PG') }) },
+  warehouse: postgres({ host: '127.0.0.1', port: 9, database: 'mart', user: 'me' }),
+  landing: gcs({ bucket: 'landing', apiEndpoint: 'http://127.0.0.1:9' }),
+  store: local('export'),
+} } })`,
+    })
+    const { code, stdout } = await command(process.execPath, [`${CHECKOUT}/bin/millrace.js`, 'doctor', '--profile', 'prod'], here.folder, {
+      DOCTOR_PG: 'planted-password',
+    })
+    expect(code).toBe(75)
+    expect(stdout).toMatch(
+      /! extension +postgres_scanner is not at .*: PostgreSQL goes through COPY streams, slower\n +→ put it in place: millrace setup/,
+    )
+    expect(stdout).toMatch(
+      /connection crm \(postgres\)\n +✓ secret +password is env:DOCTOR_PG, set\n +✗ answers +connecting to crm on 127\.0\.0\.1:9 failed: nothing listens there\n +→ start the server/,
+    )
+    expect(stdout).toMatch(/warehouse \(postgres\)\n +✗ answers/)
+    expect(stdout).toMatch(/landing \(gcs\)\n +✗ answers/)
+    expect(stdout).not.toContain('planted-password')
+    const { stdout: without } = await here.millrace('doctor', '--profile', 'prod')
+    expect(without).toMatch(/✗ secret +password is env:DOCTOR_PG, which has no value\n +→ export DOCTOR_PG=…/)
+  })
+})
+
 describe('doctor finds of a folder of files', () => {
   it('that it is not there, or no folder', async () => {
     const here = project()

@@ -1,6 +1,6 @@
 import { ConfigError } from '../../core/errors.ts'
-import { probeStore } from '../probe-store.ts'
 import type { StoreConnection } from '../store.ts'
+import { checkBucket } from './check.ts'
 import { namePrefix } from './names.ts'
 import type { GcsOptions } from './options.ts'
 import { openGcsStore } from './store.ts'
@@ -8,7 +8,6 @@ import { openGcsStore } from './store.ts'
 export type { GcsOptions } from './options.ts'
 
 const CHUNK_UNIT = 256 * 1024
-const CHECK_MS = 10_000
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/
 
 /**
@@ -39,10 +38,7 @@ export function gcs(options: GcsOptions): StoreConnection {
     settings: { ...options },
     location: `gs://${bucket}${prefix === '' ? '' : `/${prefix.slice(0, -1)}`}`,
     open: () => openGcsStore(options),
-    check: async ({ signal }) => {
-      const store = openGcsStore({ ...options, retries: 0, timeoutMs: Math.min(timeoutMs ?? CHECK_MS, CHECK_MS) })
-      return [await probeStore(store, signal)]
-    },
+    check: (ctx) => checkBucket(options, ctx),
   }
 }
 

@@ -1,5 +1,6 @@
 import type { SourceConnection } from '../source.ts'
 import type { WarehouseConnection } from '../warehouse.ts'
+import { checkServer } from './check.ts'
 import { type PostgresOptions, printable, settingsOf } from './options.ts'
 import { sharedServer } from './server.ts'
 import { openSource, readingNotes } from './source.ts'
@@ -23,6 +24,7 @@ export function postgres(options: PostgresOptions): SourceConnection & Warehouse
     ...(settings.zone !== undefined && { zone: settings.zone }),
     location: `${settings.schema} of ${settings.database} on ${settings.host ?? 'a server of this machine'}`,
     notes: (extensions) => readingNotes(settings, extensions),
+    check: (ctx) => checkServer(settings, server(), ctx),
     openSource: (tools) => openSource(settings, server(), tools),
     openWarehouse: (tools) => openWarehouse(settings, server(), tools),
   }

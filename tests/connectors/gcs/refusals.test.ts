@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { secret } from '../../../lib/config/secret.ts'
-import type { CheckContext } from '../../../lib/connectors/check.ts'
 import { gcs } from '../../../lib/connectors/gcs/index.ts'
 import type { GcsOptions } from '../../../lib/connectors/gcs/options.ts'
 import { openGcsStore } from '../../../lib/connectors/gcs/store.ts'
@@ -221,19 +220,6 @@ describe('gcs', () => {
     const connection = gcs({ bucket: 'deliveries', prefix: 'daily/', credentials: secret('env:NOTHING') })
     expect(connection).toMatchObject({ role: 'store', kind: 'gcs', location: 'gs://deliveries/daily' })
     expect(JSON.stringify(connection.settings)).toContain('[secret]')
-  })
-
-  it('check finds nothing wrong, and leaves nothing; or what is wrong and what to do', async () => {
-    const { server } = await opened()
-    const ctx = { signal: new AbortController().signal } as CheckContext
-    const check = (bucket: string) => gcs({ bucket, apiEndpoint: server.url }).check?.(ctx)
-    expect(await check('bucket')).toMatchObject([{ what: 'objects', state: 'ok' }])
-    expect(server.names()).toEqual([])
-    expect(await check('unknown')).toMatchObject([
-      { state: 'fault', kind: 'configuration', advice: expect.stringContaining('make the bucket') },
-    ])
-    server.fail({ on: 'insert', times: 9, fault: { kind: 'status', status: 503 } })
-    expect(await check('bucket')).toMatchObject([{ state: 'fault', kind: 'unreachable' }])
   })
 
   it.each([
