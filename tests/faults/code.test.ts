@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { seenOf } from '../kit/millrace.ts'
 import { FILES_CONFIG, makeProject, type TestProject, testProject } from '../kit/project.ts'
-import { expectNothingToSee, expectNothingWritten, reset, seenOf } from './kit.ts'
+import { expectNothingToSee, expectNothingWritten, reset } from './kit.ts'
 
 const pipelineOf = (name: string, more: { before?: string; step?: string; schema?: string } = {}) => ({
   [`pipelines/${name}/pipeline.ts`]: `import { pipeline, replace, source, sql, udf } from '#millrace'

@@ -1,8 +1,9 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { millrace } from '../kit/millrace.ts'
 import { makeProject, type TestProject } from '../kit/project.ts'
-import { committed, expectNothingToSee, expectNothingWritten, millrace, reset, seenByReaders } from './kit.ts'
+import { committed, expectNothingToSee, expectNothingWritten, reset, seenByReaders } from './kit.ts'
 
 /** One pipeline for each format; all else the same. */
 const pipelineOf = (name: string, file: string) => ({

@@ -2,47 +2,9 @@ import { createHash } from 'node:crypto'
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { expect, onTestFinished, vi } from 'vitest'
-import { main } from '../../lib/cli/main.ts'
 import { type Clock, systemClock } from '../../lib/core/clock.ts'
 import { quoteIdentifier } from '../../lib/core/quote.ts'
 import { FILES_CONFIG, type TestProject } from '../kit/project.ts'
-
-/** What a person sees of a command line, the project's folder written as `<project>`. */
-export interface Seen {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-  /** The error alone: the `failed …` blocks of the summary, else what standard error says. */
-  readonly error: string
-}
-
-/** Runs a command line in this process, with real streams replaced by texts. */
-export async function millrace(project: TestProject, ...argv: readonly string[]): Promise<Seen> {
-  const [out, err]: [string[], string[]] = [[], []]
-  const code = await main([...argv, '--project', project.folder], {
-    stdout: { write: (text: string) => out.push(text) },
-    stderr: { write: (text: string) => err.push(text) },
-    environment: { MILLRACE_LOG: 'off' },
-    folder: project.folder,
-    signals: {
-      on: () => {},
-      removeListener: () => {},
-      exit: () => {
-        throw new Error('exit')
-      },
-    },
-  })
-  return seenOf(project, code, out.join(''), err.join(''))
-}
-
-/** The same of a process that has ended. */
-export function seenOf(project: TestProject, code: number | null, stdout: string, stderr: string): Seen {
-  const shown = (text: string) => text.replaceAll(project.folder, '<project>').trim()
-  const failed = shown(stdout)
-    .split('\n\n')
-    .filter((block) => block.startsWith('failed '))
-  return { code: code ?? -1, stdout: shown(stdout), stderr: shown(stderr), error: failed.join('\n') || shown(stderr) }
-}
 
 /** An error without what differs from run to run. */
 export function settled(error: string): string {

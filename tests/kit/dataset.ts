@@ -6,12 +6,13 @@ import { quoteLiteral } from '../../lib/core/quote.ts'
 import { type MetaRow, openDuckDB } from '../../lib/engines/duckdb.ts'
 import { casts, mapScalars } from '../../lib/engines/relation.ts'
 import { parseType, typeText } from '../../lib/engines/types.ts'
+import { connectToTestEngine } from './engine.ts'
 
 /** A Dataset in one Parquet file, as the road writes it (uuid, json and interval as text): the columns of a SELECT, taken by name. */
 export async function datasetOf(folder: string, name: string, columns: Columns, select: string): Promise<Dataset> {
   const file = join(folder, `${randomUUID()}.parquet`)
   const written = Object.fromEntries(Object.entries(columns).map(([column, type]) => [column, fileType(type)]))
-  const db = await openDuckDB({ memoryBytes: 512 * 2 ** 20, threads: 2, temp: join(folder, `${randomUUID()}.tmp`) })
+  const db = await connectToTestEngine()
   try {
     await db.run(
       `COPY (SELECT ${casts(written)} FROM (SELECT ${casts(columns)} FROM (${select}))) TO ${quoteLiteral(file)} (FORMAT parquet)`,

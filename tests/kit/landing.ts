@@ -5,11 +5,11 @@ import type { Store } from '../../lib/connectors/store.ts'
 import type { RunContext } from '../../lib/core/context.ts'
 import type { Columns } from '../../lib/core/dataset.ts'
 import { quoteIdentifier, quoteList } from '../../lib/core/quote.ts'
-import { openDuckDB } from '../../lib/engines/duckdb.ts'
 import { duckdbTypeFromText } from '../../lib/engines/types.ts'
 import { land } from '../../lib/land/land.ts'
 import type { Landed, LandRequest, LandTools } from '../../lib/land/request.ts'
 import { temporaryFolder, testContext } from './context.ts'
+import { connectToTestEngine } from './engine.ts'
 import { inProcessReader } from './in-process-reader.ts'
 
 /** A relation that reads nothing foreign: the SELECT that is landed makes its own rows. */
@@ -66,7 +66,7 @@ export function typed(rows: string, columns: Columns): string {
 
 /** Rows of Parquet files as text, in no order: `1|a`. */
 export async function rowsOf(files: readonly string[]): Promise<string[]> {
-  const db = await openDuckDB({ memoryBytes: 256 * 2 ** 20, threads: 1, temp: `${temporaryFolder()}/spill` })
+  const db = await connectToTestEngine()
   try {
     const rows = await db.meta(`SELECT * FROM read_parquet(${quoteList(files)})`)
     return rows

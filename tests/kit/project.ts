@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -24,6 +24,10 @@ export interface TestProject {
   /** The rows of a query over the dev warehouse, each value as text, ordered as the query says. */
   warehouse(sql: string): Promise<readonly (readonly (string | null)[])[]>
   path(...parts: readonly string[]): string
+  /** Keeps all that was made and the source's files, `.millrace/` and `data/`, under a name. */
+  save(name: string): void
+  /** Brings back what was kept, as it was with its times; anything else of the two folders goes. */
+  restore(name: string): void
   remove(): void
 }
 
@@ -35,7 +39,7 @@ export default config({ profiles: { dev: {
   landing: local('.millrace/dev/landing'),
   store: local('.millrace/dev/export'),
   limits: { memory: '512MB', threads: 2 },
-  now: process.env.TEST_NOW ?? '2024-01-10T00:00:00Z',
+  get now() { return process.env.TEST_NOW ?? '2024-01-10T00:00:00Z' },
 } } })
 `
 
@@ -66,6 +70,12 @@ export function makeProject(files: Readonly<Record<string, string | Uint8Array>>
     folder,
     write,
     path: (...parts) => join(folder, ...parts),
+    save: (name) => {
+      for (const kept of KEPT) copyFolder(join(folder, kept), join(folder, 'kept', name, kept))
+    },
+    restore: (name) => {
+      for (const kept of KEPT) copyFolder(join(folder, 'kept', name, kept), join(folder, kept))
+    },
     remove: () => rmSync(folder, { recursive: true, force: true }),
     millrace: (...args) => command(process.execPath, [join(CHECKOUT, 'bin/millrace.js'), ...args], folder),
     warehouse: async (sql) => {
@@ -83,6 +93,14 @@ export function makeProject(files: Readonly<Record<string, string | Uint8Array>>
       }
     },
   }
+}
+
+const KEPT = ['.millrace', 'data']
+
+/** Makes a folder what another one is; none, where there is none. */
+function copyFolder(from: string, to: string): void {
+  rmSync(to, { recursive: true, force: true })
+  if (existsSync(from)) cpSync(from, to, { recursive: true, preserveTimestamps: true })
 }
 
 /** Runs a program to its end. */

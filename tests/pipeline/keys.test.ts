@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { millrace } from '../kit/millrace.ts'
 import { testProject } from '../kit/project.ts'
 
 const STOCK = {
@@ -18,7 +19,7 @@ export default pipeline({
 
 test('a dataset whose path names the partition is read for each key, and only a changed file is loaded again', async () => {
   const project = testProject(STOCK)
-  const ran = await project.millrace('run', 'stock')
+  const ran = await millrace(project, 'run', 'stock')
   expect(ran, ran.stdout + ran.stderr).toMatchObject({ code: 0 })
   expect(readFileSync(project.path('.millrace/dev/export/stock/lodz.csv'), 'utf8')).toBe('item,left\nlamp,0\n')
   const rows = () => project.warehouse('SELECT _partition, item, CAST("left" AS VARCHAR), _load FROM stock ORDER BY ALL')
@@ -28,9 +29,9 @@ test('a dataset whose path names the partition is read for each key, and only a 
     ['krakow', 'lamp', '3'],
     ['lodz', 'lamp', '0'],
   ])
-  expect((await project.millrace('run', 'stock')).stdout).toContain('nothing to do')
+  expect((await millrace(project, 'run', 'stock')).stdout).toContain('nothing to do')
   project.write({ 'data/lodz.csv': 'item,left\nlamp,5\n' })
-  const named = await project.millrace('run', 'stock', '--partition', 'lodz', '--json')
+  const named = await millrace(project, 'run', 'stock', '--partition', 'lodz', '--json')
   expect(JSON.parse(named.stdout)).toMatchObject({ outcome: 'done', partitions: [{ partition: 'lodz', outcome: 'done' }] })
   const after = await rows()
   expect(after.slice(0, 2)).toEqual(before.slice(0, 2))
@@ -40,7 +41,7 @@ test('a dataset whose path names the partition is read for each key, and only a 
 test('a key whose file is missing fails alone', async () => {
   const { 'data/lodz.csv': _, ...rest } = STOCK
   const project = testProject(rest)
-  const { code, stdout } = await project.millrace('run', 'stock', '--keep-going', '--json')
+  const { code, stdout } = await millrace(project, 'run', 'stock', '--keep-going', '--json')
   expect(code).toBe(1)
   expect(JSON.parse(stdout)).toMatchObject({
     partitions: [
@@ -59,8 +60,8 @@ export default experiment({
   cells: { total: sql\`SELECT count(*) AS n FROM stock\`, single: sql\`SELECT count(*) AS n FROM one\` },
 })`,
   })
-  expect(await project.millrace('run', 'stock', '--only', 'extract')).toMatchObject({ code: 0 })
-  const { code, stdout, stderr } = await project.millrace('exp', 'run', 'all')
+  expect(await millrace(project, 'run', 'stock', '--only', 'extract')).toMatchObject({ code: 0 })
+  const { code, stdout, stderr } = await millrace(project, 'exp', 'run', 'all')
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(stdout).toContain('stock: 3 rows from stock stock, as landed')
   expect(stdout).toContain('one: 1 row from stock stock lodz, as landed')

@@ -1,25 +1,23 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { millrace } from '../kit/millrace.ts'
 import { type TestProject, testProject } from '../kit/project.ts'
 
 const HEAD =
   "import { append, contract, csv, day, hour, keys, merge, notNull, pipeline, replace, replacePartition, source, sql } from '#millrace'\nimport { schema } from './schema.ts'\n"
 
-/** A project with one pipeline `p`, planned. */
+/** A project with one pipeline `p`, planned: its schema is what `plan` would write. */
 async function planned(body: string, schema: string, data: Readonly<Record<string, string>>): Promise<TestProject> {
   process.env.TEST_NOW = '2024-01-10T00:00:00Z'
-  const project = testProject({
+  return testProject({
     'pipelines/p/pipeline.ts': `${HEAD}export default pipeline({ name: 'p', schema, ${body} })\n`,
     'pipelines/p/schema.ts': `export const schema = ${schema} as const\n`,
     ...Object.fromEntries(Object.entries(data).map(([name, text]) => [`data/${name}`, text])),
   })
-  const plan = await project.millrace('plan', 'p')
-  expect(plan.code, plan.stderr).toBe(0)
-  return project
 }
 
 async function run(project: TestProject, ...args: readonly string[]): Promise<string[]> {
-  const { code, stdout, stderr } = await project.millrace('run', 'p', '--json', ...args)
+  const { code, stdout, stderr } = await millrace(project, 'run', 'p', '--json', ...args)
   const report = JSON.parse(stdout) as { partitions: { partition: string; outcome: string; error?: { message: string } }[] }
   expect(code, stderr + stdout).toBe(0)
   return report.partitions.map(({ partition, outcome }) => `${partition || 'shared'} ${outcome}`)
@@ -117,7 +115,7 @@ describe('changes', () => {
       'pipelines/p/pipeline.ts': `${HEAD}export default pipeline({ name: 'p', schema, ${extract}
         transform: { log: sql\`SELECT id, name FROM c.changes\` }, load: { c: merge('c', { key: 'id' }), log: append('log') } })\n`,
     })
-    const plan = await project.millrace('plan', 'p')
+    const plan = await millrace(project, 'plan', 'p')
     expect(plan.code, plan.stderr).toBe(0)
     await run(project)
     expect(await project.warehouse('SELECT id, name FROM log ORDER BY ALL')).toEqual([

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { millrace } from '../kit/millrace.ts'
 import { type TestProject, testProject } from '../kit/project.ts'
 
 const SALES = {
@@ -22,7 +23,7 @@ export default pipeline({
 
 async function run(project: TestProject, now: string, ...args: readonly string[]) {
   process.env.TEST_NOW = now
-  const { code, stdout, stderr } = await project.millrace('run', 'p', '--json', ...args)
+  const { code, stdout, stderr } = await millrace(project, 'run', 'p', '--json', ...args)
   expect(stdout, stderr).not.toBe('')
   return { code, partitions: (JSON.parse(stdout) as { partitions: { partition: string; outcome: string }[] }).partitions }
 }
@@ -41,7 +42,7 @@ test('a window that was delivered while it was open is due until what its whole 
   for (const _ of [1, 2]) {
     expect(await run(project, '2024-01-02T01:00:00Z')).toMatchObject({ code: 3, partitions: [{ outcome: 'failed' }] })
     expect(delivered(project, '2024-01-01')).toBe('id\n1\n')
-    expect((await project.millrace('status', 'p', '--json')).stdout).not.toContain('"done"')
+    expect((await millrace(project, 'status', 'p', '--json')).stdout).not.toContain('"done"')
   }
   project.write(pipelineOf("check: { sale: [between('id', 0, 1000)] },"))
   expect(await run(project, '2024-01-02T01:00:00Z')).toMatchObject({ code: 0, partitions: [{ outcome: 'done' }] })

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import { millrace } from '../kit/millrace.ts'
 import { type TestProject, testProject } from '../kit/project.ts'
 
 const PROJECT = {
@@ -27,17 +28,17 @@ it('prune removes replaced loads and deliveries, and nothing that is named', asy
   const project = testProject(PROJECT)
   for (const rows of ['a', 'a\nb', 'a\nb\nc']) {
     project.write({ 'data/shops.csv': `code\n${rows}\n` })
-    expect((await project.millrace('run', 'p')).code).toBe(0)
+    expect((await millrace(project, 'run', 'p')).code).toBe(0)
   }
   expect(files(project, 'landing', '.parquet')).toHaveLength(3)
   // Three deliveries and the plain copy.
   expect(files(project, 'export', '.csv')).toHaveLength(4)
 
-  const dry = await project.millrace('prune', '--dry-run')
+  const dry = await millrace(project, 'prune', '--dry-run')
   expect(dry.stdout).toContain('p: would remove')
   expect(files(project, 'landing', '.parquet')).toHaveLength(3)
 
-  const pruned = await project.millrace('prune', '--json')
+  const pruned = await millrace(project, 'prune', '--json')
   expect(pruned.code, pruned.stderr).toBe(0)
   const { pipelines } = JSON.parse(pruned.stdout) as { pipelines: { removed: { what: string }[] }[] }
   // Two loads (manifest and file each), two deliveries (object and manifest each).
@@ -55,11 +56,11 @@ it('prune removes replaced loads and deliveries, and nothing that is named', asy
   expect(files(project, 'export', '.csv')).toHaveLength(2)
   expect(existsSync(project.path('.millrace/dev/export/shops.csv'))).toBe(true)
 
-  const after = await project.millrace('run', 'p', '--json')
+  const after = await millrace(project, 'run', 'p', '--json')
   expect((JSON.parse(after.stdout) as { outcome: string }).outcome).toBe('unchanged')
   expect(await project.warehouse('SELECT code FROM shops ORDER BY code')).toEqual([['A'], ['B'], ['C']])
   expect(
-    (JSON.parse((await project.millrace('prune', '--json')).stdout) as typeof JSON & { pipelines: { removed: unknown[] }[] }).pipelines[0]
+    (JSON.parse((await millrace(project, 'prune', '--json')).stdout) as typeof JSON & { pipelines: { removed: unknown[] }[] }).pipelines[0]
       ?.removed,
   ).toEqual([])
 })
@@ -67,26 +68,26 @@ it('prune removes replaced loads and deliveries, and nothing that is named', asy
 it('prune removes what dead runs were writing, in the landing and in the export store', async () => {
   process.env.TEST_NOW = '2024-01-10T00:00:00Z'
   const project = testProject(PROJECT)
-  expect((await project.millrace('run', 'p')).code).toBe(0)
+  expect((await millrace(project, 'run', 'p')).code).toBe(0)
   const unfinished = '.millrace-tmp-00000000-0000-0000-0000-000000000000-1'
   const left = [`landing/p/shop/_all/_manifests/${unfinished}`, `export/shops/${unfinished}`, 'export/_tmp/20240101T000000-abcdef/1-2.csv']
   project.write(Object.fromEntries(left.map((path) => [`.millrace/dev/${path}`, 'x'])))
-  expect((await project.millrace('prune', '--dry-run')).code).toBe(0)
+  expect((await millrace(project, 'prune', '--dry-run')).code).toBe(0)
   expect(left.filter((path) => existsSync(project.path('.millrace/dev', path)))).toEqual(left)
-  expect((await project.millrace('prune')).code).toBe(0)
+  expect((await millrace(project, 'prune')).code).toBe(0)
   expect(left.filter((path) => existsSync(project.path('.millrace/dev', path)))).toEqual([])
 })
 
 it('run removes what a run that was killed on this machine was writing', async () => {
   process.env.TEST_NOW = '2024-01-10T00:00:00Z'
   const project = testProject(PROJECT)
-  expect((await project.millrace('run', 'p')).code).toBe(0)
+  expect((await millrace(project, 'run', 'p')).code).toBe(0)
   const unfinished = '.millrace-tmp-00000000-0000-0000-0000-000000000000-1'
   const left = ['landing/p/shop/_all/_manifests/', 'export/shops/'].map((folder) => folder + unfinished)
   left.push('export/_tmp/20240101T000000-abcdef/1-2.csv', 'workspace/20240101T000000-abcdef/rows.parquet')
   const others = 'export/_tmp/20240101T000000-fedcba/1-2.csv'
   project.write(Object.fromEntries([...left, others].map((path) => [`.millrace/dev/${path}`, 'x'])))
-  expect((await project.millrace('run', 'p')).stdout).toContain('nothing to do')
+  expect((await millrace(project, 'run', 'p')).stdout).toContain('nothing to do')
   expect([...left, others].filter((path) => existsSync(project.path('.millrace/dev', path)))).toEqual([others])
 })
 
@@ -101,9 +102,9 @@ export default pipeline({ name: 'c', schema, extract: { shop: source('data').fil
   })
   for (const rows of ['a,1', 'a,1\nb,2']) {
     project.write({ 'data/shops.csv': `code,n\n${rows}\n` })
-    expect((await project.millrace('run', 'c')).code).toBe(0)
+    expect((await millrace(project, 'run', 'c')).code).toBe(0)
   }
-  await project.millrace('prune')
+  await millrace(project, 'prune')
   expect(files(project, 'landing', '.parquet')).toHaveLength(2)
 })
 
@@ -119,14 +120,14 @@ it('prune leaves what lies below a delivery: another export, files of others', a
   })
   for (const rows of ['a', 'a\nb']) {
     project.write({ 'data/shops.csv': `code\n${rows}\n` })
-    expect((await project.millrace('run', 'p')).code).toBe(0)
+    expect((await millrace(project, 'run', 'p')).code).toBe(0)
   }
   project.write({ '.millrace/dev/export/shops/read-by-team.txt': 'x' })
-  const pruned = await project.millrace('prune')
+  const pruned = await millrace(project, 'prune')
   expect(pruned.code, pruned.stderr).toBe(0)
   // Of each export its plain copy and its newest delivery.
   expect(files(project, 'export', '.csv')).toHaveLength(4)
   expect(files(project, 'export', 'latest.json')).toHaveLength(2)
   expect(files(project, 'export', '.txt')).toHaveLength(1)
-  expect((await project.millrace('run', 'p')).stdout).toContain('nothing to do')
+  expect((await millrace(project, 'run', 'p')).stdout).toContain('nothing to do')
 })

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
-import { type TestProject, testProject } from '../kit/project.ts'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { millrace, type Seen } from '../kit/millrace.ts'
+import { makeProject, type TestProject } from '../kit/project.ts'
 
 /** Sales by day (window, look-back of a day), customers by cursor, shops whole: every kind of dataset and target. */
 const SALES = {
@@ -46,25 +47,33 @@ export default pipeline({
   'data/shops.csv': 'code,name\na,Alpha\nb,Beta\n',
 }
 
-const NOW = { env: 'TEST_NOW' }
+const NOW = '2024-01-04T06:00:00Z'
 
-async function sales(now = '2024-01-04T06:00:00Z'): Promise<TestProject> {
-  process.env[NOW.env] = now
-  const project = testProject(SALES)
+let project: TestProject
+let first: Seen
+beforeAll(async () => {
+  process.env.TEST_NOW = NOW
+  project = makeProject(SALES)
   const planned = await project.millrace('plan', 'sales')
-  expect(planned.stderr).toBe('')
-  expect(planned.code).toBe(0)
-  return project
-}
+  expect(planned, planned.stderr).toMatchObject({ code: 0, stderr: '' })
+  rmSync(project.path('.millrace'), { recursive: true })
+  project.save('planned')
+  first = await run('--json')
+  project.save('done')
+})
+afterAll(() => project.remove())
+beforeEach(() => {
+  process.env.TEST_NOW = NOW
+})
 
+const run = (...args: readonly string[]) => millrace(project, 'run', 'sales', ...args)
 const report = (stdout: string) =>
   JSON.parse(stdout) as { outcome: string; partitions: { partition: string; outcome: string; error?: { message: string } }[] }
 const outcomes = (stdout: string) => report(stdout).partitions.map(({ partition, outcome }) => `${partition || 'shared'} ${outcome}`)
 
 describe('run', () => {
   it('brings what is due up to date, then does nothing and says so', async () => {
-    const project = await sales()
-    const first = await project.millrace('run', 'sales', '--json')
+    project.restore('done')
     expect(first.code, first.stderr + first.stdout).toBe(0)
     expect(outcomes(first.stdout)).toEqual(['shared done', '2024-01-01 done', '2024-01-02 done', '2024-01-03 done'])
     expect(await project.warehouse('SELECT day, shop, amount, before, _partition FROM fct_daily ORDER BY day, shop')).toEqual([
@@ -90,23 +99,22 @@ describe('run', () => {
     expect(readFileSync(project.path('.millrace/dev/export/daily/2024-01-02.csv'), 'utf8')).toBe(
       'day,shop,amount,before\n2024-01-02,Alpha,2.50,1.50\n2024-01-02,Beta,3.25,0.00\n',
     )
-    const again = await project.millrace('run', 'sales', '--json')
+    const again = await run('--json')
     expect(again.code).toBe(0)
     expect(report(again.stdout).outcome).toBe('unchanged')
   })
 
   it('applies each load of a cursor dataset once, drops unchanged rows, deletes keys that are gone', async () => {
-    const project = await sales()
-    await project.millrace('run', 'sales')
+    project.restore('done')
     project.write({ 'data/customers.csv': 'id,name,changed\n2,Bob,2024-01-02 00:00:00\n3,Cyd,2024-01-02 00:00:00\n' })
-    expect((await project.millrace('run', 'sales')).code).toBe(0)
+    expect((await run()).code).toBe(0)
     expect(await project.warehouse('SELECT id, name, _load FROM dim_customer ORDER BY id')).toEqual([
       ['2', 'Bob', '1'],
       ['3', 'Cyd', '2'],
     ])
     expect(await project.warehouse('SELECT id FROM customer_audit ORDER BY id')).toEqual([['1'], ['2'], ['3']])
-    await project.millrace('run', 'sales')
-    await project.millrace('run', 'sales', '--force')
+    await run()
+    await run('--force')
     expect(await project.warehouse('SELECT count(*) FROM customer_audit')).toEqual([['3']])
     expect(await project.warehouse('SELECT id, name FROM dim_customer ORDER BY id')).toEqual([
       ['2', 'Bob'],
@@ -115,74 +123,73 @@ describe('run', () => {
   })
 
   it('leaves a stale partition until it is named, and reads a source again only when told', async () => {
-    const project = await sales()
-    await project.millrace('run', 'sales')
+    project.restore('done')
     project.write({ 'data/sales.csv': SALES['data/sales.csv'].replace('2.50', '9.99') })
-    expect(report((await project.millrace('run', 'sales', '--json')).stdout).outcome).toBe('unchanged')
-    await project.millrace('run', 'sales', '--partition', '2024-01-02')
+    expect(report((await run('--json')).stdout).outcome).toBe('unchanged')
+    await run('--partition', '2024-01-02')
     expect(await project.warehouse("SELECT amount FROM fct_daily WHERE day = '2024-01-02' AND shop = 'Alpha'")).toEqual([['2.50']])
-    expect((await project.millrace('run', 'sales', '--partition', '2024-01-02', '--refresh')).code).toBe(0)
+    expect((await run('--partition', '2024-01-02', '--refresh')).code).toBe(0)
     expect(await project.warehouse("SELECT amount FROM fct_daily WHERE day = '2024-01-02' AND shop = 'Alpha'")).toEqual([['9.99']])
     // The day after looks back on it: stale, and made anew when it is named.
-    expect(outcomes((await project.millrace('run', 'sales', '--from', '2024-01-03', '--json')).stdout)).toContain('2024-01-03 done')
+    expect(outcomes((await run('--from', '2024-01-03', '--json')).stdout)).toContain('2024-01-03 done')
     expect(await project.warehouse("SELECT before FROM fct_daily WHERE day = '2024-01-03'")).toEqual([['9.99']])
   })
 
   it('reads an open window again until it has ended', async () => {
-    const project = await sales('2024-01-03T13:00:00Z')
-    const first = await project.millrace('run', 'sales', '--json')
+    project.restore('planned')
+    process.env.TEST_NOW = '2024-01-03T13:00:00Z'
+    const first = await run('--json')
     expect(outcomes(first.stdout)).toEqual(['shared done', '2024-01-01 done', '2024-01-02 done'])
-    const open = await project.millrace('run', 'sales', '--partition', '2024-01-03', '--json')
+    const open = await run('--partition', '2024-01-03', '--json')
     expect(outcomes(open.stdout)).toContain('2024-01-03 open')
     project.write({ 'data/sales.csv': `${SALES['data/sales.csv']}5,2024-01-03 20:00:00,a,1.00\n` })
-    process.env[NOW.env] = '2024-01-04T06:00:00Z'
-    expect(outcomes((await project.millrace('run', 'sales', '--json')).stdout)).toContain('2024-01-03 done')
+    process.env.TEST_NOW = NOW
+    expect(outcomes((await run('--json')).stdout)).toContain('2024-01-03 done')
     expect(await project.warehouse("SELECT amount FROM fct_daily WHERE day = '2024-01-03'")).toEqual([['5.00']])
-    expect(report((await project.millrace('run', 'sales', '--json')).stdout).outcome).toBe('unchanged')
+    expect(report((await run('--json')).stdout).outcome).toBe('unchanged')
   })
 
   it('goes on with other partitions under --keep-going and exits 1', async () => {
-    const project = await sales()
+    project.restore('planned')
     project.write({ 'data/sales.csv': SALES['data/sales.csv'].replace('23:59:59.999999,b,3.25', '23:59:59.999999,zz,3.25') })
-    const kept = await project.millrace('run', 'sales', '--keep-going', '--json')
+    const kept = await run('--keep-going', '--json')
     expect(kept.code).toBe(1)
     expect(outcomes(kept.stdout)).toEqual(['shared done', '2024-01-01 done', '2024-01-02 failed', '2024-01-03 done'])
     expect(report(kept.stdout).partitions[2]?.error?.message).toContain('notNull(day, shop) failed for 1 of 2 rows')
-    const stopped = await project.millrace('run', 'sales', '--json')
+    const stopped = await run('--json')
     expect(stopped.code).toBe(3)
     project.write({ 'data/sales.csv': SALES['data/sales.csv'] })
-    expect((await project.millrace('run', 'sales', '--refresh', '--partition', '2024-01-02')).code).toBe(0)
+    expect((await run('--refresh', '--partition', '2024-01-02')).code).toBe(0)
     expect(await project.warehouse('SELECT count(*) FROM fct_daily')).toEqual([['4']])
   })
 
   it('does one stage alone from existing inputs, else says what is missing', async () => {
-    const project = await sales()
-    const early = await project.millrace('run', 'sales', '--partition', '2024-01-01', '--only', 'load')
+    project.restore('planned')
+    const early = await run('--partition', '2024-01-01', '--only', 'load')
     expect(early.code).toBe(2)
     expect(early.stderr + early.stdout).toMatch(/has(n't| not)? (been )?landed/)
-    expect((await project.millrace('show', 'sales', 'shops')).stderr).toBe(
-      'error: sales land shop: "shop" has not landed\n  hint: land it first: millrace run sales\n',
+    expect((await millrace(project, 'show', 'sales', 'shops')).stderr).toBe(
+      'error: sales land shop: "shop" has not landed\n  hint: land it first: millrace run sales',
     )
-    expect((await project.millrace('run', 'sales', '--only', 'land')).code).toBe(0)
-    expect((await project.millrace('run', 'sales', '--only', 'load')).code).toBe(0)
+    expect((await run('--only', 'land')).code).toBe(0)
+    expect((await run('--only', 'load')).code).toBe(0)
     expect(await project.warehouse('SELECT count(*) FROM fct_daily')).toEqual([['4']])
     expect(readdirSync(project.path('.millrace/dev')).includes('export')).toBe(false)
-    const planned = async () => (await project.millrace('plan', 'sales')).stdout
+    const planned = async () => (await millrace(project, 'plan', 'sales')).stdout
     expect(await planned()).toContain('0 done; 3 due')
-    expect((await project.millrace('run', 'sales', '--only', 'export')).code).toBe(0)
+    expect((await run('--only', 'export')).code).toBe(0)
     expect(await planned()).toContain('3 done')
-    expect(report((await project.millrace('run', 'sales', '--json')).stdout).outcome).toBe('unchanged')
+    expect(report((await run('--json')).stdout).outcome).toBe('unchanged')
   })
 
   it('loses nothing when the ledger is deleted, and rebuilds it', async () => {
-    const project = await sales()
-    await project.millrace('run', 'sales')
+    project.restore('done')
     rmSync(project.path('.millrace/dev/ledger.sqlite'), { force: true })
-    expect(report((await project.millrace('run', 'sales', '--json')).stdout).outcome).toBe('unchanged')
+    expect(report((await run('--json')).stdout).outcome).toBe('unchanged')
     rmSync(project.path('.millrace/dev/ledger.sqlite'), { force: true })
-    const rebuilt = await project.millrace('ledger', 'rebuild')
+    const rebuilt = await millrace(project, 'ledger', 'rebuild')
     expect(rebuilt.stdout).toContain('ledger rebuilt: 2 runs')
-    const status = JSON.parse((await project.millrace('status', 'sales', '--json')).stdout) as {
+    const status = JSON.parse((await millrace(project, 'status', 'sales', '--json')).stdout) as {
       pipelines: { partitions: { state: string }[] }[]
     }
     expect(status.pipelines[0]?.partitions.map(({ state }) => state)).toEqual(['done', 'done', 'done', 'open'])
