@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import { type DuckDB, openDuckDB } from './duckdb.ts'
 import { FileFault, runStep } from './file-steps.ts'
 import type { FromChild, ReaderFault, ReaderJob, ReaderResult, ReaderStatement, ToChild } from './reader-job.ts'
@@ -13,7 +14,8 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 process.on('message', (message: ToChild) => {
   if (message.type === 'start') {
     opening = openDuckDB(message.options)
-    opening.catch(() => undefined)
+    // Node itself does so at an exit; this process is killed.
+    opening.then(() => flushCompileCache()).catch(() => undefined)
   } else if (message.type === 'abort') running.get(message.id)?.abort(new Error('aborted'))
   else void answer(message.id, message.job)
 })

@@ -262,12 +262,12 @@ function startChild(options: ReaderOptions): Child {
 
 function launch(): ChildProcess {
   const file = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './reader-child.ts' : './reader-child.js', import.meta.url))
-  const { PATH, TMPDIR, LANG } = process.env
+  const passed = ['PATH', 'TMPDIR', 'LANG', 'NODE_COMPILE_CACHE'].filter((name) => process.env[name] !== undefined)
   return fork(file, [], {
     execArgv: [],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    env: { ...(PATH !== undefined && { PATH }), ...(TMPDIR !== undefined && { TMPDIR }), ...(LANG !== undefined && { LANG }) },
+    env: Object.fromEntries(passed.map((name) => [name, process.env[name]])),
   })
 }
 
