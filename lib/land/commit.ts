@@ -1,7 +1,7 @@
 import { version } from '@duckdb/node-api'
 import type { Store } from '../connectors/store.ts'
 import type { RunContext } from '../core/context.ts'
-import { PreconditionFailed, TransientError } from '../core/errors.ts'
+import { OutrunError, PreconditionFailed } from '../core/errors.ts'
 import { millraceVersion } from '../core/version.ts'
 import type { Confirmation, LandedFile, LoadManifest } from '../state/manifest.ts'
 import { textOfRecord } from '../state/manifest-text.ts'
@@ -28,7 +28,7 @@ const MOST_NAMES = 100
 /**
  * Commits a load: its files under names that no other load has, then the manifest, by create-if-absent. Before the manifest nothing is landed; what is left of a commit that was cut off no manifest
  * names. The staged files are moved.
- * @throws TransientError when another run has committed a load of this id meanwhile
+ * @throws OutrunError when another run has committed a load of this id meanwhile
  */
 export async function commitLoad(draft: Draft, staged: readonly StagedFile[], store: Store, ctx: RunContext): Promise<LoadManifest> {
   const place = landingPlace(ctx.pipeline, draft.dataset, draft.partition)
@@ -83,7 +83,7 @@ async function createRecord(key: string, text: string, store: Store): Promise<vo
     await store.put(key, { bytes: text }, { ifAbsent: true, contentType: 'application/json' })
   } catch (error) {
     if (!(error instanceof PreconditionFailed)) throw error
-    throw new TransientError(`another run has landed ${key} meanwhile`, {
+    throw new OutrunError(`another run has landed ${key} meanwhile`, {
       file: key,
       hint: 'run again: what it landed will be used',
       cause: error,

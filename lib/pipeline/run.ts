@@ -1,4 +1,4 @@
-import { InterruptedError, placed, type Stage } from '../core/errors.ts'
+import { InterruptedError, OutrunError, placed, type Stage } from '../core/errors.ts'
 import { errorReport } from '../observe/error-report.ts'
 import type { EventSink } from '../observe/events.ts'
 import { type MemoryWatch, watchMemory } from '../observe/memory.ts'
@@ -116,7 +116,12 @@ async function runOne(
     const { path, what } = partition ? partitionLock(locks, name, label) : sharedLock(locks, name)
     // Another run may be landing the shared datasets for other partitions: that is soon over. A partition at work elsewhere is not.
     using _held = await lock(path, { what, signal, ...(partition ? {} : { waitMs: SHARED_WAIT_MS }) })
-    outcome = await runUnit(session, partition, guards, ctx)
+    outcome = await runUnit(session, partition, guards, ctx).catch(async (error: unknown) => {
+      if (!(error instanceof OutrunError)) throw error
+      // What the other run has committed since this one looked is done.
+      session.tokens.reset(await session.warehouse().tokens(name, ctx))
+      return runUnit(session, partition, guards, ctx)
+    })
     if (partition?.window && partition.window.end > ctx.clock.now()) outcome = 'open'
   } catch (cause) {
     const place = { pipeline: name, ...(partition && { partition: label }) }

@@ -48,14 +48,20 @@ export function does(choices: Pick<RunChoices, 'only'>, stage: Stage): boolean {
 export interface TokenBook {
   get(table: string, partition: string): Token | undefined
   set(token: Token): void
+  /** Forgets all, and knows these. */
+  reset(tokens: readonly Token[]): void
 }
 
 export function tokenBook(tokens: readonly Token[]): TokenBook {
   const key = (table: string, partition: string) => `${table}\0${partition}`
-  const book = new Map(tokens.map((token) => [key(token.table, token.partition), token]))
+  const entries = (of: readonly Token[]) => of.map((token) => [key(token.table, token.partition), token] as const)
+  let book = new Map(entries(tokens))
   return {
     get: (table, partition) => book.get(key(table, partition)),
     set: (token) => void book.set(key(token.table, token.partition), token),
+    reset: (all) => {
+      book = new Map(entries(all))
+    },
   }
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { dirname } from 'node:path'
 import type { RunContext } from '../../core/context.ts'
 import { disk } from '../../core/disk.ts'
-import { CheckError, ConfigError, messageOf, TransientError } from '../../core/errors.ts'
+import { CheckError, ConfigError, messageOf, OutrunError } from '../../core/errors.ts'
 import { quoteIdentifier } from '../../core/quote.ts'
 import type { DuckDB } from '../../engines/duckdb.ts'
 import type { LoadReceipt, LoadRequest } from '../warehouse.ts'
@@ -64,7 +64,7 @@ async function loadRows(db: DuckDB, request: LoadRequest, signal: AbortSignal): 
   await createTokens(db)
   const [current] = await readTokens(db, { pipeline: token.pipeline, table: token.table, partition: token.partition })
   if (!sameToken(current, request.expected))
-    throw new TransientError(`another run has loaded "${table}"${token.partition && ` for ${token.partition}`} in the meantime`, {
+    throw new OutrunError(`another run has loaded "${table}"${token.partition && ` for ${token.partition}`} in the meantime`, {
       table,
       hint: 'run again: what is loaded already is left alone',
     })
