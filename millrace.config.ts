@@ -1,4 +1,5 @@
-import { config, duckdb, files, http, local } from '#millrace'
+import { resolve } from 'node:path'
+import { config, duckdb, files, http, local, postgres, secret } from '#millrace'
 
 export default config({
   profiles: {
@@ -8,13 +9,25 @@ export default config({
         usgs: http({ start: async () => (await import('./fixtures/quakes/server.ts')).serveQuakes({ pageLimit: 200 }) }),
         nycflights13: files('fixtures/weather/nycflights13'),
         bts: files('fixtures/flights/bts'),
+        // A PostgreSQL of the checkout's own, filled at its first start, stopped at the end of the run.
+        sakila: postgres({
+          start: async () => (await import('./fixtures/rentals/server.ts')).serveSakila(resolve('.millrace/dev/sakila')),
+          database: 'sakila',
+          user: 'postgres',
+          password: 'millrace-dev',
+        }),
         // What `millrace init` makes reads from here.
         fixtures: files('fixtures'),
       },
       warehouse: duckdb('.millrace/dev/warehouse.duckdb'),
       landing: local('.millrace/dev/landing'),
       store: local('.millrace/dev/export'),
-      now: { quakes: '2018-02-07T01:30:00Z', weather: '2014-01-02T00:00:00Z', flights: '2001-04-01T00:00:00Z' },
+      now: {
+        quakes: '2018-02-07T01:30:00Z',
+        weather: '2014-01-02T00:00:00Z',
+        flights: '2001-04-01T00:00:00Z',
+        rentals: '2006-03-01T00:00:00Z',
+      },
     },
     // The real service; files where the scheduler puts them.
     prod: () => ({
@@ -22,6 +35,12 @@ export default config({
         usgs: http({ baseUrl: 'https://earthquake.usgs.gov/', rate: { perSecond: 2, concurrency: 1 } }),
         nycflights13: files('/srv/data/nycflights13'),
         bts: files('/srv/data/bts'),
+        sakila: postgres({
+          host: 'sakila.example.com',
+          database: 'sakila',
+          user: 'millrace_reader',
+          password: secret('env:SAKILA_PASSWORD'),
+        }),
       },
       warehouse: duckdb('/srv/millrace/warehouse.duckdb'),
       landing: local('/srv/millrace/landing'),
