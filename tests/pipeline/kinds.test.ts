@@ -174,6 +174,9 @@ describe('a window dataset', () => {
         existsSync(project.path('.millrace/dev/landing/p/sale', each)),
       ),
     ).toEqual([false, true, true, true])
+    const runs = project.path('.millrace/dev/runs')
+    const record = JSON.parse(readFileSync(`${runs}/${readdirSync(runs)[0]}/run.json`, 'utf8')) as { manifests: readonly string[] }
+    expect(record.manifests).toEqual([2, 3, 4].map((n) => `p/sale/2024-01-0${n}/_manifests/000001.json`))
   })
 
   it('is cut in the zone of the partitions, and naive timestamps are taken in it', async () => {
