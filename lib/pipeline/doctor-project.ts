@@ -71,12 +71,14 @@ export async function stateFindings(config: ProjectConfig, space: typeof diskSpa
   return [await writableFinding('state', state), ...disk, memoryFinding(limits), ...pinned]
 }
 
-/** A finding for each secret of a connection's settings: whether it has a value, never which. */
-export function secretFindings(settings: unknown, path = ''): Finding[] {
+/** A finding for each secret of a connection's settings: whether it has a value, never which. What the dev profile has written down is no secret: it needs nothing outside the checkout. */
+export function secretFindings(settings: unknown, profile: string, path = ''): Finding[] {
   if (settings instanceof Secret) {
     const found = `${path} is ${settings.reference}`
-    if (settings.reference === 'configuration')
-      return [warning('secret', `${path} is written in the configuration`, "name where it is kept: secret('env:NAME')")]
+    if (settings.reference === 'configuration') {
+      const written = `${path} is written in the configuration`
+      return [profile === 'dev' ? fine('secret', written) : warning('secret', written, "name where it is kept: secret('env:NAME')")]
+    }
     if (settings.isSet()) return [fine('secret', `${found}, set`)]
     const [scheme, name] = [settings.reference.split(':')[0], settings.reference.slice(settings.reference.indexOf(':') + 1)]
     return [
@@ -87,5 +89,5 @@ export function secretFindings(settings: unknown, path = ''): Finding[] {
     ]
   }
   if (settings === null || typeof settings !== 'object') return []
-  return Object.entries(settings).flatMap(([key, each]) => secretFindings(each, path === '' ? key : `${path}.${key}`))
+  return Object.entries(settings).flatMap(([key, each]) => secretFindings(each, profile, path === '' ? key : `${path}.${key}`))
 }

@@ -97,7 +97,7 @@ async function examine(
   asked: Asked,
   wants: Pick<CheckContext, 'role'> & Partial<Pick<CheckContext, 'requests' | 'tables'>>,
 ): Promise<readonly Finding[]> {
-  const secrets = secretFindings(connection.settings)
+  const secrets = secretFindings(connection.settings, asked.config.profile)
   // Without its secret it cannot be asked anything.
   if (secrets.some(({ state }) => state === 'fault')) return secrets
   const { check } = connection

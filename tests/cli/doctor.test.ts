@@ -176,14 +176,18 @@ describe('doctor finds in the project', () => {
     expect({ asked, exitCode: report.exitCode }).toEqual({ asked: 0, exitCode: 2 })
   })
 
-  it('a credential that is written in the configuration', async () => {
+  it('a credential that is written in the configuration, unless the profile is dev', async () => {
     const url = await service((_, response) => void response.end('[]'))
-    const report = await examine(project(withApi(`baseUrl: '${url}', auth: { bearer: 'plain-as-day' }`)))
+    const files = withApi(`baseUrl: '${url}', auth: { bearer: 'plain-as-day' }`)
+    const report = await examine(project({ 'millrace.config.ts': files['millrace.config.ts'].replace('dev: {', 'prod: {') }), {
+      profile: 'prod',
+    })
     expect(of(report, 'connection api', 'secret')).toMatchObject([
       { state: 'warning', found: 'auth.bearer is written in the configuration' },
     ])
     expect(JSON.stringify(report)).not.toContain('plain-as-day')
     expect(report.exitCode).toBe(0)
+    expect(of(await examine(project(files)), 'connection api', 'secret')).toMatchObject([{ state: 'ok' }])
   })
 
   it('a pipeline that reads an unknown connection, and one that cannot be loaded', async () => {

