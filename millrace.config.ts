@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { config, duckdb, files, http, local, postgres, secret } from '#millrace'
+import { config, duckdb, files, gcs, http, local, postgres, secret } from '#millrace'
 
 export default config({
   profiles: {
@@ -29,7 +29,7 @@ export default config({
         rentals: '2006-03-01T00:00:00Z',
       },
     },
-    // The real service; files where the scheduler puts them.
+    // The real services; files where the scheduler puts them. Every password is looked up when it is used, and never printed.
     prod: () => ({
       connections: {
         usgs: http({ baseUrl: 'https://earthquake.usgs.gov/', rate: { perSecond: 2, concurrency: 1 } }),
@@ -40,11 +40,18 @@ export default config({
           database: 'sakila',
           user: 'millrace_reader',
           password: secret('env:SAKILA_PASSWORD'),
+          maxConnections: 4,
         }),
       },
-      warehouse: duckdb('/srv/millrace/warehouse.duckdb'),
+      warehouse: postgres({
+        host: 'warehouse.example.com',
+        database: 'analytics',
+        user: 'millrace_loader',
+        password: secret('env:WAREHOUSE_PASSWORD'),
+        schema: 'mart',
+      }),
       landing: local('/srv/millrace/landing'),
-      store: local('/srv/millrace/export'),
+      store: gcs({ bucket: 'example-deliveries', prefix: 'millrace' }),
       state: '/srv/millrace/state',
     }),
   },
