@@ -1,5 +1,5 @@
 import { PermanentError, PreconditionFailed } from '../core/errors.ts'
-import { hashOf } from '../core/hash.ts'
+import { canonicalJson, hashOf } from '../core/hash.ts'
 import type { Contract } from './contract.ts'
 import { conflict, type ExportReceipt, type File, identity, runOf, type Work } from './delivery.ts'
 import type { DeliveryManifest } from './manifest.ts'
@@ -64,8 +64,26 @@ export async function createManifest({ store }: Work, key: string, manifest: Del
     if (!(error instanceof PreconditionFailed)) throw error
     const found = await readJson(store, key, 'DeliveryManifest')
     if (found && sameButRun(found.value, manifest)) return found.sha256
-    throw new PermanentError(`${key} is immutable, and says something else`, { file: key, cause: error })
+    throw new PermanentError(`${key} is immutable, and says something else: ${differences(found?.value, manifest)}`, {
+      file: key,
+      cause: error,
+      hint: 'another version of millrace wrote it, or a hand: move it away, and run again',
+    })
   }
+}
+
+/** The fields in which a manifest is not the one that would be written, with their values where they are short: `inputKey is "a", not "b"`. */
+function differences(found: DeliveryManifest | undefined, wanted: DeliveryManifest): string {
+  const is: Readonly<Record<string, unknown>> = { ...found, run: undefined }
+  const should: Readonly<Record<string, unknown>> = { ...wanted, run: undefined }
+  const short = (value: unknown) => typeof value !== 'object' || value === null
+  const shown = (value: unknown) => JSON.stringify(value) ?? 'absent'
+  return Object.keys({ ...is, ...should })
+    .filter((field) => canonicalJson([is[field]]) !== canonicalJson([should[field]]))
+    .map((field) =>
+      short(is[field]) && short(should[field]) ? `${field} is ${shown(is[field])}, not ${shown(should[field])}` : `${field} differs`,
+    )
+    .join('; ')
 }
 
 /** The delivery's switch: from here on the manifest is the current one. */

@@ -71,7 +71,10 @@ export function inputKey(pipeline: BoundPipeline, target: Target, { steps, conte
         ? { table: target.load.table, disposition: target.load.disposition }
         : { format: target.export.format, path: target.export.path, contract: JSON.parse(canonicalJson(target.export.contract)) },
   })
-  return target.partitioned ? `${hash}-${ownContents(pipeline, target, (name) => contents(name).at(-1))}` : hash
+  if (!target.partitioned) return hash
+  const own = ownContents(pipeline, target, (name) => contents(name).at(-1))
+  // Delivered objects are named by the first digits, which therefore are of the whole key.
+  return `${hashOf([hash, own])}-${own}`
 }
 
 /**

@@ -199,6 +199,11 @@ describe('deliver', () => {
       // As after a kill before the switch.
       await store.delete('names/2018-02-04/latest.json')
       await expect(run(request, store, 'run-3')).rejects.toBeInstanceOf(PermanentError)
+      if (which === 'manifest')
+        await expect(run(request, store, 'run-3')).rejects.toMatchObject({
+          message: `${key} is immutable, and says something else: rows is 11, not 10`,
+          hint: expect.stringContaining('move it away'),
+        })
       expect(await readText(store, key)).toBe(other)
       expect(await keysOf(store, '_tmp/')).toEqual([])
     }
