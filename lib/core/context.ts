@@ -14,7 +14,12 @@ export interface Limits {
 }
 
 /** Something that happened, for logs, progress and the run record. Never holds a secret; never holds data but counts. */
-export type RunEvent =
+export type RunEvent = Happened & {
+  /** The partition that is landed, where a look-back lands an earlier one than the context's. */
+  readonly of?: string
+}
+
+type Happened =
   | { readonly type: 'stage'; readonly phase: 'start'; readonly stage: Stage; readonly dataset?: string; readonly target?: string }
   | {
       readonly type: 'stage'

@@ -11,11 +11,12 @@ export function countsText({ rows, bytes }: { readonly rows?: number | undefined
   return [rows !== undefined && formatRows(rows), bytes !== undefined && formatBytes(bytes)].filter(Boolean).join('  ')
 }
 
-/** `quakes 2018-02-04 load daily fct_daily`: whose event it is. */
+/** `quakes 2018-02-04 load daily fct_daily`, `quakes 2018-02-04 land quake of 2018-02-03`: whose event it is. */
 export function subjectText(event: RunEvent, place: EventPlace): string {
   const target = event.type === 'stage' ? event.target?.replaceAll('{partition}', place.partition ?? '') : undefined
   const dataset = 'dataset' in event ? event.dataset : undefined
-  return visible([place.pipeline, place.partition, event.stage, dataset, target].filter(Boolean).join(' '))
+  const of = event.of === undefined ? undefined : `of ${event.of}`
+  return visible([place.pipeline, place.partition, event.stage, dataset, target, of].filter(Boolean).join(' '))
 }
 
 /** The line that stays when something is over: a stage that did something or failed, a retry, a warning. Undefined for all else. */

@@ -5,7 +5,7 @@ import type { EventSink } from './events.ts'
 
 /**
  * Writes events as pino's JSON lines: one at the start and one at the end of each stage, each retry, each warning; progress is left out. Fields: level, time (ISO 8601, UTC),
- * pipeline, partition, run, stage, dataset, target, rows, bytes, ms, outcome, msg. Redacted.
+ * pipeline, partition, run, stage, dataset, of, target, rows, bytes, ms, outcome, msg. Redacted.
  */
 export function jsonLog(stream: { write(line: string): unknown }): EventSink {
   const log = pino(

@@ -82,7 +82,7 @@ export function liveProgress(stream: TerminalStream, options: { readonly color: 
 
 function keyOf(event: Parameters<EventSink['event']>[0], place: EventPlace): string {
   const target = event.type === 'stage' && (event.stage === 'load' || event.stage === 'export') ? event.target : ''
-  return JSON.stringify([place.pipeline, place.partition, event.stage, 'dataset' in event ? event.dataset : '', target])
+  return JSON.stringify([place.pipeline, place.partition, event.of, event.stage, 'dataset' in event ? event.dataset : '', target])
 }
 
 function activeText({ subject, startedMs, rows, bytes }: Active, nowMs: number): string {

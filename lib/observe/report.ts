@@ -25,6 +25,8 @@ export interface StepReport {
   /** Partition name; '' for the pipeline's shared datasets. */
   readonly partition: string
   readonly dataset: string
+  /** The partition that was landed, where a look-back landed an earlier one. */
+  readonly of?: string
   /** Table or file path, for load and export. */
   readonly target?: string
   readonly outcome: 'done' | 'unchanged' | 'skipped' | 'failed'

@@ -71,7 +71,7 @@ function stepTable(steps: readonly StepReport[]): string {
     steps.map((step) => [
       ...(partitioned ? [step.partition || '-'] : []),
       step.stage,
-      step.dataset,
+      step.of === undefined ? step.dataset : `${step.dataset} of ${step.of}`,
       step.target === undefined ? '-' : targetOf(step),
       step.rows === undefined ? '-' : formatCount(step.rows),
       step.bytes === undefined ? '-' : formatBytes(step.bytes),
@@ -105,9 +105,9 @@ function partitionTable(partitions: readonly PartitionReport[], paint: Paint): s
   return text.replace(/^(.*? {2})(failed|not run)\b/gm, (_, before: string, word: string) => `${before}${paint('red', word)}`)
 }
 
-/** Rows that a stage did in these steps; `-` where it did nothing. */
+/** Rows that a stage did in these steps for their own partition; `-` where it did nothing. */
 function rowsOf(steps: readonly StepReport[], stage: StepReport['stage']): string {
-  const done = steps.filter((step) => step.stage === stage && step.outcome === 'done')
+  const done = steps.filter((step) => step.stage === stage && step.outcome === 'done' && step.of === undefined)
   return done.length === 0 ? '-' : formatCount(done.reduce((sum, { rows = 0 }) => sum + rows, 0))
 }
 

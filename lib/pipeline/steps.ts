@@ -18,13 +18,16 @@ export function stepCollector(): StepCollector {
     event(event: RunEvent, { partition = '' }) {
       if (event.type === 'retry') retries++
       if (event.type === 'warning')
-        warnings.push([partition, event.dataset].filter(Boolean).join(' ') + (partition || event.dataset ? ': ' : '') + event.message)
+        warnings.push(
+          [event.of ?? partition, event.dataset].filter(Boolean).join(' ') + (partition || event.dataset ? ': ' : '') + event.message,
+        )
       if (event.type !== 'stage' || event.phase !== 'end') return
-      const { stage, dataset = '', target, outcome, rows, bytes, files, counts, ms } = event
+      const { stage, dataset = '', of, target, outcome, rows, bytes, files, counts, ms } = event
       const step = {
         stage,
         partition,
         dataset,
+        ...(of !== undefined && { of }),
         ...(target !== undefined && { target }),
         outcome,
         ...(rows !== undefined && { rows }),

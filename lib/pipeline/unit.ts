@@ -37,7 +37,7 @@ async function landAll(session: Session, names: readonly string[], partition: Pa
     if (partition === undefined) await bringUpToDate(session, name, undefined, ctx)
     else
       for (const seen of partitionsSeen(session.pipeline, name, partition))
-        await bringUpToDate(withRefresh(session, seen === partition), name, seen, ctx)
+        await bringUpToDate(withRefresh(session, seen === partition), name, seen, seen === partition ? ctx : contextOf(seen, ctx))
   }
   const begin = (name: string): Promise<void> => {
     const running = landed.get(name) ?? land(name)
@@ -47,6 +47,11 @@ async function landAll(session: Session, names: readonly string[], partition: Pa
   const results = await Promise.allSettled(names.map(begin))
   const failed = results.find((result) => result.status === 'rejected')
   if (failed) throw failed.reason
+}
+
+/** The context in which a look-back lands an earlier partition: its events say which. */
+function contextOf({ name }: Partition, ctx: RunContext): RunContext {
+  return { ...ctx, emit: (event) => ctx.emit({ ...event, of: name }) }
 }
 
 /** `--refresh` reads the named partition again, not those that its look-back touches. */

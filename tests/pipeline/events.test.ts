@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import type { RunEvent } from '../../lib/core/context.ts'
+import { lastingLine } from '../../lib/observe/lines.ts'
+import { runSummary } from '../../lib/observe/summary.ts'
+import { openProject } from '../../lib/pipeline/project.ts'
+import { run } from '../../lib/pipeline/run.ts'
+import { testProject } from '../kit/project.ts'
+
+const SALES = {
+  'data/sales.csv': 'id,sold\n1,2024-01-01 10:00:00\n2,2024-01-01 11:00:00\n3,2024-01-02 10:00:00\n',
+  'pipelines/p/schema.ts':
+    "export const schema = { sale: { id: 'int32', sold: 'timestamp' }, recent: { id: 'int32', sold: 'timestamp' } } as const\n",
+  'pipelines/p/pipeline.ts': `import { day, pipeline, replacePartition, source, sql } from '#millrace'
+import { schema } from './schema.ts'
+export default pipeline({
+  name: 'p', schema, partition: day({ from: '2024-01-01', to: '2024-01-04' }),
+  extract: { sale: source('data').files('sales.csv', { window: 'sold', lookback: '1d' }) },
+  transform: { recent: sql.with({ window: 'sold' })\`SELECT id, sold FROM sale\` },
+  load: { recent: replacePartition('recent') },
+})`,
+}
+
+/** Runs the pipeline in this process; gives its report and the lines that a person sees meanwhile. */
+async function watched(options: Parameters<typeof run>[2], seen: (event: RunEvent) => void = () => {}) {
+  const project = testProject(SALES)
+  const lines: string[] = []
+  const report = await run(await openProject(project.folder), 'p', {
+    ...options,
+    events: {
+      event: (event, place) => {
+        seen(event)
+        const line = lastingLine(event, place, (_, text) => text)
+        if (line !== undefined) lines.push(line.replace(/ {2}.*/, ''))
+      },
+      close: () => {},
+    },
+  })
+  return { report, lines, text: runSummary(report) }
+}
+
+test('run says of what a look-back lands which partition that is, and counts it as landed there alone', async () => {
+  const { report, lines, text } = await watched({ partition: '2024-01-02' })
+  expect(report.outcome).toBe('done')
+  expect(lines.slice(0, 4)).toEqual([
+    '✓ p 2024-01-02 extract sale of 2024-01-01',
+    '✓ p 2024-01-02 land sale of 2024-01-01',
+    '✓ p 2024-01-02 extract sale',
+    '✓ p 2024-01-02 land sale',
+  ])
+  const landed = report.partitions[0]?.steps.filter(({ stage }) => stage === 'land')
+  expect(landed).toMatchObject([{ dataset: 'sale', of: '2024-01-01', rows: 2 }, { rows: 1 }])
+  expect(landed?.[1]).not.toHaveProperty('of')
+  expect(text).toMatch(/^2024-01-02 {2}land +sale of 2024-01-01 +- +2 /m)
+  const both = await watched({ from: '2024-01-02', to: '2024-01-04' })
+  expect(both.text).toMatch(/^2024-01-02 {2}done +1 +1 /m)
+})
