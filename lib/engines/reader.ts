@@ -114,6 +114,9 @@ interface Running {
 
 const WATCH_MS = 100
 
+/** How long an aborted job may go on before its child is ended; what else ran there is run again. */
+const GRACE_MS = 5_000
+
 function startChild(options: ReaderOptions): Child {
   const { limits, zone, temp } = options
   const process_ = launch()
@@ -239,9 +242,17 @@ function startChild(options: ReaderOptions): Child {
     run: (job, signal) =>
       new Promise<ReaderResult | 'again'>((resolve, reject) => {
         const id = nextId++
-        const abort = () => send({ type: 'abort', id })
-        const done = () => signal?.removeEventListener('abort', abort)
-        jobs.set(id, {
+        let grace: NodeJS.Timeout | undefined
+        const abort = () => {
+          send({ type: 'abort', id })
+          // Where it waits inside an extension, for a server that is gone, an interrupt is not heard.
+          grace = setTimeout(() => end((running) => (running === mine ? signal?.reason : undefined)), GRACE_MS)
+        }
+        const done = () => {
+          signal?.removeEventListener('abort', abort)
+          clearTimeout(grace)
+        }
+        const mine: Running = {
           job,
           since: performance.now(),
           resolve: (outcome) => {
@@ -252,7 +263,8 @@ function startChild(options: ReaderOptions): Child {
             done()
             reject(error)
           },
-        })
+        }
+        jobs.set(id, mine)
         busy()
         signal?.addEventListener('abort', abort, { once: true })
         send({ type: 'job', id, job })

@@ -17,10 +17,7 @@ export async function untilSettled<T>(work: Promise<T>, signal: AbortSignal, can
       })
     }
   }
-  let cancelling: Promise<void> | undefined
-  const begin = () => {
-    cancelling = persist()
-  }
+  const begin = () => void persist()
   if (signal.aborted) begin()
   else signal.addEventListener('abort', begin, { once: true })
   try {
@@ -29,6 +26,5 @@ export async function untilSettled<T>(work: Promise<T>, signal: AbortSignal, can
     settled = true
     wake?.()
     signal.removeEventListener('abort', begin)
-    await cancelling
   }
 }

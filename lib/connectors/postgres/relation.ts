@@ -31,8 +31,8 @@ export function overSessions(selection: Selection, names: readonly string[]): st
   return clientSelect(selection, each)
 }
 
-/** Lines up to this length are read: a value of 100 MB is not, by CSV. */
-const LONGEST_LINE = 2 ** 25
+/** The longest row that CSV may have: a value of 100 MB comes by the extension only. */
+const LONGEST_LINE = 2 ** 24
 
 /** The relation over FIFOs of CSV, one for each part. */
 export function overFifos(selection: Selection, paths: readonly string[]): string {
@@ -48,7 +48,6 @@ export function overFifos(selection: Selection, paths: readonly string[]): strin
     'allow_quoted_nulls = false',
     "new_line = '\\n'",
     'strict_mode = true',
-    'parallel = false',
     `max_line_size = ${LONGEST_LINE}`,
     `buffer_size = ${LONGEST_LINE}`,
     `columns = {${types.join(', ')}}`,

@@ -98,8 +98,9 @@ export function openSource(settings: Settings, server: ServerUse, tools: SourceT
     const what = nameOf(databaseRequest(read.request), settings.schema)
     const road = file !== undefined && !snapshot.anyBytes ? ('extension' as const) : ('copy' as const)
     const rows = withCut(read, columns, whole, settings.zone ?? read.zone)
-    // With a condition the server may know a shorter way than through the whole table.
-    const parts = rows.where.length > 0 ? [''] : ctidRanges(pages, Math.min(capacity, ctx.limits.threads), tuning.leastPages)
+    // With a condition the server may know a shorter way than through the whole table; and one CSV stream keeps two cores at work.
+    const parts =
+      road === 'copy' || rows.where.length > 0 ? [''] : ctidRanges(pages, Math.min(capacity, ctx.limits.threads), tuning.leastPages)
     const castsFor = (located: boolean) =>
       Object.entries(read.columns).map(([name, type]) => castOf(columnNamed(columns, name, what), type, road, located))
     const selections: Readonly<Record<'sql' | 'located', Selection>> = {

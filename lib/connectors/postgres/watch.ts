@@ -22,8 +22,8 @@ export interface Watched {
 }
 
 /**
- * Looks after sessions that say nothing: a half-open connection is silent for ever, a long sort for a while. The control session is asked: when it gets no answer, the sessions are not known any more, or the
- * server has twice been found waiting for us to take what never comes, `lost` is called once.
+ * Looks after sessions that say nothing: a half-open connection is silent for ever, a long sort for a while. The control session is asked: when it gets no answer, or the sessions have twice not been known any more,
+ * or have twice had nothing to do but wait for us, `lost` is called once.
  */
 export function watchSilence(
   watched: Watched,
@@ -47,9 +47,9 @@ export function watchSilence(
     askedMs = elapsedMs(ctx.clock)
     if (stopped || watched.silentSinceMs() !== since) return
     if (found === undefined) return give('the server does not answer any more')
-    if (found.length === 0) suspicions++
-    else if (watched.direct && found.some(({ waiting }) => waiting === 'ClientWrite')) suspicions++
-    else suspicions = 0
+    // At work is what is active and does not itself wait for us.
+    const sent = watched.direct && found.some(({ state, waiting }) => state !== 'active' || waiting === 'ClientWrite')
+    suspicions = found.length === 0 || sent ? suspicions + 1 : 0
     if (suspicions >= 2)
       give(found.length === 0 ? 'the server does not know the session any more' : 'what the server sends does not arrive')
   }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { type PostgresOptions, settingsOf } from '../../../lib/connectors/postgres/options.ts'
+import { onTestFinished } from 'vitest'
+import { type PostgresOptions, type Settings, settingsOf } from '../../../lib/connectors/postgres/options.ts'
 import { sharedServer } from '../../../lib/connectors/postgres/server.ts'
 import { openSource, type Tuning } from '../../../lib/connectors/postgres/source.ts'
 import type { QueryRequest, TableRequest } from '../../../lib/connectors/requests.ts'
@@ -30,6 +31,8 @@ export interface RunOptions extends Partial<Omit<PostgresOptions, 'extension'>> 
   /** Default: the machine's, with waits of retries cut to 20 ms. */
   readonly clock?: Clock
   readonly threads?: number
+  /** Settings that no option is as fine for. */
+  readonly exact?: Partial<Settings>
 }
 
 /** One run that reads a database, as `landing.ts` would. */
@@ -57,13 +60,14 @@ export function testReader(): Reader {
   return openReader({ limits, zone: 'UTC', temp: join('/tmp', `millrace-postgres-${process.pid}-${Math.random().toString(36).slice(2)}`) })
 }
 
-/** Opens a source of a database, to be closed by the test. Call it inside a test. */
+/** Opens a source of a database, closed at the end of the test at the latest. Call it inside a test. */
 export function testRun(server: TestPostgres, database: string, reader: Reader, options: RunOptions = {}): TestRun {
-  const { road = 'copy', tuning, run = 'run-1', signal, clock = hastyClock, threads = 2, ...settings } = options
+  const { road = 'copy', tuning, run = 'run-1', signal, clock = hastyClock, threads = 2, exact, ...settings } = options
   const { host, port, user, password } = server
   const all: PostgresOptions = { host, port, user, password, database, ...settings, extension: road === 'extension' }
   const patience = { silenceMs: 30_000, answerMs: 10_000, ...tuning }
-  const source = openSource(settingsOf(all), sharedServer(all)(), { reader, extensions: extensionsHere }, patience)
+  const source = openSource({ ...settingsOf(all), ...exact }, sharedServer(all)(), { reader, extensions: extensionsHere }, patience)
+  onTestFinished(() => source.close())
   const base = testContext({ run, clock, ...(signal && { signal }) })
   const ctx: TestContext = { ...base, limits: { ...base.limits, threads } }
   const read: TestRun['read'] = async (request, more = {}) => {
