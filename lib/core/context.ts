@@ -34,8 +34,8 @@ type Happened =
       /** How the rows add up. land: `read` = rows + `unchanged` + `superseded`, and keys that are `gone`; load: the dataset's = rows + `superseded`, and what was `removed`. */
       readonly counts?: Readonly<Record<string, number>>
       readonly ms: number
-      /** `done`, or why nothing was done. */
-      readonly outcome: 'done' | 'unchanged' | 'skipped' | 'failed'
+      /** `done`, or why nothing was done. `stopped`: the run was interrupted; a stage says `failed`, its context's `emit` knows better. */
+      readonly outcome: 'done' | 'unchanged' | 'skipped' | 'failed' | 'stopped'
     }
   | { readonly type: 'progress'; readonly stage: Stage; readonly dataset?: string; readonly rows?: number; readonly bytes?: number }
   | {

@@ -19,13 +19,14 @@ export function subjectText(event: RunEvent, place: EventPlace): string {
   return visible([place.pipeline, place.partition, event.stage, dataset, target, of].filter(Boolean).join(' '))
 }
 
-/** The line that stays when something is over: a stage that did something or failed, a retry, a warning. Undefined for all else. */
+/** The line that stays when something is over: a stage that did something, failed or was stopped, a retry, a warning. Undefined for all else. */
 export function lastingLine(event: RunEvent, place: EventPlace, paint: Paint): string | undefined {
   const subject = subjectText(event, place)
   const line = (() => {
     switch (event.type) {
       case 'stage':
         if (event.phase === 'start' || event.outcome === 'unchanged' || event.outcome === 'skipped') return undefined
+        if (event.outcome === 'stopped') return `${paint('yellow', '!')} ${subject}  stopped  ${formatDuration(event.ms)}`
         return event.outcome === 'failed'
           ? `${paint('red', '✗')} ${subject}  failed  ${formatDuration(event.ms)}`
           : `${paint('green', '✓')} ${[subject, countsText(event), formatDuration(event.ms)].filter(Boolean).join('  ')}`

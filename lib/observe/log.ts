@@ -24,8 +24,8 @@ export function jsonLog(stream: { write(line: string): unknown }): EventSink {
 }
 
 function levelOf(event: RunEvent): 'info' | 'warn' | 'error' {
-  if (event.type === 'stage') return event.phase === 'end' && event.outcome === 'failed' ? 'error' : 'info'
-  return 'warn'
+  if (event.type !== 'stage' || (event.phase === 'end' && event.outcome === 'stopped')) return 'warn'
+  return event.phase === 'end' && event.outcome === 'failed' ? 'error' : 'info'
 }
 
 function messageOfEvent(event: RunEvent): string {

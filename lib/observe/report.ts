@@ -29,7 +29,7 @@ export interface StepReport {
   readonly of?: string
   /** Table or file path, for load and export. */
   readonly target?: string
-  readonly outcome: 'done' | 'unchanged' | 'skipped' | 'failed'
+  readonly outcome: 'done' | 'unchanged' | 'skipped' | 'failed' | 'stopped'
   readonly rows?: number
   readonly bytes?: number
   /** How the rows add up. land: `read` = rows + `unchanged` + `superseded`, and keys that are `gone`; load: the dataset's = rows + `superseded`, and what was `removed`. */
@@ -42,8 +42,8 @@ export interface StepReport {
 export interface PartitionReport {
   /** Partition name; '' for the pipeline's shared datasets. */
   readonly partition: string
-  /** `unchanged`: everything was up to date. `open`: done, but its window had not ended. `notRun`: an earlier one failed, or the run was stopped. */
-  readonly outcome: 'done' | 'unchanged' | 'open' | 'failed' | 'notRun'
+  /** `unchanged`: everything was up to date. `open`: done, but its window had not ended. `stopped`: interrupted while it ran. `notRun`: an earlier one failed, or the run was interrupted before. */
+  readonly outcome: 'done' | 'unchanged' | 'open' | 'failed' | 'stopped' | 'notRun'
   readonly ms: number
   readonly steps: readonly StepReport[]
   readonly error?: ErrorReport

@@ -45,13 +45,14 @@ const WORDS: Readonly<Record<PartitionReport['outcome'], string>> = {
   unchanged: 'up to date',
   open: 'open',
   failed: 'failed',
+  stopped: 'stopped',
   notRun: 'not run',
 }
 
 /** The path or table of a step, with its partition filled in. */
 const targetOf = ({ target = '', partition }: StepReport) => target.replaceAll('{partition}', partition)
 
-const worthTelling = ({ outcome }: StepReport) => outcome === 'done' || outcome === 'failed'
+const worthTelling = ({ outcome }: StepReport) => outcome === 'done' || outcome === 'failed' || outcome === 'stopped'
 
 function stepTable(steps: readonly StepReport[]): string {
   if (steps.length === 0) return ''
@@ -102,7 +103,10 @@ function partitionTable(partitions: readonly PartitionReport[], paint: Paint): s
       error ? truncate(error.message.split('\n')[0] ?? '', 60) : '-',
     ]),
   )
-  return text.replace(/^(.*? {2})(failed|not run)\b/gm, (_, before: string, word: string) => `${before}${paint('red', word)}`)
+  return text.replace(
+    /^(.*? {2})(failed|stopped|not run)\b/gm,
+    (_, before: string, word: string) => `${before}${paint(word === 'stopped' ? 'yellow' : 'red', word)}`,
+  )
 }
 
 /** Rows that a stage did in these steps for their own partition; `-` where it did nothing. */

@@ -23,7 +23,7 @@ export async function rebuildLedger(project: Project): Promise<{ readonly runs: 
     for (const each of record.partitions) {
       steps.push(...each.steps.map((step) => ({ ...step, run })))
       const state = each.outcome === 'unchanged' ? 'done' : each.outcome
-      if (state === 'notRun') continue
+      if (state === 'notRun' || state === 'stopped') continue
       partitions.set(`${pipeline}\0${each.partition}`, {
         pipeline,
         partition: each.partition,

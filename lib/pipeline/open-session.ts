@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { RunContext } from '../core/context.ts'
+import type { RunContext, RunEvent } from '../core/context.ts'
 import { extensionsIn } from '../engines/extensions.ts'
 import { openReader, type Reader } from '../engines/reader.ts'
 import { type EventSink, emitTo, fanOut, silent } from '../observe/events.ts'
@@ -71,7 +71,9 @@ export async function openSession(
     const clock = project.clock(name)
     const context = (partition: string | undefined, folder: string): RunContext => {
       const place = { pipeline: name, run: id, ...(partition !== undefined && { partition }) }
-      return { ...place, clock, signal, workspace: folder, limits: config.limits, emit: emitTo(sink, place) }
+      const send = emitTo(sink, place)
+      const emit = (event: RunEvent) => send(signal.aborted ? stopped(event) : event)
+      return { ...place, clock, signal, workspace: folder, limits: config.limits, emit }
     }
     const loads = pipeline.targets.some(({ stage }) => stage === 'load')
     const session: Session = {
@@ -97,6 +99,11 @@ export async function openSession(
     await close()
     throw error
   }
+}
+
+/** What fails once the run is interrupted fails for that. */
+function stopped(event: RunEvent): RunEvent {
+  return event.type === 'stage' && event.phase === 'end' && event.outcome === 'failed' ? { ...event, outcome: 'stopped' as const } : event
 }
 
 /** Choices of whoever only looks. */

@@ -103,19 +103,21 @@ async function runOne(
   partition: Partition | undefined,
   guards: boolean,
 ): Promise<PartitionReport> {
-  const begun = performance.now()
+  const since = performance.now()
   // Shared datasets stay in the run's own folder until its end; a partition's files go with it.
   const folder = partition ? await workspace.unit() : workspace.folder
   const ctx = context(partition?.name, folder)
   const label = partition?.name ?? ''
   let outcome: PartitionReport['outcome']
   let error: PartitionReport['error']
+  let begun = false
   try {
     signal.throwIfAborted()
     const { locks } = statePaths(project.config.state)
     const { path, what } = partition ? partitionLock(locks, name, label) : sharedLock(locks, name)
     // Another run may be landing the shared datasets for other partitions: that is soon over. A partition at work elsewhere is not.
     using _held = await lock(path, { what, signal, ...(partition ? {} : { waitMs: SHARED_WAIT_MS }) })
+    begun = true
     outcome = await runUnit(session, partition, guards, ctx).catch(async (error: unknown) => {
       if (!(error instanceof OutrunError)) throw error
       // What the other run has committed since this one looked is done.
@@ -125,14 +127,14 @@ async function runOne(
     if (partition?.window && partition.window.end > ctx.clock.now()) outcome = 'open'
   } catch (cause) {
     const place = { pipeline: name, ...(partition && { partition: label }) }
-    outcome = signal.aborted ? 'notRun' : 'failed'
+    outcome = !signal.aborted ? 'failed' : begun ? 'stopped' : 'notRun'
     error = errorReport(signal.aborted ? new InterruptedError('the run was stopped', place) : placed(cause, place))
   }
   if (partition) await workspace.drop(folder)
   const report = {
     partition: label,
     outcome,
-    ms: performance.now() - begun,
+    ms: performance.now() - since,
     steps: collector.steps(label),
     ...(error && { error }),
     rssBytes: process.memoryUsage.rss(),

@@ -44,7 +44,7 @@ export interface PartitionEnded {
   readonly unfinished?: true
   readonly report: {
     readonly partition: string
-    readonly outcome: 'done' | 'unchanged' | 'open' | 'failed' | 'notRun'
+    readonly outcome: 'done' | 'unchanged' | 'open' | 'failed' | 'stopped' | 'notRun'
     readonly ms: number
     readonly steps: readonly LedgerStep[]
     readonly error?: { readonly message: string }
@@ -89,7 +89,7 @@ export interface LedgerFacts {
 export interface Ledger extends Disposable {
   beginRun(run: RunBegun): void
   endRun(run: RunEnded): void
-  /** A partition that was not run changes nothing. */
+  /** A partition that was not run changes nothing; of one that was stopped the steps are kept, and it stands as before. */
   endPartition(ended: PartitionEnded): void
   /** Partitions of a pipeline (absent: of all), by pipeline and name. */
   partitions(pipeline?: string): readonly PartitionRow[]
@@ -204,7 +204,7 @@ function ledgerOver(database: DatabaseSync): Ledger {
       if (outcome === 'notRun') return
       together(() => {
         for (const step of steps) putStep(run, step)
-        if (unfinished) return
+        if (unfinished || outcome === 'stopped') return
         putPartition({
           ...{ pipeline, partition, run, at: at.toISOString(), state: outcome === 'unchanged' ? 'done' : outcome },
           ...(inputKey !== undefined && { inputKey }),

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { RunEvent } from '../../lib/core/context.ts'
+import { InterruptedError } from '../../lib/core/errors.ts'
 import { lastingLine } from '../../lib/observe/lines.ts'
 import { runSummary } from '../../lib/observe/summary.ts'
 import { openProject } from '../../lib/pipeline/project.ts'
@@ -53,4 +54,28 @@ test('run says of what a look-back lands which partition that is, and counts it 
   expect(text).toMatch(/^2024-01-02 {2}land +sale of 2024-01-01 +- +2 /m)
   const both = await watched({ from: '2024-01-02', to: '2024-01-04' })
   expect(both.text).toMatch(/^2024-01-02 {2}done +1 +1 /m)
+})
+
+test.each([
+  ['while it lands', 'land', '! p 2024-01-02 land sale  stopped'],
+  ['after it has landed', 'load', '! p 2024-01-02 load recent recent  stopped'],
+] as const)('run calls a partition that is interrupted %s stopped, its step too, and the next ones not run', async (_, stage, line) => {
+  const controller = new AbortController()
+  let begun = 0
+  const { report, lines, text } = await watched({ from: '2024-01-01', to: '2024-01-04', signal: controller.signal }, (event) => {
+    if (event.type === 'stage' && event.phase === 'start' && event.stage === stage && ++begun === 2)
+      controller.abort(new InterruptedError('interrupted by SIGINT'))
+  })
+  expect(report).toMatchObject({ outcome: 'interrupted', exitCode: 130 })
+  expect(report.partitions.map(({ partition, outcome }) => [partition, outcome])).toEqual([
+    ['2024-01-01', 'done'],
+    ['2024-01-02', 'stopped'],
+    ['2024-01-03', 'notRun'],
+  ])
+  expect(lines.at(-1)).toBe(line.replace(/ {2}.*/, ''))
+  expect(lines.filter((each) => each.startsWith('✗'))).toEqual([])
+  expect(report.partitions[1]?.steps.at(-1)).toMatchObject({ stage, outcome: 'stopped' })
+  expect(text).toContain('partitions: 1 done, 1 stopped, 1 not run')
+  expect(text).toMatch(/^2024-01-02 {2}stopped /m)
+  expect(text).toMatch(/^2024-01-03 {2}not run {2}/m)
 })

@@ -71,6 +71,8 @@ test('a partition stands as its last run left it; one that was not run stays as 
   const state = () => book.partitions().map((row) => [row.partition, row.state, row.run, row.error])
   book.endPartition(ended('r1', { outcome: 'failed', error: { message: 'x' } }))
   book.endPartition(ended('r2', { outcome: 'notRun' }))
+  book.endPartition(ended('r5', { outcome: 'stopped', steps: [step] }))
+  expect(book.steps('r5')).toEqual([step])
   expect(state()).toEqual([['2018-02-04', 'failed', 'r1', 'x']])
   book.endPartition({ ...ended('r3', { outcome: 'open' }), inputKey: 'abc' })
   expect(state()).toEqual([['2018-02-04', 'open', 'r3', undefined]])
