@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { checkServerIdentity } from 'node:tls'
 import type { Client, ClientConfig } from 'pg'
 import type { RunContext } from '../../core/context.ts'
 import { ConfigError, messageOf } from '../../core/errors.ts'
@@ -87,8 +89,14 @@ function sessionText({ statementTimeoutMs, lockTimeoutMs }: Settings): string {
 }
 
 function verified({ tls = {} }: Settings, { host }: Address): ClientConfig['ssl'] {
-  const servername = tls.serverName ?? host
-  return { rejectUnauthorized: true, servername, ...(tls.ca !== undefined && { ca: authority(tls.ca) }) }
+  const name = tls.serverName ?? host
+  return {
+    rejectUnauthorized: true,
+    // `pg` 8.23 puts the host's name in the place of ours, and an address is no server name (RFC 6066, section 3): so the name is not left to Node to verify.
+    checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
+    ...(isIP(name) === 0 && { servername: name }),
+    ...(tls.ca !== undefined && { ca: authority(tls.ca) }),
+  }
 }
 
 function authority(file: string): string {

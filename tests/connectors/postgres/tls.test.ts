@@ -103,6 +103,30 @@ describe.each(ROADS)('by %s', (road) => {
     await expect(reading({ tls: { ca: authority, serverName: 'db2.example.com' } })).rejects.toThrow(/another name/)
   })
 
+  it('another name than that of the host is verified in its place', async () => {
+    await present('wrong-host')
+    expect(await encrypted({ host: 'localhost', tls: { ca: authority, serverName: 'db.example.com' } })).toBe(true)
+    await present('server')
+    await expect(reading({ host: 'localhost', tls: { ca: authority, serverName: 'db.example.com' } })).rejects.toThrow(/another name/)
+  })
+
+  it('an address is verified against those of the certificate, and Node warns of nothing', async () => {
+    const warnings: string[] = []
+    const note = (warning: Error) => void warnings.push(warning.message)
+    process.on('warning', note)
+    try {
+      await present('address')
+      expect(await encrypted({ host: '127.0.0.1', tls: { ca: join(folder, 'address.pem') } })).toBe(true)
+      await present('server')
+      await expect(reading({ host: '127.0.0.1', tls: { ca: authority } })).rejects.toThrow(/another name/)
+      // Warnings come in a turn of their own.
+      await new Promise((done) => setImmediate(done))
+      expect(warnings).toEqual([])
+    } finally {
+      process.off('warning', note)
+    }
+  })
+
   it('insecure takes any certificate, and still encrypts', async () => {
     await present('self-signed')
     expect(await encrypted({ host: 'localhost', insecure: true })).toBe(true)
