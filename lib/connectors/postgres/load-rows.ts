@@ -1,4 +1,4 @@
-import { CheckError, ConfigError, TransientError } from '../../core/errors.ts'
+import { CheckError, ConfigError, OutrunError, TransientError } from '../../core/errors.ts'
 import { quoteIdentifier } from '../../core/quote.ts'
 import type { LoadReceipt, LoadRequest } from '../warehouse.ts'
 import { buildIndexes, dropIndexes } from './indexes.ts'
@@ -18,9 +18,9 @@ const TURN_MS = 60_000
 export async function loadRows(work: Work, settings: Settings): Promise<LoadReceipt> {
   const { session, request, name, ctx } = work
   const { dataset, table, disposition, token } = request
-  await takeTurn(session, settings, table)
+  await takeTurn(work, settings)
   if (!sameToken(await readToken(session, settings.schema, token), request.expected))
-    throw new TransientError(`another run has loaded "${table}"${token.partition && ` for ${token.partition}`} in the meantime`, {
+    throw new OutrunError(`another run has loaded "${table}"${token.partition && ` for ${token.partition}`} in the meantime`, {
       table,
       hint: 'run again: what is loaded already is left alone',
     })
@@ -43,15 +43,18 @@ export async function loadRows(work: Work, settings: Settings): Promise<LoadRece
 }
 
 /** One load of a table at a time; readers are not concerned. */
-async function takeTurn(session: LoadSession, settings: Settings, table: string): Promise<void> {
+async function takeTurn({ session, request, ctx }: Work, settings: Settings): Promise<void> {
+  const { table } = request
   await session.query(`SET LOCAL lock_timeout = ${TURN_MS}`)
   try {
     await session.query('SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))', [
       `millrace load ${settings.schema}.${table}`,
     ])
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === '55P03')) throw error
-    throw new TransientError(`another run has been loading "${table}" for ${TURN_MS / 1000} s`, {
+    // After a minute, or what a statement may take.
+    const waited = error instanceof Error && 'code' in error && (error.code === '55P03' || error.code === '57014')
+    if (!waited || ctx.signal.aborted) throw error
+    throw new TransientError(`another run is loading "${table}", and has not ended in the time that it was waited for`, {
       table,
       hint: 'run again when it has ended',
       cause: error,

@@ -15,6 +15,7 @@ import { readTokens } from './tokens.ts'
 export function openWarehouse(settings: Settings, server: ServerUse, tools: WarehouseTools): Warehouse {
   const extension = settings.extension ? tools.extensions.file('postgres_scanner') : undefined
   const engine = loadEngine(extension)
+  let warned = false
   const reach = async (ctx: RunContext) => {
     const address = await server.address()
     const open = () => openLoadSession(settings, address, applicationName(ctx))
@@ -41,6 +42,13 @@ export function openWarehouse(settings: Settings, server: ServerUse, tools: Ware
       ask(`looking at the table "${table}"`, ctx, async (session) => (await describeTable(session, settings.schema, table))?.columns),
     load: async (request, ctx) => {
       const reached = await reach(ctx)
+      if (settings.insecure && !warned)
+        ctx.emit({
+          type: 'warning',
+          stage: 'load',
+          message: `insecure: whoever is between can read and change what goes to ${reached.place}`,
+        })
+      warned = true
       const db = await engine.connect(ctx)
       try {
         return await loadTable({ ...reached, db }, request, ctx)

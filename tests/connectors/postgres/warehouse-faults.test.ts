@@ -127,7 +127,7 @@ for (const [road, extensions] of ROADS) {
       "SELECT range AS id, repeat('x', 100) || range AS value FROM range(20_000)",
     )
     let cut = 0
-    for (const [i, bytes] of [10, 150, 700, 1500, 3000, 200_000, 1_200_000, 2_000_000].entries()) {
+    for (const [i, bytes] of [10, 700, 1500, 3000, 200_000, 1_200_000].entries()) {
       const before = proxy.faults
       proxy.cutOnceAfter(bytes)
       expect(
@@ -136,7 +136,7 @@ for (const [road, extensions] of ROADS) {
       cut += proxy.faults - before
       expect(await rows(`SELECT count(*) FROM t${i % 2}`)).toEqual(['20000'])
     }
-    expect(cut).toBeGreaterThanOrEqual(7)
+    expect(cut).toBeGreaterThanOrEqual(5)
     expect(await tokens()).toEqual(['t0|', 't1|'])
     await nothingWorks()
   })
@@ -255,11 +255,13 @@ test('load refuses to go on where the server’s disk is full, and goes on when 
   expect(await tokens()).toEqual(['full|'])
 })
 
-test('load waits for its turn at a table, and says who has it when that takes too long', async () => {
-  const { load, database } = await warehouseOn(server)
+test('load waits for its turn at a table, and says so when it does not come', async () => {
+  const { load, database } = await warehouseOn(server, { statementTimeout: '1s' })
   const holder = await server.client(database)
   try {
     await holder.query("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('millrace load public.t', 0))")
+    const error = await failure(load('t', append, ONE), TransientError)
+    expect(error.message).toBe('another run is loading "t", and has not ended in the time that it was waited for')
     const waiting = load('t', append, ONE)
     while ((await server.query(database, "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory'")).length === 0)
       await new Promise((done) => setTimeout(done, 10))
@@ -270,8 +272,18 @@ test('load waits for its turn at a table, and says who has it when that takes to
   }
 })
 
+test('load warns once where anybody may be between', async () => {
+  const { load } = await warehouseOn(server, { insecure: true })
+  const ctx = testContext()
+  await load('t', append, ONE, { ctx })
+  await load('t', append, ONE, { ctx })
+  expect(ctx.events.filter(({ type }) => type === 'warning')).toEqual([
+    expect.objectContaining({ message: expect.stringMatching(/^insecure: whoever is between can read and change what goes to t_/) }),
+  ])
+})
+
 test('load makes the table of tokens once, however many come first at once', async () => {
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < 3; i++) {
     const { load, tokens } = await warehouseOn(server)
     await Promise.all(['a', 'b', 'c'].map((table) => load(table, append, ONE)))
     expect(await tokens()).toEqual(['a|', 'b|', 'c|'])

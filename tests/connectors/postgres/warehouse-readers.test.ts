@@ -18,8 +18,9 @@ const cases: readonly (readonly [name: string, disposition: Disposition, indexed
   ['merge', merge, false],
 ]
 
-for (const [road, extensions] of ROADS)
-  for (const [name, disposition, indexed] of cases)
+// What readers see does not depend on the road: of the second one case.
+for (const [i, [road, extensions]] of ROADS.entries())
+  for (const [name, disposition, indexed] of i === 0 ? cases : cases.slice(0, 1))
     test(`load: readers that poll during ${name} see whole states, rows and token together, ${road}`, async () => {
       const { folder, load, database } = await warehouseOn(server, {}, extensions)
       const generation = (n: number) =>
