@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { RunContext } from '../../core/context.ts'
+import { messageOf, PermanentError } from '../../core/errors.ts'
 import { quoteLiteral } from '../../core/quote.ts'
 import { type DuckDB, openDuckDB } from '../../engines/duckdb.ts'
 
@@ -18,7 +19,7 @@ export function loadEngine(extension: string | undefined): LoadEngine {
     const { memoryBytes, threads } = limits
     const db = await openDuckDB({ memoryBytes, threads, temp: join(workspace, `load-${randomUUID()}.tmp`) })
     try {
-      if (extension !== undefined) await db.run(`LOAD ${quoteLiteral(extension)}`)
+      if (extension !== undefined) await loadExtension(db, extension)
       return db
     } catch (error) {
       db.close()
@@ -38,5 +39,18 @@ export function loadEngine(extension: string | undefined): LoadEngine {
       opening = undefined
       ;(await opened?.catch(() => undefined))?.close()
     },
+  }
+}
+
+async function loadExtension(db: DuckDB, file: string): Promise<void> {
+  try {
+    await db.run(`LOAD ${quoteLiteral(file)}`)
+  } catch (error) {
+    throw new PermanentError(`DuckDB does not load its extension ${file}: ${messageOf(error).split('\n')[0]}`, {
+      stage: 'load',
+      file,
+      hint: 'run millrace setup to put it in place anew, or set extension: false',
+      cause: error,
+    })
   }
 }

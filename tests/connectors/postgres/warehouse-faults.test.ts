@@ -1,4 +1,4 @@
-import { rename, rm, symlink } from 'node:fs/promises'
+import { rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -270,6 +270,25 @@ test('load waits for its turn at a table, and says so when it does not come', as
   } finally {
     await holder.end()
   }
+})
+
+test('load says what is wrong on this side: a workspace that cannot be used, a dataset’s file that is gone, an extension that is none', async () => {
+  const { folder, load, rows } = await warehouseOn(server)
+  await load('t', append, ONE)
+  const file = join(folder, 'file')
+  await writeFile(file, 'no extension')
+  const workspace = await failure(load('t', append, ONE, { ctx: testContext({ workspace: file }) }), PermanentError)
+  expect(workspace.message).toContain(`${file} (ENOTDIR)`)
+  expect(workspace.place).toMatchObject({ table: 't' })
+  const dataset = await datasetOf(folder, 'numbers', { id: 'int64', value: 'text' }, ONE)
+  await rm(dataset.files[0] ?? '')
+  const gone = await failure(load('t', append, '', { dataset }), PermanentError)
+  expect(gone.message).toMatch(/^a file of the dataset cannot be read: /)
+  expect(gone.hint).toContain('--force')
+  const other = await warehouseOn(server, {}, { file: () => file })
+  const extension = await failure(other.load('t', append, ONE), PermanentError)
+  expect(extension.message).toContain(`DuckDB does not load its extension ${file}: `)
+  expect(await rows('SELECT count(*) FROM t')).toEqual(['1'])
 })
 
 test('load warns once where anybody may be between', async () => {
