@@ -4,11 +4,17 @@ import { duckdb } from '../../lib/connectors/duckdb/index.ts'
 import { queryFile } from '../kit/dataset.ts'
 import { warehouseContract } from './warehouse.ts'
 
-warehouseContract('duckdb', async (folder) => {
-  const file = join(folder, 'state', 'warehouse.duckdb')
-  return {
-    connection: duckdb(file),
-    query: (sql) => queryFile(file, sql),
-    elsewhere: { module: fileURLToPath(new URL('../../lib/connectors/duckdb/index.ts', import.meta.url)), name: 'duckdb', args: [file] },
-  }
-})
+const size = { abortedRows: 1_500_000, killedRows: 200_000, kills: 6, orders: 8 }
+
+warehouseContract(
+  'duckdb',
+  async (folder) => {
+    const file = join(folder, 'state', 'warehouse.duckdb')
+    return {
+      connection: duckdb(file),
+      query: (sql) => queryFile(file, sql),
+      elsewhere: { module: fileURLToPath(new URL('../../lib/connectors/duckdb/index.ts', import.meta.url)), name: 'duckdb', args: [file] },
+    }
+  },
+  size,
+)

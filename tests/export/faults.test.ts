@@ -11,6 +11,7 @@ import { PermanentError } from '../../lib/core/errors.ts'
 import { openDuckDB } from '../../lib/engines/duckdb.ts'
 import { deliver } from '../../lib/export/deliver.ts'
 import { temporaryFolder, testContext } from '../kit/context.ts'
+import { connectToTestEngine } from '../kit/engine.ts'
 import { contentOf, followLatest, freshStore, idName, keyOf, keysOf, namesDataset, requestOf } from './kit.ts'
 
 const LATEST = 'names/2018-02-04/latest.json'
@@ -48,7 +49,7 @@ describe('deliver, after the failure of any disk operation and a rerun,', () => 
     const request = requestOf(await namesDataset(2_000))
     const prepared = join(temporaryFolder(), 'store')
     const opened = local(prepared).open()
-    await deliver(old, opened, testContext())
+    await deliver(old, opened, testContext(), connectToTestEngine)
     await opened.close()
 
     /** A copy of the store before the delivery. */
@@ -59,19 +60,19 @@ describe('deliver, after the failure of any disk operation and a rerun,', () => 
     }
     const reference = local(await copied()).open()
     onTestFinished(() => reference.close())
-    await deliver(request, reference, testContext())
+    await deliver(request, reference, testContext(), connectToTestEngine)
     const wanted = await contentOf(reference)
 
     let failed = 0
     for (let n = 1; ; n++) {
       const folder = await copied()
       const store = local(folder).open()
-      const asked = await withFailingDisk(n, dead, () => deliver(request, store, testContext({ run: 'first' })))
+      const asked = await withFailingDisk(n, dead, () => deliver(request, store, testContext({ run: 'first' }), connectToTestEngine))
       await store.close()
       const again = local(folder).open()
       // At this instant a reader sees one delivery or the other, whole.
       expect((await followLatest(again, LATEST))?.rows).toSatisfy((rows: number) => rows === 5 || rows === 2_000)
-      await deliver(request, again, testContext({ run: 'second' }))
+      await deliver(request, again, testContext({ run: 'second' }), connectToTestEngine)
       expect(await contentOf(again)).toEqual(wanted)
       await again.close()
       if (asked < n) break
@@ -113,7 +114,7 @@ test('deliver that is aborted publishes nothing and throws the reason', async ()
   const store = freshStore()
   const stop = new AbortController()
   const reason = new Error('asked to stop')
-  const request = requestOf(await namesDataset(300_000))
+  const request = requestOf(await namesDataset(60_000))
   const at = (when: (store: Store) => Store) => deliver(request, when(store), testContext({ signal: stop.signal }))
   const failed = at((real) => ({
     ...real,
@@ -163,7 +164,7 @@ describe('deliver says what is wrong with the store:', () => {
 
   test('no space, and a rerun with space delivers', async () => {
     const folder = temporaryFolder()
-    const dataset = await namesDataset(200_000)
+    const dataset = await namesDataset(100_000)
     const child = async (limit: string) => {
       const command = `trap '' XFSZ; ulimit -f ${limit}; exec "$0" "$@"`
       const { stdout } = await promisify(execFile)('sh', [
@@ -177,7 +178,7 @@ describe('deliver says what is wrong with the store:', () => {
       ])
       return JSON.parse(stdout) as object
     }
-    // In blocks of 512 bytes: 1 MiB, where the file has 3.
+    // In blocks of 512 bytes: 1 MiB, where the file has nearly 2.
     expect(await child('2048')).toMatchObject({
       name: 'PermanentError',
       message: expect.stringMatching(/^the file is too large .*_tmp.*\(EFBIG\)/),
@@ -185,9 +186,9 @@ describe('deliver says what is wrong with the store:', () => {
     const store = local(join(folder, 'store')).open()
     onTestFinished(() => store.close())
     expect(await keysOf(store)).toEqual([])
-    expect(await child('unlimited')).toMatchObject({ outcome: 'delivered', rows: 200_000 })
+    expect(await child('unlimited')).toMatchObject({ outcome: 'delivered', rows: 100_000 })
     expect(await followLatest(store, LATEST)).toMatchObject({
-      rows: 200_000,
+      rows: 100_000,
       contract: { columns: Object.entries(idName).map(([name, type]) => ({ name, type })) },
     })
   })

@@ -27,7 +27,7 @@ async function atOperations(mode: 'kill' | 'eio', verdict: Verdict, reference: R
   const trials: Trial[] = []
   for (const known of settings.short ? reference.known.slice(1, 2) : reference.known) {
     const total = (await operationsOf(reference, known)).length
-    for (const nth of operationsToTry(total, known, settings)) {
+    for (const nth of operationsToTry(mode, total, known, settings)) {
       const trial = await strikeOperation(reference, known, mode, nth, verdict)
       settings.progress(trial)
       trials.push(trial)
@@ -37,10 +37,10 @@ async function atOperations(mode: 'kill' | 'eio', verdict: Verdict, reference: R
 }
 
 /** Every operation and a few beyond, since their number differs by a few from run to run; or some of them. */
-function operationsToTry(total: number, { step }: Known, { seed, short }: Settings): number[] {
+function operationsToTry(mode: 'kill' | 'eio', total: number, { step }: Known, { seed, short }: Settings): number[] {
   if (!short && step.name === EVERY) return Array.from({ length: total + 3 }, (_, i) => i + 1)
-  const samples = short ? 3 : SAMPLES
-  const offset = chanceOf(seed, `operations of ${step.name}`).below(Math.ceil(total / samples))
+  const samples = !short ? SAMPLES : mode === 'kill' ? 3 : 2
+  const offset = chanceOf(seed, `${mode} at operations of ${step.name}`).below(Math.ceil(total / samples))
   return Array.from({ length: samples }, (_, i) => 1 + Math.floor((i * total) / samples) + offset).filter((nth) => nth <= total)
 }
 
@@ -55,8 +55,16 @@ async function strikeOperation(reference: Reference, known: Known, mode: 'kill' 
   return { ...trial, name: `${trial.name} (${operation || 'none: the run was clean'})` }
 }
 
+const counted = new WeakMap<Known, Promise<readonly string[]>>()
+
 /** The operations of a step's unkilled run, in order. */
-async function operationsOf(reference: Reference, known: Known): Promise<readonly string[]> {
+function operationsOf(reference: Reference, known: Known): Promise<readonly string[]> {
+  const operations = counted.get(known) ?? countOperations(reference, known)
+  counted.set(known, operations)
+  return operations
+}
+
+async function countOperations(reference: Reference, known: Known): Promise<readonly string[]> {
   rewind(reference, known)
   const file = join(reference.project.folder, 'operations.txt')
   const ended = await runStep(reference.project, known.step, { preload: [DISK_FAULT], env: { TORTURE_DISK: `count:${file}` } })
