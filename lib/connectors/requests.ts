@@ -81,7 +81,7 @@ export interface TableRequest {
   readonly table: string
   /** Default: the connection's. */
   readonly schema?: string
-  /** A condition in the database's own SQL, run there: `{start}` and `{end}` (instants) and `{partition}` (a text) stand for values, without quotes. */
+  /** A condition in the database's own SQL, run there: `{start}` and `{end}` (instants) and `{partition}` (a text) stand for values, without quotes. Naive times are compared with them in the connection's `zone`. */
   readonly where?: string
 }
 
@@ -89,6 +89,6 @@ export interface TableRequest {
 export interface QueryRequest {
   /** Given by `query`. */
   readonly method: 'query'
-  /** One SELECT in the database's own SQL, run there, whose columns have names, each its own. `{start}` and `{end}` (instants) and `{partition}` (a text) stand for values, without quotes. */
+  /** One SELECT in the database's own SQL, run there, whose columns have names, each its own. `{start}` and `{end}` (instants) and `{partition}` (a text) stand for values, without quotes. Naive times are compared with them in the connection's `zone`. */
   readonly sql: string
 }

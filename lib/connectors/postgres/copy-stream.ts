@@ -38,7 +38,7 @@ export function copyText(select: string): string {
 export async function copyIntoFifo(
   client: Client,
   sql: string,
-  fifo: FifoEnd,
+  fifo: Pick<FifoEnd, 'write'>,
   progress: CopyProgress,
   pace: Pace,
   ctx: Pick<RunContext, 'clock' | 'signal'>,

@@ -28,11 +28,13 @@ export interface AttachRequest {
   readonly snapshot: string
   /** A folder for a file of certificates. */
   readonly folder: string
+  /** Of the sessions. Default UTC. */
+  readonly zone?: string
 }
 
 /** What the reader child runs around a job that reads by `postgres_query('<name>', …)`. */
 export async function attachment(request: AttachRequest): Promise<Attachment> {
-  const { settings, address, file, names, application, snapshot, folder } = request
+  const { settings, address, file, names, application, snapshot, folder, zone } = request
   const secret = quoteIdentifier(`${names[0]}_secret`)
   const tls = await tlsParameters(settings, address, folder)
   const login: readonly (readonly [name: string, value: string | undefined])[] = [
@@ -51,8 +53,9 @@ export async function attachment(request: AttachRequest): Promise<Attachment> {
     ...tls.parameters,
   })
   const limits = [`statement_timeout = ${settings.statementTimeoutMs}`, `lock_timeout = ${settings.lockTimeoutMs}`]
+  const zoned = zone === undefined ? [] : [`TimeZone = ${quoteLiteral(zone)}`]
   // The encoding is the connection's; all else is of this transaction alone.
-  const local = [...SESSION.filter((each) => !each.startsWith('client_encoding')), ...limits].map((each) => `SET LOCAL ${each}`)
+  const local = [...SESSION.filter((each) => !each.startsWith('client_encoding')), ...limits, ...zoned].map((each) => `SET LOCAL ${each}`)
   const begin = [`SET TRANSACTION SNAPSHOT ${quoteLiteral(snapshot)}`, ...local].join('; ')
   return {
     before: [
@@ -111,7 +114,8 @@ const WORDS: readonly (readonly [words: RegExp, state: string])[] = [
 export function serverFault(message: string): Error | undefined {
   const [first = ''] = message.split('\n')
   if (!/^(IO|Invalid|Invalid Input|Binder|Network|TransactionContext)( Error|: )/.test(first)) return undefined
-  if (!/(ERROR|FATAL|PANIC): |Unable to connect to Postgres|Failed to \w+|libpq|server closed|connection|SSL/.test(message)) return undefined
+  if (!/(ERROR|FATAL|PANIC): |Unable to connect to Postgres|Failed to \w+|libpq|server closed|connection|SSL/.test(message))
+    return undefined
   const said = /(?:ERROR|FATAL|PANIC):\s+([^\n]*)/.exec(message)?.[1] ?? lastPart(message)
   const state = WORDS.find(([words]) => words.test(message))?.[1] ?? (/ERROR: /.test(message) ? 'P0001' : '08006')
   return Object.assign(new Error(said), { code: state })

@@ -1,5 +1,6 @@
 import type { Client } from 'pg'
 import { TransientError } from '../../core/errors.ts'
+import { quoteLiteral } from '../../core/quote.ts'
 import type { ReaderJob, ReaderResult } from '../../engines/reader.ts'
 import { applicationName, connect } from './client.ts'
 import { type Copied, type CopyProgress, copyIntoFifo, copyText, newProgress } from './copy-stream.ts'
@@ -88,20 +89,30 @@ export async function readByCopy(read: CopyRead, job: ReaderJob, signal: AbortSi
 const ENOUGH = new Error('the reader has what it wants')
 
 async function openFeed(read: CopyRead, application: string, select: string, path: string): Promise<Feed> {
-  const { settings, address, snapshot, ctx } = read
-  const common = { path, progress: newProgress(ctx), sql: copyText(select) }
+  const progress = newProgress(read.ctx)
+  return { path, progress, sql: copyText(select), ...(await sessionOn(read, application, progress)) }
+}
+
+/** A session on the snapshot, and how it is given back; the control session itself, for settings that allow no other: whole, once everything has come. */
+export async function sessionOn(
+  { settings, address, snapshot, zone }: Pick<ReadTools, 'settings' | 'address' | 'snapshot' | 'zone'>,
+  application: string,
+  progress: Pick<CopyProgress, 'ended'>,
+): Promise<{ readonly client: Client; end(): Promise<void> }> {
+  const local = zone === undefined ? '' : `; SET LOCAL TimeZone = ${quoteLiteral(zone)}`
   if (settings.maxConnections === 1) {
     const { client, giveBack } = await snapshot.lend()
-    return { ...common, client, end: () => giveBack(common.progress.ended) }
+    if (local !== '') await client.query(local.slice(2))
+    return { client, end: () => giveBack(progress.ended) }
   }
   const client = await connect(settings, address, application)
   await client
-    .query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '${snapshot.id}'`)
+    .query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '${snapshot.id}'${local}`)
     .catch(async (error: unknown) => {
       await endOf(client)
       throw error
     })
-  return { ...common, client, end: () => endOf(client) }
+  return { client, end: () => endOf(client) }
 }
 
 /** Moves one stream; its FIFO ends only after everything has come, or some time after the reader was asked to stop. */

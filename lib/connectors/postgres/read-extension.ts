@@ -22,6 +22,8 @@ export interface ReadTools {
   readonly reader: Reader
   /** Of the relation. */
   readonly folder: string
+  /** In which the server understands naive times where it compares them with instants. Default UTC. */
+  readonly zone?: string
 }
 
 /**
@@ -33,9 +35,13 @@ export async function readByExtension(
   job: ReaderJob,
   signal: AbortSignal,
 ): Promise<ReaderResult> {
-  const { settings, address, ctx, snapshot, id, doing, patience, reader, folder, file, names } = tools
+  const { settings, address, ctx, snapshot, id, doing, patience, reader, folder, file, names, zone } = tools
   const application = applicationName(ctx, id)
-  const { before, after } = await attachment({ settings, address, file, names, application, snapshot: snapshot.id, folder })
+  const { before, after } = await attachment({
+    ...{ settings, address, file, names, application, folder },
+    snapshot: snapshot.id,
+    ...(zone !== undefined && { zone }),
+  })
   const begunMs = elapsedMs(ctx.clock)
   const stop = new AbortController()
   const watch = watchSilence({ doing, application, snapshot, silentSinceMs: () => begunMs, direct: false }, ctx, patience, (error) =>

@@ -129,6 +129,11 @@ function cursorCondition(
   return { sql: `${c} >= ${naiveBounds({ start: instant }, zone).from}`, exact: false }
 }
 
+/** Whether the user's own SQL compares with instants: naive times are then understood by the session's zone. */
+export function comparesInstants(request: TableRequest | QueryRequest): boolean {
+  return /\{(start|end)\}/.test(request.method === 'table' ? (request.where ?? '') : request.sql)
+}
+
 const PLACEHOLDER = /\{(start|end|partition|cursor)\}/g
 
 function filled(sql: string, read: Pick<Read, 'window' | 'partition'>, where: string): string {

@@ -18,7 +18,7 @@ import { ctidRanges } from './ranges.ts'
 import { readByCopy } from './read-copy.ts'
 import { readByExtension } from './read-extension.ts'
 import { overFifos, overSessions, type Selection, serverSelects } from './relation.ts'
-import { databaseRequest, nameOf, rowsOf, tableText, withCut } from './rows.ts'
+import { comparesInstants, databaseRequest, nameOf, rowsOf, tableText, withCut } from './rows.ts'
 import type { ServerUse } from './server.ts'
 import { type Snapshot, sameColumns, takeSnapshot } from './snapshot.ts'
 import { throttle } from './throttle.ts'
@@ -115,6 +115,7 @@ export function openSource(settings: Settings, server: ServerUse, tools: SourceT
     const doing = await doingOf(request)
     const { snapshot, columns, road, selections } = await onSnapshot(ctx, request.dataset, (on) => planned(on, request, ctx))
     ctx.signal.throwIfAborted()
+    const zone = comparesInstants(databaseRequest(request.request)) ? (settings.zone ?? request.zone) : undefined
     const id = randomBytes(4).toString('hex')
     const folder = join(ctx.workspace, `postgres-${randomUUID()}`)
     const close = () => rm(folder, { recursive: true, force: true })
@@ -147,6 +148,7 @@ export function openSource(settings: Settings, server: ServerUse, tools: SourceT
           patience: tuning,
           reader: tools.reader,
           folder,
+          ...(zone !== undefined && { zone }),
         }
         try {
           const result =
