@@ -5,6 +5,7 @@ import type { Dataset, TimeWindow } from '../core/dataset.ts'
 import { CheckError, ConfigError, MillraceError, messageOf, PermanentError } from '../core/errors.ts'
 import { quoteIdentifier } from '../core/quote.ts'
 import { type DuckDB, openDuckDB, type SqlValues } from '../engines/duckdb.ts'
+import { tellRows } from '../engines/query-progress.ts'
 import { relationOfFiles } from '../engines/relation.ts'
 import { vendorWords } from './bind.ts'
 import { type Ground, measureOf } from './measure.ts'
@@ -77,6 +78,7 @@ async function runRules({ dataset, rules, others, window, zone, parameters }: Ch
     zone: zone ?? 'UTC',
   })
   try {
+    using _told = await tellRows(db, dataset.rows, ctx, { stage: 'check', dataset: dataset.name })
     const { rows, found } = findings(await scan(db, measured, ground, parameters, ctx.signal), measured)
     if (rows !== dataset.rows)
       throw new CheckError(`the files of "${dataset.name}" hold ${rows} rows where the dataset says ${dataset.rows}`)

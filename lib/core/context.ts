@@ -37,7 +37,16 @@ type Happened =
       /** `done`, or why nothing was done. `stopped`: the run was interrupted; a stage says `failed`, its context's `emit` knows better. */
       readonly outcome: 'done' | 'unchanged' | 'skipped' | 'failed' | 'stopped'
     }
-  | { readonly type: 'progress'; readonly stage: Stage; readonly dataset?: string; readonly rows?: number; readonly bytes?: number }
+  | {
+      readonly type: 'progress'
+      readonly stage: Stage
+      readonly dataset?: string
+      readonly target?: string
+      readonly rows?: number
+      /** Rows that there are to go through. */
+      readonly totalRows?: number
+      readonly bytes?: number
+    }
   | {
       readonly type: 'retry'
       readonly stage: Stage
@@ -60,5 +69,7 @@ export interface RunContext {
   /** A folder of this run alone, on the disk of the profile's state; swept when its run is gone. */
   readonly workspace: string
   readonly limits: Limits
+  /** Somebody looks on while it happens: only then is it worth finding out how far a stage is. */
+  readonly live?: boolean
   emit(event: RunEvent): void
 }

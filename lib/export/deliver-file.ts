@@ -31,7 +31,7 @@ export async function deliverFile(work: Work): Promise<File> {
           threads: ctx.limits.threads,
           workspace: folder,
           signal: ctx.signal,
-          progress: (bytes) => ctx.emit({ type: 'progress', stage: 'export', dataset: dataset.name, bytes }),
+          progress: (bytes) => ctx.emit({ type: 'progress', stage: 'export', dataset: dataset.name, target: request.export.path, bytes }),
         },
         (path, signal) => db.run(copyToCsv(select, path, contract, quotedColumns(contract)), undefined, signal),
         store,

@@ -7,6 +7,7 @@ import type { RunContext } from '../core/context.ts'
 import { disk } from '../core/disk.ts'
 import { refusedByDisk } from '../core/disk-refusal.ts'
 import { placed } from '../core/errors.ts'
+import { tellBytesOf } from '../core/progress.ts'
 import { type DuckDB, openDuckDB } from '../engines/duckdb.ts'
 import { copyStatement } from '../formats/parquet.ts'
 import { landDelta } from './land-delta.ts'
@@ -94,6 +95,7 @@ async function stageRows(
     ...(select.fast && { fast: { ...select.fast, sql: copyStatement(select.fast.sql, file) } }),
   }
   const job = { dataset, ...(relation.zone !== undefined && { zone: relation.zone }), statements: [statement] }
+  using _told = tellBytesOf(file, ctx, { stage: 'land', dataset })
   const { rows } = await runOver(relation, 'sql', job, reader, ctx.signal)
   return { file, rows: rows.at(-1) ?? 0 }
 }

@@ -34,6 +34,7 @@ export async function load(task: LoadTask, warehouse: Warehouse, ctx: RunContext
   const about = { stage: 'load', dataset: task.dataset.name, target: table } as const
   const begun = performance.now()
   ctx.emit({ type: 'stage', phase: 'start', ...about })
+  if (ctx.live) ctx.emit({ type: 'progress', ...about, totalRows: task.dataset.rows })
   try {
     const receipt = await warehouse.load(
       {

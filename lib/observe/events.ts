@@ -5,6 +5,8 @@ export type EventPlace = Pick<RunContext, 'pipeline' | 'run' | 'partition'>
 
 /** An outlet for events: log, progress, record. `event` must return at once; `close` is called once, after the last event. */
 export interface EventSink {
+  /** Shows `progress` to somebody who looks on. */
+  readonly live?: boolean
   event(event: RunEvent, place: EventPlace): void
   close(): void
 }
@@ -22,6 +24,7 @@ export function fanOut(sinks: readonly EventSink[]): EventSink {
     }
   }
   return {
+    live: sinks.some(({ live }) => live),
     event: (event, place) => each((sink) => sink.event(event, place)),
     close: () => each((sink) => sink.close()),
   }

@@ -3,12 +3,20 @@ import { redact } from '../core/secret.ts'
 import type { Paint, TerminalStream } from './color.ts'
 import { painter } from './color.ts'
 import type { EventPlace, EventSink } from './events.ts'
-import { formatBytes, formatDuration, formatRows } from './units.ts'
+import { formatBytes, formatCount, formatDuration, formatRows } from './units.ts'
 import { visible } from './width.ts'
 
-/** Counts as `1,234 rows  3.4 MB`, what is known of them. */
-export function countsText({ rows, bytes }: { readonly rows?: number | undefined; readonly bytes?: number | undefined }): string {
-  return [rows !== undefined && formatRows(rows), bytes !== undefined && formatBytes(bytes)].filter(Boolean).join('  ')
+interface Counts {
+  readonly rows?: number | undefined
+  readonly totalRows?: number | undefined
+  readonly bytes?: number | undefined
+}
+
+/** Counts as `1,234 rows  3.4 MB` or `500 of 1,234 rows`, what is known of them. */
+export function countsText({ rows, totalRows, bytes }: Counts): string {
+  const part = rows === undefined ? '' : `${formatCount(rows)} `
+  const ofRows = totalRows !== undefined ? `${part}of ${formatRows(totalRows)}` : rows !== undefined && formatRows(rows)
+  return [ofRows, bytes !== undefined && formatBytes(bytes)].filter(Boolean).join('  ')
 }
 
 /** `quakes 2018-02-04 load daily fct_daily`, `quakes 2018-02-04 land quake of 2018-02-03`: whose event it is. */

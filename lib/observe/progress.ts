@@ -24,6 +24,7 @@ interface Active {
   readonly subject: string
   readonly startedMs: number
   rows: number | undefined
+  totalRows: number | undefined
   bytes: number | undefined
 }
 
@@ -58,15 +59,20 @@ export function liveProgress(stream: TerminalStream, options: { readonly color: 
   const stop = ticker.every(INTERVAL_MS, () => draw(true))
 
   return {
+    live: true,
     event: (event, place) => {
       const key = keyOf(event, place)
       if (event.type === 'stage' && event.phase === 'start')
-        active.set(key, { subject: subjectText(event, place), startedMs: ticker.nowMs(), rows: undefined, bytes: undefined })
+        active.set(key, {
+          ...{ subject: subjectText(event, place), startedMs: ticker.nowMs() },
+          ...{ rows: undefined, totalRows: undefined, bytes: undefined },
+        })
       else if (event.type === 'stage') active.delete(key)
       else if (event.type === 'progress') {
         const at = active.get(key)
         if (at) {
           at.rows = event.rows ?? at.rows
+          at.totalRows = event.totalRows ?? at.totalRows
           at.bytes = event.bytes ?? at.bytes
         }
       }
@@ -81,11 +87,11 @@ export function liveProgress(stream: TerminalStream, options: { readonly color: 
 }
 
 function keyOf(event: Parameters<EventSink['event']>[0], place: EventPlace): string {
-  const target = event.type === 'stage' && (event.stage === 'load' || event.stage === 'export') ? event.target : ''
+  const target = 'target' in event ? event.target : undefined
   return JSON.stringify([place.pipeline, place.partition, event.of, event.stage, 'dataset' in event ? event.dataset : '', target])
 }
 
-function activeText({ subject, startedMs, rows, bytes }: Active, nowMs: number): string {
+function activeText({ subject, startedMs, rows, totalRows, bytes }: Active, nowMs: number): string {
   const elapsedMs = nowMs - startedMs
   const perSecond = (count: number) => (count * 1000) / elapsedMs
   const rate =
@@ -96,5 +102,5 @@ function activeText({ subject, startedMs, rows, bytes }: Active, nowMs: number):
         : bytes !== undefined
           ? `${formatBytes(perSecond(bytes))}/s`
           : ''
-  return ['…', subject, countsText({ rows, bytes }), rate, formatDuration(elapsedMs)].filter(Boolean).join('  ')
+  return ['…', subject, countsText({ rows, totalRows, bytes }), rate, formatDuration(elapsedMs)].filter(Boolean).join('  ')
 }

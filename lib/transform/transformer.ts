@@ -6,6 +6,7 @@ import type { RunContext } from '../core/context.ts'
 import type { Dataset } from '../core/dataset.ts'
 import { ConfigError, messageOf } from '../core/errors.ts'
 import { hashOf } from '../core/hash.ts'
+import { tellBytesOf } from '../core/progress.ts'
 import { quoteIdentifier, quoteLiteral } from '../core/quote.ts'
 import type { DuckDB, SqlValues } from '../engines/duckdb.ts'
 import { loadPolars, type Polars, scanParquet, sinkParquet } from '../engines/polars.ts'
@@ -108,6 +109,7 @@ export class Transformer {
   async #copy(name: string, { sql, values }: Statement, write?: Write): Promise<Dataset> {
     const file = this.#nextFile(name)
     const copy = `COPY (${sql}) TO ${quoteLiteral(file)} ${parquetOptions(this.#ctx.limits)}`
+    using _told = tellBytesOf(file, this.#ctx, { stage: 'transform', dataset: name })
     try {
       // Twice as slow under memory pressure; an ORDER BY holds either way.
       await this.#db.run(`SET preserve_insertion_order = ${write?.keepsOrder ?? false}`)
@@ -145,6 +147,7 @@ export class Transformer {
     for (const name of write.reads) lazy.set(name, scanParquet(pl, await this.#filesForFrames(name)))
     // The other engine's turn.
     await this.#db.release()
+    using _told = tellBytesOf(file, this.#ctx, { stage: 'transform', dataset: write.name })
     try {
       for (const name of [...write.fused, write.name]) lazy.set(name, this.#call(pl, name, lazy))
       await sinkParquet(lazy.get(write.name) as LazyDataFrame, file)

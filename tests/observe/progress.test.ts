@@ -65,6 +65,20 @@ describe('liveProgress', () => {
     expect(writes.length).toBe(count)
   })
 
+  test('shows how far a step is that knows its rows, by its target where it has one', () => {
+    const { ticker, stream, writes, advance } = terminal(120)
+    const sink = liveProgress(stream, { color: false, ticker })
+    const load = { stage: 'load', dataset: 'quake', target: 'quakes' } as const
+    sink.event({ type: 'stage', phase: 'start', ...load }, place)
+    sink.event({ type: 'progress', ...load, totalRows: 2000 }, place)
+    advance(201)
+    expect(writes.at(-1)?.text).toContain('…  quakes 2018-02-04 load quake quakes  of 2,000 rows  200 ms\n')
+    sink.event({ type: 'progress', ...load, rows: 1500, totalRows: 2000 }, place)
+    advance(800)
+    expect(writes.at(-1)?.text).toContain('…  quakes 2018-02-04 load quake quakes  1,500 of 2,000 rows  1,500 rows/s  1.0 s\n')
+    sink.close()
+  })
+
   test('keeps each live line within the terminal', () => {
     const { ticker, stream, writes, advance } = terminal(30)
     const sink = liveProgress(stream, { color: false, ticker })

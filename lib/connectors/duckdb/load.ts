@@ -5,6 +5,7 @@ import { disk } from '../../core/disk.ts'
 import { CheckError, ConfigError, messageOf, OutrunError } from '../../core/errors.ts'
 import { quoteIdentifier } from '../../core/quote.ts'
 import type { DuckDB } from '../../engines/duckdb.ts'
+import { tellRows } from '../../engines/query-progress.ts'
 import type { LoadReceipt, LoadRequest } from '../warehouse.ts'
 import { withFile } from './open.ts'
 import { addedColumns, checkNames, columnDefinitions, describeTable } from './table.ts'
@@ -24,6 +25,8 @@ export async function loadFile(file: string, request: LoadRequest, ctx: RunConte
         db,
         ctx.signal,
         async () => {
+          const of = { stage: 'load', dataset: request.dataset.name, target: request.table } as const
+          using _told = await tellRows(db, request.dataset.rows, ctx, of)
           const written = await loadRows(db, request, ctx.signal)
           await writeToken(db, request.token, ctx.clock.now(), attempt)
           return written
