@@ -1,4 +1,5 @@
 import type { RunContext } from '../../core/context.ts'
+import { refusedByDisk } from '../../core/disk-refusal.ts'
 import { MillraceError } from '../../core/errors.ts'
 import { quoteIdentifier } from '../../core/quote.ts'
 import { explainedRead } from '../../engines/dataset-faults.ts'
@@ -24,17 +25,18 @@ export async function loadTable(target: LoadTarget, request: LoadRequest, ctx: R
   const { settings, db, extension } = target
   checkNames(table, dataset.columns)
   const name = `${quoteIdentifier(settings.schema)}.${quoteIdentifier(table)}`
+  const explain = (error: unknown) => explainedRead(refusedByDisk(error, ctx.workspace))
   try {
     await checkMerge(db, request, ctx.signal)
   } catch (error) {
-    const why = ctx.signal.aborted && error === ctx.signal.reason ? error : explainedRead(error)
+    const why = ctx.signal.aborted && error === ctx.signal.reason ? error : explain(error)
     throw why instanceof MillraceError ? why.at({ table, dataset: dataset.name }) : why
   }
   const write = async (session: Parameters<typeof loadRows>[0]['session']) => ({
     receipt: await loadRows({ session, db, extension, request, name, ctx }, settings),
     token,
   })
-  return loadInAttempts(target, { table, dataset: dataset.name, write, explain: explainedRead }, ctx)
+  return loadInAttempts(target, { table, dataset: dataset.name, write, explain }, ctx)
 }
 
 /** What can be known to be wrong with a merge before a server is asked. */
