@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Disposition, LoadReceipt, LoadRequest, Token, WarehouseConnection } from '../../lib/connectors/warehouse.ts'
 import type { Columns, Dataset } from '../../lib/core/dataset.ts'
-import { CheckError, ConfigError, type MillraceError, TransientError } from '../../lib/core/errors.ts'
+import { CheckError, ConfigError, type MillraceError, OutrunError } from '../../lib/core/errors.ts'
 import { quoteIdentifier } from '../../lib/core/quote.ts'
 import type { MetaRow } from '../../lib/engines/duckdb.ts'
 import { extensionsIn, NO_EXTENSIONS } from '../../lib/engines/extensions.ts'
@@ -385,7 +385,7 @@ export function warehouseContract(
         { pipeline: 'test', table: 'numbers', partition: '', inputKey: 'k1', loads: { customer: 2 } },
       ]
       for (const expected of stale) {
-        const error = await failure(load('numbers', append, "SELECT 2 AS id, 'b' AS value", { expected, inputKey: 'k2' }), TransientError)
+        const error = await failure(load('numbers', append, "SELECT 2 AS id, 'b' AS value", { expected, inputKey: 'k2' }), OutrunError)
         expect(error.message).toBe('another run has loaded "numbers" in the meantime')
       }
       expect(await rows('numbers')).toEqual(['1|a|'])
@@ -398,7 +398,7 @@ export function warehouseContract(
       const { request, warehouse, ctx, rows, tokenOf } = await setup()
       const lost = await request('numbers', append, "SELECT 1 AS id, 'a' AS value")
       await warehouse.load(lost, ctx)
-      await failure(warehouse.load(lost, ctx), TransientError)
+      await failure(warehouse.load(lost, ctx), OutrunError)
       expect(await tokenOf('numbers', '')).toEqual(lost.token)
       expect(await rows('numbers')).toEqual(['1|a|'])
     })
