@@ -1,6 +1,7 @@
+import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { isErrno } from '../core/disk.ts'
-import { MillraceError } from '../core/errors.ts'
+import { ConfigError, MillraceError } from '../core/errors.ts'
 import { redact, redactJson } from '../core/secret.ts'
 import { millraceVersion } from '../core/version.ts'
 import { colorWanted, type TerminalStream } from '../observe/color.ts'
@@ -73,8 +74,11 @@ function contextOf(
   signal: AbortSignal,
   open: EventSink[],
 ): CommandContext {
+  const from = resolve(folder, project ?? '.')
+  if (project !== undefined && !statSync(from, { throwIfNoEntry: false })?.isDirectory())
+    throw new ConfigError(`--project ${project}: there is no such folder`)
   return {
-    folder: resolve(folder, project ?? '.'),
+    folder: from,
     ...(profile !== undefined && { profile }),
     signal,
     color: colorWanted(stdout, environment),

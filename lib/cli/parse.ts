@@ -34,10 +34,12 @@ export function parsePlain(command: AnyCommand, argv: readonly string[]): Parsed
   )
   let found: ReturnType<typeof parseArgs>
   try {
-    found = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true })
+    found = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true, tokens: true })
   } catch {
     return undefined
   }
+  const valued = found.tokens?.flatMap((token) => (token.kind === 'option' && token.value !== undefined ? [token.name] : [])) ?? []
+  if (new Set(valued).size < valued.length) return undefined
   const words = found.positionals.slice(1)
   const places = specs.filter(([, { positional }]) => positional)
   if (words.length > places.length) return undefined

@@ -24,7 +24,6 @@ export async function parseWithYargs(chosen: AnyCommand | undefined, argv: reado
       'boolean-negation': false,
       'camel-case-expansion': false,
       'dot-notation': false,
-      'duplicate-arguments-array': false,
       'parse-numbers': false,
       'parse-positional-numbers': false,
     })
@@ -62,13 +61,30 @@ export async function parseWithYargs(chosen: AnyCommand | undefined, argv: reado
   let print = ''
   let values: Readonly<Record<string, unknown>>
   try {
+    if (chosen) refuseValues(chosen, argv)
     values = await parser.parseAsync([...argv], {}, (_error: unknown, _argv: unknown, output: string) => {
       print = output
     })
+    if (chosen) refuseRepeats(chosen, values)
   } catch (error) {
     throw usageError(error, chosen)
   }
   return print !== '' || called === undefined ? { print } : parsedCommand(called, values)
+}
+
+/** yargs takes any `--json=value` for `--json=false`. */
+function refuseValues({ options }: AnyCommand, argv: readonly string[]): void {
+  const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv
+  for (const [key, { type }] of Object.entries({ ...GLOBAL, ...options }))
+    if (type === 'boolean' && own.some((word) => word.startsWith(`--${kebab(key)}=`)))
+      throw new ConfigError(`--${kebab(key)} takes no value: it is given, or it is not`)
+}
+
+function refuseRepeats({ options }: AnyCommand, values: Readonly<Record<string, unknown>>): void {
+  for (const [key, { positional }] of Object.entries({ ...GLOBAL, ...options })) {
+    const value = values[kebab(key)]
+    if (!positional && Array.isArray(value)) throw new ConfigError(`--${kebab(key)} is given ${value.length} times; it takes one value`)
+  }
 }
 
 function optionOf(spec: OptionSpec) {

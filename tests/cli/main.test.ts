@@ -101,6 +101,15 @@ store (local)
     folder = here
   })
 
+  test.each(['/no/such/folder', process.execPath])('--project %s is refused by every command', async (project) => {
+    for (const command of [['list'], ['status'], ['init', 'x']])
+      expect(await run(...command, '--project', project)).toMatchObject({
+        code: 2,
+        stdout: '',
+        stderr: `error: --project ${project}: there is no such folder\n`,
+      })
+  })
+
   test('list says that there is no pipeline, and which there are', async () => {
     expect(await run('list')).toMatchObject({ code: 0, stdout: 'no pipelines yet; millrace init <name> makes one\n' })
   })

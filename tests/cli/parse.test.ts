@@ -77,6 +77,12 @@ describe('parse', () => {
     ],
     [['exp', 'start', 'x'], 'action is "start"; expected "run"', 'usage: millrace exp <action> <name>'],
     [['show', 'a', 'b', '--rows', 'many'], '--rows is not a number', undefined],
+    [['run', 'quakes', '--partition', 'a', '--partition', 'b'], '--partition is given 2 times; it takes one value', 'usage: millrace run'],
+    [['run', 'quakes', '--from=a', '--to', 'c', '--from', 'a'], '--from is given 2 times; it takes one value', 'usage'],
+    [['show', 'a', 'b', '--rows', '1', '--rows', '2'], '--rows is given 2 times; it takes one value', 'usage'],
+    [['list', '--profile', 'a', '--profile', 'b'], '--profile is given 2 times; it takes one value', 'usage'],
+    [['list', '--json=foo'], '--json takes no value: it is given, or it is not', 'usage: millrace list'],
+    [['run', 'quakes', '--keep-going=no'], '--keep-going takes no value: it is given, or it is not', 'usage: millrace run'],
     [[], 'no command', 'millrace --help'],
   ] as const)('refuses %j', async (argv, message, hint) => {
     const error = await failure(...argv)
@@ -105,10 +111,9 @@ const LINES = [
   'ledger rebuild',
   'prune --dry-run',
   'prune quakes --dry-run --json',
-  'run quakes --from a --from b',
-
   'init a-b_c9',
   'run Łódź',
+  'run quakes --force --force --json --json',
 ]
 test.each(LINES)('parsePlain reads as yargs does: millrace %s', async (line) => {
   const argv = line.split(' ')
@@ -133,6 +138,7 @@ test.each([
   'run a --nope',
   'run a --from=',
   'list --json=no',
+  'run quakes --from a --from b',
   'run -- quakes',
 ])('parsePlain leaves to yargs: millrace %s', async (line) => {
   const argv = line.split(' ')
