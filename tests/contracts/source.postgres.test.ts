@@ -17,7 +17,8 @@ const ABSENT = {
 
 let server: TestPostgres
 beforeAll(async () => {
-  server = await testPostgres()
+  // The other suites run on the newest version.
+  server = await testPostgres({ version: 15 })
 })
 afterAll(() => server.stop())
 
