@@ -31,7 +31,8 @@ const DELIVERY = /^(?:[0-9a-f]{12}-[0-9a-f]{8}\.[A-Za-z0-9.]+|manifest-[0-9a-f]{
  *
  * In a partition's name `/`, `\`, `%`, control characters and a leading `.` become `%XX`, so that each partition is one part of the path and no two are the same.
  *
- * @throws ConfigError for a path that names no file or lacks its partition, a plain copy at a path without extension (a local store cannot have a file and a folder of one name), and for a path under `_tmp/`
+ * @throws ConfigError for a path that names no file or lacks its partition, a plain copy at a path without extension (a local store cannot have a file and a folder of one name) or of gzip bytes at one that does not
+ * end in `.gz`, and for a path under `_tmp/`
  */
 export function deliveryLayout(target: Export, partition: string | undefined): DeliveryLayout {
   const { path, contract, plain } = target
@@ -40,6 +41,8 @@ export function deliveryLayout(target: Export, partition: string | undefined): D
   if (partition === undefined && filled !== path) throw new ConfigError(`export path "${path}" has {partition}, but there is no partition`)
   if (filled.startsWith(TEMPORARY)) throw new ConfigError(`export path "${path}" must not begin with ${TEMPORARY}`)
   if (plain && own === '') throw new ConfigError(`export path "${path}" needs an extension such as .csv for its plain copy`)
+  if (plain && contract.compression === 'gzip' && !own.endsWith('.gz'))
+    throw new ConfigError(`export path "${path}" would be the name of gzip bytes in its plain copy`, { hint: `write "${path}.gz"` })
   const folder = filled.slice(0, filled.length - own.length)
   if (folder === '' || folder.endsWith('/')) throw new ConfigError(`export path "${path}" needs a name before its extension`)
   const extension = contract.compression === 'gzip' && !own.endsWith('.gz') ? `${own || '.csv'}.gz` : own || '.csv'

@@ -224,7 +224,7 @@ describe('deliver', () => {
 
   test('compresses, and names the objects so', async () => {
     const store = freshStore()
-    const target = exportOf('names/{partition}.csv', { columns: idName, orderBy: ['id'], compression: 'gzip' }, true)
+    const target = exportOf('names/{partition}.csv.gz', { columns: idName, orderBy: ['id'], compression: 'gzip' }, true)
     const receipt = await run(requestOf(await namesDataset(3), { export: target }), store)
     expect(first(receipt)).toMatch(/^names\/2018-02-04\/aaaaaaaaaaaa-[0-9a-f]{8}\.csv\.gz$/)
     expect(gunzipSync(await readBytes(store, first(receipt))).toString()).toBe('id,name\n0,name 0\n1,name 1\n2,name 2\n')
@@ -283,7 +283,11 @@ describe('deliver holds that orderBy is a total order', () => {
 
 describe('deliver of no rows', () => {
   const target = (zeroRows: 'headerOnly' | 'noFile' | 'fail' | 'keepLast', more = {}) =>
-    exportOf('names/{partition}.csv', { columns: idName, orderBy: ['id'], zeroRows, ...more }, true)
+    exportOf(
+      `names/{partition}.csv${'compression' in more && more.compression === 'gzip' ? '.gz' : ''}`,
+      { columns: idName, orderBy: ['id'], zeroRows, ...more },
+      true,
+    )
   const latest = 'names/2018-02-04/latest.json'
 
   /** A delivery of ten rows, then one of none under key b. */

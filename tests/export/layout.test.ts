@@ -50,4 +50,15 @@ describe('deliveryLayout', () => {
   ])('refuses %s', (path, partition, message) => {
     expect(() => layoutOf(path, partition, { plain: true })).toThrow(new ConfigError(message))
   })
+
+  test('refuses a plain copy of gzip bytes under another name than .gz', () => {
+    const options = { plain: true, compression: 'gzip' } as const
+    expect(() => layoutOf('x/{partition}.csv', '2018', options)).toThrow(
+      new ConfigError('export path "x/{partition}.csv" would be the name of gzip bytes in its plain copy', {
+        hint: 'write "x/{partition}.csv.gz"',
+      }),
+    )
+    expect(layoutOf('x/{partition}.csv.gz', '2018', options).plain).toBe('x/2018.csv.gz')
+    expect(layoutOf('x/{partition}.csv', '2018', { compression: 'gzip' }).folder).toBe('x/2018')
+  })
 })
