@@ -4,7 +4,7 @@ import type { PipelineStatus } from '../pipeline/report.ts'
 import { command } from './command.ts'
 import { named } from './plan.ts'
 
-/** `millrace status`: which partitions are done, due, open, failed. */
+/** `millrace status`: which partitions, and what they share, are done, due, open, failed. */
 export const status = command({
   name: 'status',
   describe: 'say which partitions are done, due, open or failed, as last seen',
@@ -23,7 +23,7 @@ export const status = command({
   },
 })
 
-function headline({ pipeline, profile, partitions, lastRun }: PipelineStatus, color: boolean): string {
+function headline({ pipeline, profile, partitions, shared, lastRun }: PipelineStatus, color: boolean): string {
   const paint = painter(color)
   const of = (state: PipelineStatus['partitions'][number]['state']) =>
     partitions.filter((each) => each.state === state).map((each) => each.partition)
@@ -32,13 +32,15 @@ function headline({ pipeline, profile, partitions, lastRun }: PipelineStatus, co
     named('due', of('due')),
     named('open', of('open')),
     paint('red', named('failed', of('failed'))),
+    shared && `shared: ${shared.state === 'failed' ? paint('red', 'failed') : shared.state}`,
   ]
   const last = lastRun ? `last run ${lastRun.outcome} at ${lastRun.at}` : 'never run'
   return `${paint('bold', pipeline)} (${profile}): ${[...parts, last].filter((part) => part && part !== paint('red', '')).join('; ')}`
 }
 
 function details(found: PipelineStatus, color: boolean): string {
-  if (found.partitions.length === 0) return headline(found, color)
-  const rows = found.partitions.map(({ partition, state, at, error }) => [partition || '(shared)', state, at ?? '-', error ?? '-'])
+  const units = [...(found.shared ? [{ partition: '(shared)', ...found.shared }] : []), ...found.partitions]
+  if (units.length === 0) return headline(found, color)
+  const rows = units.map(({ partition, state, at, error }) => [partition, state, at ?? '-', error ?? '-'])
   return `${headline(found, color)}\n\n${table([{ name: 'partition' }, { name: 'state' }, { name: 'at' }, { name: 'error' }], rows, { maxCell: 80 })}`
 }

@@ -50,6 +50,8 @@ export interface PipelineStatus {
     readonly at?: string
     readonly error?: string
   }[]
+  /** What the partitions share: datasets and targets without partitions; absent where there are none. `failed`: its last run has failed, and no partition is run before it passes. */
+  readonly shared?: { readonly state: 'done' | 'due' | 'failed'; readonly at?: string; readonly error?: string }
   readonly lastRun?: { readonly run: string; readonly at: string; readonly outcome: string }
 }
 

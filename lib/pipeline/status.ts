@@ -3,9 +3,10 @@ import { pipelineNames } from './load-definition.ts'
 import { LOOKING, openSession } from './open-session.ts'
 import { type Project, statePaths } from './project.ts'
 import type { PipelineStatus } from './report.ts'
+import { sharedState } from './shared-state.ts'
 import { partitionStates } from './states.ts'
 
-/** How the partitions of one pipeline, or of all, stand: from the commit points, with what the ledger remembers of failures. Asks no source. */
+/** How the partitions of one pipeline, or of all, and what they share stand: from the commit points, with what the ledger remembers of failures. Asks no source. */
 export async function status(project: Project, name?: string): Promise<readonly PipelineStatus[]> {
   const names = name === undefined ? await pipelineNames(project.config.folder) : [name]
   const found: PipelineStatus[] = []
@@ -20,6 +21,8 @@ async function statusOf(project: Project, name: string): Promise<PipelineStatus>
     const remembered = new Map(ledger.partitions(name).map((row) => [row.partition, row]))
     const [last] = ledger.runs(name, 1)
     const states = await partitionStates(session, project.clock(name).now())
+    const shared = await sharedState(session)
+    const sharedRow = remembered.get('')
     return {
       pipeline: name,
       profile: project.config.profile,
@@ -32,6 +35,14 @@ async function statusOf(project: Project, name: string): Promise<PipelineStatus>
           ...(row && { at: row.at }),
           ...(failed && row.error !== undefined && { error: row.error }),
         }
+      }),
+      ...(shared && {
+        shared: {
+          // A failed check leaves no trace in the commit points where nothing is made of what it checks.
+          state: sharedRow?.state === 'failed' ? 'failed' : shared,
+          ...(sharedRow && { at: sharedRow.at }),
+          ...(sharedRow?.state === 'failed' && sharedRow.error !== undefined && { error: sharedRow.error }),
+        },
       }),
       ...(last && { lastRun: { run: last.run, at: last.startedAt, outcome: last.outcome ?? 'killed or running' } }),
     }
