@@ -1,7 +1,7 @@
 import { version } from '@duckdb/node-api'
 import type { Store } from '../connectors/store.ts'
 import type { RunContext } from '../core/context.ts'
-import { OutrunError, PreconditionFailed } from '../core/errors.ts'
+import { CheckError, OutrunError, PreconditionFailed } from '../core/errors.ts'
 import { millraceVersion } from '../core/version.ts'
 import type { Confirmation, LandedFile, LoadManifest } from '../state/manifest.ts'
 import { textOfRecord } from '../state/manifest-text.ts'
@@ -23,12 +23,10 @@ export interface StagedFile {
 /** A manifest but for what the commit itself makes. */
 export type Draft = Omit<LoadManifest, 'pipeline' | 'files' | 'tombstones' | 'rows' | 'run'>
 
-const MOST_NAMES = 100
-
 /**
  * Commits a load: its files under names that no other load has, then the manifest, by create-if-absent. Before the manifest nothing is landed; what is left of a commit that was cut off no manifest
  * names. The staged files are moved.
- * @throws OutrunError when another run has committed a load of this id meanwhile
+ * @throws OutrunError when another run has committed a load of this id meanwhile, CheckError for a file's name that other bytes have
  */
 export async function commitLoad(draft: Draft, staged: readonly StagedFile[], store: Store, ctx: RunContext): Promise<LoadManifest> {
   const place = landingPlace(ctx.pipeline, draft.dataset, draft.partition)
@@ -66,16 +64,24 @@ async function putFile(
   ctx: RunContext,
 ): Promise<LandedFile> {
   const { bytes, sha256, crc32c } = fingerprint ?? (await fingerprintOf(file, ctx.signal))
-  // A name can be taken by what an attempt of this very run has left where it could not be swept.
-  for (let n = 1; ; n++) {
-    const key = place.file(id, ctx.run, n, kind)
-    try {
-      await store.put(key, { file }, { ifAbsent: true, crc32c, contentType: 'application/vnd.apache.parquet', signal: ctx.signal })
-      return { key, rows, bytes, sha256 }
-    } catch (error) {
-      if (!(error instanceof PreconditionFailed) || n === MOST_NAMES) throw error
-    }
+  const key = place.file(id, sha256, kind)
+  try {
+    await store.put(key, { file }, { ifAbsent: true, crc32c, contentType: 'application/vnd.apache.parquet', signal: ctx.signal })
+  } catch (error) {
+    if (!(error instanceof PreconditionFailed)) throw error
+    // The same bytes are what an attempt that was cut off has left where it could not be swept, or what another run is landing at this moment.
+    const there = await store.head(key)
+    if (there?.bytes !== bytes || there.crc32c !== crc32c) throw taken(key, error)
   }
+  return { key, rows, bytes, sha256 }
+}
+
+function taken(key: string, cause: PreconditionFailed): CheckError {
+  return new CheckError(`the landing has another file under the name ${key}, which no load names`, {
+    file: key,
+    hint: 'its bytes were changed after they were written: remove it, and run again',
+    cause,
+  })
 }
 
 async function createRecord(key: string, text: string, store: Store): Promise<void> {

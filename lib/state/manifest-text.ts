@@ -3,9 +3,12 @@ import { CheckError } from '../core/errors.ts'
 import { canonicalJson, hashOf } from '../core/hash.ts'
 import type { Confirmation, LoadManifest } from './manifest.ts'
 
-/** The text of a manifest or a confirmation: JSON for people, with a SHA-256 over all the rest of it, so that one flipped byte is found. */
+/**
+ * The text of a manifest or a confirmation: JSON for people, with a SHA-256 over all the rest of it, so that one flipped byte is found. It covers the run, so it stands under `run`: what lies outside is the
+ * same for every run of the same input.
+ */
 export function textOfRecord(record: LoadManifest | Confirmation): string {
-  return `${JSON.stringify({ ...record, checksum: hashOf(record) }, null, 2)}\n`
+  return `${JSON.stringify({ ...record, run: { ...record.run, checksum: hashOf(record) } }, null, 2)}\n`
 }
 
 /** Reads a manifest. @throws CheckError naming `key` when it is damaged */
@@ -31,14 +34,28 @@ function parse<T>(schema: z.ZodType<T>, text: string, key: string): T {
   } catch (error) {
     throw damaged(key, 'it is not JSON', error)
   }
-  if (typeof value !== 'object' || value === null || !('checksum' in value)) throw damaged(key, 'it has no checksum')
-  const { checksum, ...record } = value
+  const { checksum, record } = apart(value)
+  if (checksum === undefined) throw damaged(key, 'it has no checksum')
   if (checksum !== hashOf(record)) throw damaged(key, 'its checksum does not fit')
   const parsed = schema.safeParse(record)
   if (!parsed.success) throw damaged(key, parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '))
   // What this version does not know may decide what the load means.
   if (canonicalJson(parsed.data) !== canonicalJson(record)) throw damaged(key, 'it has fields that this version of millrace does not know')
   return parsed.data
+}
+
+interface Checked {
+  readonly checksum?: unknown
+  readonly run?: Checked
+}
+
+/** A record and its checksum; records of the first weeks have it beside `run`. */
+function apart(value: unknown): { readonly checksum?: unknown; readonly record?: unknown } {
+  if (typeof value !== 'object' || value === null) return {}
+  const { checksum: beside, run, ...rest }: Checked = value
+  if (beside !== undefined || typeof run !== 'object' || run === null) return { checksum: beside, record: { ...rest, ...(run && { run }) } }
+  const { checksum, ...provenance } = run
+  return { checksum, record: { ...rest, run: provenance } }
 }
 
 function damaged(key: string, why: string, cause?: unknown): CheckError {

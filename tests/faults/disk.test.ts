@@ -50,7 +50,7 @@ const FULL: readonly (readonly [pipeline: string, folder: string, size: string, 
     'sql',
     'landing',
     '128k',
-    `land line: the disk is full: <project>/.millrace/dev/landing/sql/line/_all/000001-<run>-1.parquet (ENOSPC)\n  ${FREE}`,
+    `land line: the disk is full: <project>/.millrace/dev/landing/sql/line/_all/<object>.parquet (ENOSPC)\n  ${FREE}`,
     [],
   ],
   [

@@ -10,7 +10,7 @@ import { FILES_CONFIG, type TestProject } from '../kit/project.ts'
 export function settled(error: string): string {
   return error
     .replace(/\b\d{8}T\d{6}-[0-9a-f]{6}\b/, '<run>')
-    .replace(/\/[0-9a-f]{16}-[0-9a-f]{8}\./, '/<object>.')
+    .replace(/\/([0-9a-f]{16}-[0-9a-f]{8}|\d{6}-[0-9a-f]{12}(-gone)?)\./, '/<object>.')
     .replace(/(http-|transform-)\w{6}\/|(land\/)[0-9a-f-]{36}\//, '$1$2<random>/')
 }
 
@@ -51,7 +51,7 @@ export async function committed(project: TestProject): Promise<Readonly<Record<s
   const objects = ['landing', 'export'].flatMap((store) =>
     filesUnder(project, '.millrace/dev', store)
       .filter((file) => !file.startsWith('.millrace-meta'))
-      .map((file) => [withoutRun(`${store}/${file}`), contentOf(project.path('.millrace/dev', store, file))]),
+      .map((file) => [`${store}/${file}`, contentOf(project.path('.millrace/dev', store, file))]),
   )
   return { ...Object.fromEntries(objects), ...(await tables(project)) }
 }
@@ -62,18 +62,13 @@ export async function seenByReaders(project: TestProject): Promise<Readonly<Reco
   return Object.fromEntries(all.map(([name, value]) => [name, JSON.parse(JSON.stringify(value).replaceAll(/, '_load': \w+/g, ''))]))
 }
 
-/** A landed file's name without the run that wrote it. */
-const withoutRun = (name: string) => name.replace(/(\/\d{6})-\d{8}T\d{6}-[0-9a-f]{6}-/, '$1-')
-
-/** What differs from run to run, what is computed over it, and the source's own mark, which holds the file's time. */
-const OF_THE_RUN = ['run', 'checksum', 'sourceVersion']
+/** What differs from run to run, and the source's own mark, which is another one for a file that a test has written again. */
+const OF_THE_RUN = ['run', 'sourceVersion']
 
 /** The bytes' hash; of JSON the value. */
 function contentOf(file: string): unknown {
   if (!file.endsWith('.json')) return createHash('sha256').update(readFileSync(file)).digest('hex')
-  return JSON.parse(readFileSync(file, 'utf8'), (key, value: unknown) =>
-    OF_THE_RUN.includes(key) ? undefined : typeof value === 'string' ? withoutRun(value) : value,
-  )
+  return JSON.parse(readFileSync(file, 'utf8'), (key, value: unknown) => (OF_THE_RUN.includes(key) ? undefined : value))
 }
 
 async function tables(project: TestProject): Promise<Record<string, unknown>> {

@@ -23,7 +23,7 @@ const LOCKED: readonly (readonly [what: string, folder: string, error: string])[
   [
     'landing zone',
     '.millrace/dev/landing',
-    `failed shared datasets: p land line: permission denied: <project>/.millrace/dev/landing/p/line/_all/000001-<run>-1.parquet (EACCES)\n  ${HINT}`,
+    `failed shared datasets: p land line: permission denied: <project>/.millrace/dev/landing/p/line/_all/<object>.parquet (EACCES)\n  ${HINT}`,
   ],
   [
     'warehouse’s folder',

@@ -60,7 +60,7 @@ const partitions = [
   ['c', '_all'],
 ] as const
 
-/** What has landed, without what differs from run to run: the run, and its id in file names. */
+/** What has landed, without what differs from run to run. */
 async function landed(folder: string): Promise<unknown> {
   const store = local(folder).open()
   try {
@@ -71,15 +71,10 @@ async function landed(folder: string): Promise<unknown> {
     const state = cursors
       ? await currentState(store, { pipeline: 'test', dataset: 'c', columns, key: ['id'], cursor: 'at' }, testContext())
       : undefined
-    const file = ({ key, ...rest }: LoadManifest['files'][number]) => ({ ...rest, key: key.replace(/-run-\d+-/, '-') })
     return {
-      loads: loads.map(({ run: _, files, tombstones, ...load }) => ({
-        ...load,
-        files: files.map(file),
-        tombstones: tombstones?.map(file),
-      })),
+      loads: loads.map(({ run: _, ...load }) => load),
       state: state && [await rowsOf(state.files), state.hash],
-      keys: (await keysOf(store)).map((key) => key.replace(/-run-\d+-/, '-')),
+      keys: await keysOf(store),
     }
   } finally {
     await store.close()

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFil
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { CheckError, TransientError } from '../../lib/core/errors.ts'
+import { hashOf } from '../../lib/core/hash.ts'
 import { currentState } from '../../lib/land/current-state.ts'
 import { datasetOfLoads, distinctValues, verifyFiles } from '../../lib/land/datasets.ts'
 import { currentLoad, loadsOf } from '../../lib/land/loads.ts'
@@ -25,8 +26,11 @@ test('land commits rows as one Parquet file and a manifest that names it', async
   const landing = testLanding(day)
   const landed = await landing.land(`(1, 'a'), (2, NULL), (2, NULL)`, { sourceVersion: 'v1' })
   expect(landed).toMatchObject({ outcome: 'done', read: 3, rows: 3, unchanged: 0, superseded: 0, removed: 0 })
-  expect(filesIn(landing.folder)).toEqual(['test/d/2018-02-06/000001-run-1-1.parquet', 'test/d/2018-02-06/_manifests/000001.json'])
   const manifest = await current(landing, '2018-02-06')
+  expect(filesIn(landing.folder)).toEqual([
+    `test/d/2018-02-06/000001-${manifest?.files[0]?.sha256.slice(0, 12)}.parquet`,
+    'test/d/2018-02-06/_manifests/000001.json',
+  ])
   expect(manifest).toEqual(landed.manifest)
   expect(manifest).toMatchObject({
     ...{
@@ -241,6 +245,64 @@ test('land gives the same bytes for the same read', async () => {
   expect(shas[0]).toEqual(shas[1])
 })
 
+test('land of the same reads in two runs writes the same names and records, but for what stands under run', async () => {
+  const kind = { by: 'cursor', column: 'id', key: ['id'], deletes: 'keys' } as const
+  const keys = { select: { sql: 'SELECT 2::BIGINT AS id UNION ALL SELECT 3' }, relation: noRelation }
+  const landings = [testLanding(day), testLanding(day)]
+  for (const [i, { land }] of landings.entries()) {
+    const ctx = { run: `of-${i}`, clock: { now: () => new Date(Date.UTC(2018, 1, 8 + i)), sleep: async () => undefined } }
+    await land(`(1, 'a'), (2, NULL)`, { open: true, sourceVersion: 'v1' }, ctx)
+    await land(`(1, 'a'), (2, NULL)`, {}, ctx)
+    await land(`(1, 'a'), (2, NULL)`, { dataset: 'c', partition: '_all', kind }, ctx)
+    await land(`(3, 'c')`, { dataset: 'c', partition: '_all', kind, cursorFrom: '2', keys }, ctx)
+  }
+  const [first, second] = landings.map(({ folder }) =>
+    filesIn(folder).map((name) => {
+      const bytes = readFileSync(join(folder, name))
+      if (!name.endsWith('.json')) return [name, bytes.toString('base64')]
+      const { run, ...rest } = JSON.parse(bytes.toString()) as { run: unknown }
+      return [name, rest, Object.keys(run as object)]
+    }),
+  )
+  expect(second).toEqual(first)
+  expect(first?.filter(([name]) => String(name).endsWith('-gone.parquet'))).toHaveLength(1)
+  expect(first?.find(([name]) => String(name).includes('.confirmed-'))?.[2]).toContain('checksum')
+})
+
+describe('a file of a load that is there before it, where nothing is swept', () => {
+  const unswept = (landing: ReturnType<typeof testLanding>) => Object.assign(landing.store, { localPath: () => undefined })
+  const named = async () => {
+    const { manifest, ...rest } = await testLanding({ columns }).land(`(1, 'a')`)
+    return { manifest, key: manifest.files[0]?.key ?? '', ...rest }
+  }
+
+  test('is taken for its own when its bytes are', async () => {
+    const landing = testLanding({ columns })
+    unswept(landing)
+    const { key } = await named()
+    const other = testLanding({ columns })
+    await other.land(`(1, 'a')`)
+    await landing.store.put(key, { bytes: readFileSync(join(other.folder, key)) })
+    expect(await landing.land(`(1, 'a')`)).toMatchObject({ outcome: 'done', manifest: { id: 1, files: [{ key }] } })
+    await verifyFiles(landing.store, await loadsOf(landing.store, 'test', 'd', '_all'))
+  })
+
+  test('is an error when its bytes are others', async () => {
+    const landing = testLanding({ columns })
+    unswept(landing)
+    const { key } = await named()
+    await landing.store.put(key, { bytes: 'others' })
+    const error = await landing.land(`(1, 'a')`).catch((e: unknown) => e)
+    expect(error).toBeInstanceOf(CheckError)
+    expect(error).toMatchObject({
+      message: `the landing has another file under the name ${key}, which no load names`,
+      hint: 'its bytes were changed after they were written: remove it, and run again',
+      place: { stage: 'land', dataset: 'd', file: key },
+    })
+    expect(await loadsOf(landing.store, 'test', 'd', '_all')).toEqual([])
+  })
+})
+
 test('land takes any names', async () => {
   const names = [`it's "q"`, 'Ünï/😀', '../..', '.', 'a*b?[c]', 'x'.repeat(300), '100%']
   const landing = testLanding({ columns: { 'select "x"': 'int64', 'ü .': 'text' } })
@@ -297,6 +359,21 @@ describe('a damaged landing', () => {
     expect(again).toMatchObject({ outcome: 'done', manifest: { id: 2, contentHash: manifest.contentHash } })
     expect(ctx.events).toContainEqual(expect.objectContaining({ type: 'warning', message: expect.stringContaining('landed anew') }))
     await verifyFiles(landing.store, [again.manifest])
+  })
+
+  test('a manifest with its checksum beside run, as 0.1 began, is read and checked', async () => {
+    const landing = testLanding(day)
+    await landing.land(`(1, 'a')`)
+    const path = join(landing.folder, 'test/d/2018-02-06/_manifests/000001.json')
+    const { checksum: _, ...run } = JSON.parse(readFileSync(path, 'utf8')).run
+    const record = { ...JSON.parse(readFileSync(path, 'utf8')), run }
+    const before = await current(landing, '2018-02-06')
+    writeFileSync(path, JSON.stringify({ ...record, checksum: hashOf(record) }))
+    expect(await current(landing, '2018-02-06')).toEqual(before)
+    writeFileSync(path, JSON.stringify({ ...record, rows: 7, checksum: hashOf(record) }))
+    await expect(current(landing, '2018-02-06')).rejects.toThrow(/its checksum does not fit/)
+    writeFileSync(path, JSON.stringify(record))
+    await expect(current(landing, '2018-02-06')).rejects.toThrow(/it has no checksum/)
   })
 
   test('every flipped byte of a manifest that changes what it says is found', async () => {

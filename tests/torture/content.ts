@@ -15,8 +15,8 @@ import { tryLock } from '../../lib/state/lock.ts'
 import type { LoadManifest } from '../../lib/state/manifest.ts'
 
 /**
- * What a project's landing, warehouse and exports hold, name by name, as texts that are equal when the contents are. What may differ from run to run is left out: run ids, times, versions of sources, and where
- * in a file a row stands. A name that begins with `fault` is something that must never be there.
+ * What a project's landing, warehouse and exports hold, name by name, as texts that are equal when the contents are. What may differ from run to run is left out: all that stands under `run`, and versions of
+ * sources, whose files are written again before each run. A name that begins with `fault` is something that must never be there.
  */
 export type Content = ReadonlyMap<string, string>
 
@@ -64,18 +64,15 @@ async function readLanding(folder: string, temp: string, db: DuckDB, content: Ma
         content.set('fault landing customer state', messageOf(error))
       }
     }
-    for await (const key of store.list('')) if (key.endsWith('.parquet')) content.set(`landed file ${withoutRun(key)}`, 'there')
+    for await (const key of store.list('')) if (key.endsWith('.parquet')) content.set(`landed file ${key}`, 'there')
   } finally {
     await store.close()
   }
 }
 
-function loadText({ run: _, sourceVersion: __, files, tombstones = [], ...load }: LoadManifest): string {
-  const rows = (all: typeof files) => all.map((file) => ({ key: withoutRun(file.key), rows: file.rows }))
-  return JSON.stringify({ ...load, files: rows(files), tombstones: rows(tombstones) })
+function loadText({ run: _, sourceVersion: __, ...load }: LoadManifest): string {
+  return JSON.stringify(load)
 }
-
-const withoutRun = (key: string) => key.replace(/-\d{8}T\d{6}-[0-9a-f]{6}-/, '-')
 
 function lookingContext(workspace: string): RunContext {
   const limits = { memoryBytes: 2 ** 28, threads: 1, readerMemoryBytes: 2 ** 30, readerTimeoutMs: 60_000 }

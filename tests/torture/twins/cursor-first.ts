@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import type { Store, StoreConnection } from '../../../lib/connectors/store.ts'
 import { disk } from '../../../lib/core/disk.ts'
 import type { LoadManifest } from '../../../lib/state/manifest.ts'
-import { textOfRecord } from '../../../lib/state/manifest-text.ts'
+import { parseManifest, textOfRecord } from '../../../lib/state/manifest-text.ts'
 
 const MANIFEST = /\/customer\/_all\/_manifests\/\d+\.json$/
 
@@ -39,7 +39,7 @@ function openCursorFirst(store: Store, file: string): Store {
     get: async (key, range) => {
       const stream = await store.get(key, range)
       if (!MANIFEST.test(key) || !existsSync(file)) return stream
-      const { checksum: _, ...manifest } = JSON.parse(await text(stream)) as LoadManifest & { readonly checksum: string }
+      const manifest = await parseManifest(await text(stream), key)
       const to = readFileSync(file, 'utf8')
       return Readable.from([textOfRecord({ ...manifest, ...(manifest.cursor && { cursor: { ...manifest.cursor, to } }) })])
     },
