@@ -7,7 +7,7 @@ import { CheckError, ConfigError } from '../core/errors.ts'
 import { canonicalJson, hashOf } from '../core/hash.ts'
 import { keyPart } from '../core/key-part.ts'
 import { quoteIdentifier } from '../core/quote.ts'
-import { openDuckDB } from '../engines/duckdb.ts'
+import { type DuckDB, openDuckDB } from '../engines/duckdb.ts'
 import { copyStatement, readParquet } from '../formats/parquet.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 import { historySelect } from './history.ts'
@@ -81,29 +81,27 @@ async function withColumns({ id, dataset, columns: there }: LoadManifest, files:
   }
 }
 
+const MOST_VALUES = 10_000
+
 /**
  * The distinct values of a column as text, ascending by the column's own order, without NULL: what parent → child requests are made for.
  * @throws CheckError beyond 10,000 of them
  */
-export async function distinctValues(dataset: Dataset, column: string, ctx: RunContext): Promise<readonly string[]> {
-  const { memoryBytes, threads } = ctx.limits
-  const db = await openDuckDB({ memoryBytes, threads, temp: join(ctx.workspace, 'spill') })
-  try {
-    const name = quoteIdentifier(column)
-    const values = await db.meta(
-      `SELECT CAST(${name} AS VARCHAR) AS value FROM (SELECT DISTINCT ${name} FROM ${readParquet(dataset.files)} WHERE ${name} IS NOT NULL ORDER BY 1 LIMIT 10001)`,
-      undefined,
-      ctx.signal,
-    )
-    return values.map(({ value }) => String(value))
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw new CheckError(`"${dataset.name}" has more than 10,000 values of ${column}: too many requests`, {
+export async function distinctValues(
+  { name, files }: Dataset,
+  column: string,
+  db: DuckDB,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const value = quoteIdentifier(column)
+  const distinct = `SELECT DISTINCT ${value} FROM ${readParquet(files)} WHERE ${value} IS NOT NULL`
+  const [counted] = await db.meta(`SELECT count(*) AS n FROM (${distinct} LIMIT ${MOST_VALUES + 1})`, undefined, signal)
+  if (Number(counted?.n) > MOST_VALUES)
+    throw new CheckError(`"${name}" has more than 10,000 values of "${column}": a request for each is too many`, {
       stage: 'extract',
-      dataset: dataset.name,
+      dataset: name,
       column,
     })
-  } finally {
-    db.close()
-  }
+  const values = await db.meta(`SELECT CAST(${value} AS VARCHAR) AS value FROM (${distinct} ORDER BY 1)`, undefined, signal)
+  return values.map((row) => String(row.value))
 }

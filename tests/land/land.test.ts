@@ -1,12 +1,13 @@
 import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { CheckError, TransientError } from '../../lib/core/errors.ts'
 import { hashOf } from '../../lib/core/hash.ts'
 import { currentState } from '../../lib/land/current-state.ts'
 import { datasetOfLoads, distinctValues, verifyFiles } from '../../lib/land/datasets.ts'
 import { currentLoad, loadsOf } from '../../lib/land/loads.ts'
 import { testContext } from '../kit/context.ts'
+import { connectToTestEngine } from '../kit/engine.ts'
 import { noRelation, rowsOf, testLanding } from '../kit/landing.ts'
 
 const columns = { id: 'int64', name: 'text' }
@@ -401,7 +402,9 @@ test('names that look like a=b are names and give no column a value', async () =
   const landing = testLanding({ columns })
   const landed = await landing.land(`(1, 'a'), (2, 'b')`, { dataset: 'id=7', partition: 'name=x' })
   const dataset = await datasetOfLoads(landing.store, [landed.manifest], testContext())
-  expect(await distinctValues(dataset, 'id', testContext())).toEqual(['1', '2'])
+  const db = await connectToTestEngine()
+  onTestFinished(() => db.close())
+  expect(await distinctValues(dataset, 'id', db, testContext().signal)).toEqual(['1', '2'])
   const kind = { by: 'cursor', column: 'id', key: ['id'], deletes: 'ignore' } as const
   for (const rows of [`(1, 'a')`, `(1, 'a'), (2, 'b')`])
     await landing.land(rows, { dataset: 'name=y', kind, ...(rows.includes('b') && { cursorFrom: '1' }) })
@@ -414,4 +417,25 @@ test('names that look like a=b are names and give no column a value', async () =
   await plain.land(`(1, 'a'), (2, 'b')`, { kind })
   const same = await currentState(plain.store, { pipeline: 'test', dataset: 'd', columns, key: ['id'], cursor: 'id' }, testContext())
   expect([state.rows, state.hash]).toEqual([2, same.hash])
+})
+
+test('distinctValues gives up to 10,000 values in their own order, refuses more, and stops when it is told to', async () => {
+  const landing = testLanding({ columns })
+  const db = await connectToTestEngine()
+  onTestFinished(() => db.close())
+  const values = async (rows: number, signal = testContext().signal) => {
+    const { manifest } = await landing.land(
+      `SELECT range % ${rows} AS id, NULL::VARCHAR AS name FROM range(${rows} * 2) UNION ALL SELECT NULL, 'x'`,
+    )
+    return distinctValues(await datasetOfLoads(landing.store, [manifest], testContext()), 'id', db, signal)
+  }
+  const most = await values(10_000)
+  expect([most.length, ...most.slice(0, 3), most.at(-1)]).toEqual([10_000, '0', '1', '2', '9999'])
+  const error = await values(10_001).catch((e: unknown) => e)
+  expect(error).toBeInstanceOf(CheckError)
+  expect(error).toMatchObject({
+    message: '"d" has more than 10,000 values of "id": a request for each is too many',
+    place: { column: 'id' },
+  })
+  await expect(values(3, AbortSignal.abort(new Error('stopped')))).rejects.toThrow('stopped')
 })
