@@ -13,49 +13,61 @@ export interface Limits {
   readonly readerTimeoutMs: number
 }
 
-/** Something that happened, for logs, progress and the run record. Never holds a secret; never holds data but counts. */
-export type RunEvent = Happened & {
+interface Happening {
+  readonly dataset?: string
   /** The partition that is landed, where a look-back lands an earlier one than the context's. */
   readonly of?: string
 }
 
-type Happened =
-  | { readonly type: 'stage'; readonly phase: 'start'; readonly stage: Stage; readonly dataset?: string; readonly target?: string }
-  | {
-      readonly type: 'stage'
-      readonly phase: 'end'
-      readonly stage: Stage
-      readonly dataset?: string
-      readonly target?: string
-      readonly rows?: number
-      readonly bytes?: number
-      /** Keys of the objects that it committed, or paths of the files that it made. */
-      readonly files?: readonly string[]
-      /** How the rows add up. land: `read` = rows + `unchanged` + `superseded`, and keys that are `gone`; load: the dataset's = rows + `superseded`, and what was `removed`. */
-      readonly counts?: Readonly<Record<string, number>>
-      readonly ms: number
-      /** `done`, or why nothing was done. `stopped`: the run was interrupted; a stage says `failed`, its context's `emit` knows better. */
-      readonly outcome: 'done' | 'unchanged' | 'skipped' | 'failed' | 'stopped'
-    }
-  | {
-      readonly type: 'progress'
-      readonly stage: Stage
-      readonly dataset?: string
-      readonly target?: string
-      readonly rows?: number
-      /** Rows that there are to go through. */
-      readonly totalRows?: number
-      readonly bytes?: number
-    }
-  | {
-      readonly type: 'retry'
-      readonly stage: Stage
-      readonly dataset?: string
-      readonly attempt: number
-      readonly delayMs: number
-      readonly reason: string
-    }
-  | { readonly type: 'warning'; readonly stage?: Stage; readonly dataset?: string; readonly message: string }
+interface StageBegan extends Happening {
+  readonly type: 'stage'
+  readonly phase: 'start'
+  readonly stage: Stage
+  readonly target?: string
+}
+
+interface StageEnded extends Happening {
+  readonly type: 'stage'
+  readonly phase: 'end'
+  readonly stage: Stage
+  readonly target?: string
+  readonly rows?: number
+  readonly bytes?: number
+  /** Keys of the objects that it committed, or paths of the files that it made. */
+  readonly files?: readonly string[]
+  /** How the rows add up. land: `read` = rows + `unchanged` + `superseded`, and keys that are `gone`; load: the dataset's = rows + `superseded`, and what was `removed`. */
+  readonly counts?: Readonly<Record<string, number>>
+  readonly ms: number
+  /** `done`, or why nothing was done. `stopped`: the run was interrupted; a stage says `failed`, its context's `emit` knows better. */
+  readonly outcome: 'done' | 'unchanged' | 'skipped' | 'failed' | 'stopped'
+}
+
+interface StageProgress extends Happening {
+  readonly type: 'progress'
+  readonly stage: Stage
+  readonly target?: string
+  readonly rows?: number
+  /** Rows that there are to go through. */
+  readonly totalRows?: number
+  readonly bytes?: number
+}
+
+interface Retried extends Happening {
+  readonly type: 'retry'
+  readonly stage: Stage
+  readonly attempt: number
+  readonly delayMs: number
+  readonly reason: string
+}
+
+interface Warned extends Happening {
+  readonly type: 'warning'
+  readonly stage?: Stage
+  readonly message: string
+}
+
+/** Something that happened, for logs, progress and the run record. Never holds a secret; never holds data but counts. */
+export type RunEvent = StageBegan | StageEnded | StageProgress | Retried | Warned
 
 /** What every stage is given: nothing else reaches it from the outside. */
 export interface RunContext {
