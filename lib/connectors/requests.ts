@@ -14,9 +14,9 @@ export interface FileFormat {
   readonly compression?: Compression
   /** Of CSV, TSV, JSON and NDJSON. A byte-order mark is always taken off. Default `utf-8`; a byte that is none of it is an error. */
   readonly encoding?: 'utf-8' | 'utf-16' | 'latin-1'
-  /** Between the columns of CSV. Default `,`; of TSV a tab. */
+  /** Between the columns of CSV, at most 4 bytes. Default `,`; of TSV a tab. */
   readonly delimiter?: string
-  /** Around values of CSV and TSV. Default `"`. */
+  /** Around values of CSV and TSV, one ASCII character, or '' for none. Default `"`. */
   readonly quote?: string
   /** Before a quote inside a quoted value. Default: the quote itself, doubled. */
   readonly escape?: string

@@ -84,6 +84,23 @@ export function dialectOf(path: string, options: FormatOptions): Dialect {
   }
 }
 
+/**
+ * Refuses options of CSV that DuckDB's reader does not take, before anything is read.
+ * @throws ConfigError
+ */
+export function checkFormat(options: FormatOptions): void {
+  const { delimiter = ',', quote = '"' } = options
+  if (delimiter === '' || Buffer.byteLength(delimiter) > 4)
+    throw new ConfigError(`delimiter ${JSON.stringify(delimiter)} has ${Buffer.byteLength(delimiter)} bytes; expected 1 to 4`)
+  for (const name of ['quote', 'escape'] as const) {
+    const bytes = Buffer.byteLength(options[name] ?? '')
+    if (bytes > 1)
+      throw new ConfigError(`${name} ${JSON.stringify(options[name])} has ${bytes} bytes; expected one ASCII character, or '' for none`)
+  }
+  if (quote !== '' && delimiter.includes(quote))
+    throw new ConfigError(`delimiter ${JSON.stringify(delimiter)} must not hold the quote ${JSON.stringify(quote)}`)
+}
+
 /** DuckDB's name of a compression; read_json knows no other word for none. */
 export function duckdbCompression(compression: FileCompression): string {
   return compression === 'none' ? 'uncompressed' : compression

@@ -5,6 +5,7 @@ import { ConfigError, placed } from '../core/errors.ts'
 import { didYouMean } from '../core/nearest.ts'
 import { parseType } from '../engines/types.ts'
 import type { Extract } from '../extract/source.ts'
+import { checkFormat } from '../formats/dialect.ts'
 import type { AnyPipeline, Schema } from './definition.ts'
 
 /** Whether a dataset is read for each partition: it has a window, or its request names the partition. */
@@ -42,6 +43,12 @@ export function checkExtract(
       `connection "${connection}" is of kind ${configured.kind}, which does not answer ${request.method}; it takes ${configured.methods.join(', ')}`,
       place,
     )
+  try {
+    if (request.method === 'files') checkFormat(request)
+    if ('csv' in request && request.csv) checkFormat(request.csv)
+  } catch (error) {
+    throw placed(error, place)
+  }
   const columns = schema[dataset]
   if (!columns || Object.keys(columns).length === 0)
     throw new ConfigError(`schema.ts has no columns for "${dataset}"`, {

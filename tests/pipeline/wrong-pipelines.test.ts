@@ -44,6 +44,18 @@ const CASES: readonly (readonly [string, string, string, string])[] = [
     'error: method extract shop: connection "data" is of kind files, which does not answer GET; it takes files',
   ],
   [
+    'delimiter',
+    "files('shops.csv')",
+    "files('shops.csv', { delimiter: '<sep>' })",
+    'error: delimiter extract shop: delimiter "<sep>" has 5 bytes; expected 1 to 4',
+  ],
+  [
+    'quote',
+    "files('shops.csv')",
+    "files('shops.csv', { quote: '«' })",
+    `error: quote extract shop: quote "«" has 2 bytes; expected one ASCII character, or '' for none`,
+  ],
+  [
     'window-column',
     "window: 'sold'",
     "window: 'sould'",
