@@ -1,4 +1,5 @@
 import type { LazyDataFrame } from 'nodejs-polars'
+import { ConfigError } from '../core/errors.ts'
 import type { Lazy, Named } from './names.ts'
 
 /** A value that SQL takes as a bound parameter. */
@@ -103,7 +104,20 @@ function made(step: Sql): Sql<never> {
   return step as Sql<never>
 }
 
-/** Makes a UDF: `udf(['text'], 'int32', (texts) => texts.map(…))`. It is slower than SQL (docs/guide.md has the figure): for what SQL cannot say. */
+/**
+ * Makes a UDF: `udf(['text'], 'int32', (texts) => texts.map(…))`. It is slower than SQL (docs/guide.md has the figure): for what SQL cannot say.
+ * @throws ConfigError for anything else than types of the arguments, a type of the result and a function
+ */
 export function udf(parameters: readonly string[], returns: string, apply: Udf['apply']): Udf {
-  return { parameters, returns, apply }
+  const made = { parameters, returns, apply }
+  if (!isUdf(made)) throw new ConfigError(`udf(…) must be called as udf(['text'], 'int32', (texts) => texts.map(…))`)
+  return made
+}
+
+/** Whether a value, which untyped code may have made, is a UDF. */
+export function isUdf(value: unknown): value is Udf {
+  if (typeof value !== 'object' || value === null) return false
+  const { parameters, returns, apply }: { readonly [K in keyof Udf]?: unknown } = value
+  const typed = Array.isArray(parameters) && parameters.every((each) => typeof each === 'string') && typeof returns === 'string'
+  return typed && typeof apply === 'function'
 }

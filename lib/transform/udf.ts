@@ -20,7 +20,7 @@ import {
 import { ConfigError, messageOf } from '../core/errors.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
 import type { LoadedStep } from './bound.ts'
-import type { Udf } from './steps.ts'
+import { isUdf, type Udf } from './steps.ts'
 
 /** Types whose values are plain JavaScript values: int64 and uint64 are bigint, the other numbers number. */
 const types: Readonly<Record<string, DuckDBType>> = {
@@ -63,6 +63,7 @@ export function registerUdfs(db: DuckDB, steps: Readonly<Record<string, LoadedSt
       if (other) throw new ConfigError(`udf ${name}() is another function in step ${other.step}; give one of them another name`, place)
       if (!/^[A-Za-z_]\w*$/.test(name)) throw new ConfigError(`udf name ${JSON.stringify(name)} must be letters, digits and _`, place)
       known.set(name.toLowerCase(), { step: dataset, udf })
+      if (!isUdf(udf)) throw new ConfigError(`udf ${name} is none; write udf: { ${name}: udf(['text'], 'int32', (texts) => …) }`, place)
       const typed = [...udf.parameters, udf.returns].map((type) => {
         const found = types[type]
         if (!found)

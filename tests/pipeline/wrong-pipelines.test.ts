@@ -5,7 +5,7 @@ import { openProject, type Project } from '../../lib/pipeline/project.ts'
 import { makeProject, type TestProject } from '../kit/project.ts'
 
 /** A right pipeline; each case makes one thing wrong in it. */
-const RIGHT = `import { append, accepted, between, contract, csv, day, freshness, keys, matches, merge, month, notNull, pipeline, references, replace, replacePartition, source, sql, unique } from '#millrace'
+const RIGHT = `import { append, accepted, between, contract, csv, day, freshness, keys, matches, merge, month, notNull, pipeline, references, replace, replacePartition, source, sql, udf, unique } from '#millrace'
 const schema = {
   sale: { id: 'int32', sold: 'timestamp', shop: 'text', amount: 'decimal(9,2)', lasted: 'interval' },
   customer: { id: 'int32', name: 'text', changed: 'timestamp' },
@@ -313,6 +313,12 @@ const CASES: readonly (readonly [string, string, string, string])[] = [
     "'daily/{partition}.csv'",
     "'_tmp/{partition}.csv'",
     'error: path-temporary export daily: export path "_tmp/{partition}.csv" must not begin with _tmp/',
+  ],
+  [
+    'udf-call',
+    'sql`SELECT CAST(sold AS DATE) AS day, sum(amount) AS amount FROM sale GROUP BY ALL`',
+    "sql.with({ udf: { head: udf({ parameters: ['text'], returns: 'text' }) } })`SELECT 1 AS day`",
+    "error: udf-call: udf(…) must be called as udf(['text'], 'int32', (texts) => texts.map(…)) (file pipelines/udf-call/pipeline.ts)",
   ],
   [
     'partition-from',

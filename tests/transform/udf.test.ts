@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import type { Dataset } from '../../lib/core/dataset.ts'
+import { ConfigError } from '../../lib/core/errors.ts'
 import { openDuckDB } from '../../lib/engines/duckdb.ts'
 import { relationOfFiles } from '../../lib/engines/relation.ts'
 import { bindSteps } from '../../lib/transform/bind.ts'
@@ -95,6 +96,18 @@ test('udf of a type that is no plain JavaScript value is refused at bind', async
     name: 'ConfigError',
     message: expect.stringContaining('udf dated() cannot take or give date; expected boolean, int8'),
     place: { dataset: 'a' },
+  })
+})
+
+test('udf called otherwise, and a udf that is none, are the mistakes of whoever wrote them', async () => {
+  const untyped = udf as unknown as (...given: unknown[]) => Udf
+  for (const given of [[{ parameters: ['text'], returns: 'text', apply: () => [] }], [['text'], 'text'], ['text', 'text', () => []], []])
+    expect(() => untyped(...given)).toThrow(ConfigError)
+  const none = await failure(result({ a: sql.with({ udf: { head: (() => []) as unknown as Udf } })`SELECT head('x') AS h` }))
+  expect(none).toBeInstanceOf(ConfigError)
+  expect(none).toMatchObject({
+    message: "udf head is none; write udf: { head: udf(['text'], 'int32', (texts) => …) }",
+    place: { stage: 'transform', dataset: 'a' },
   })
 })
 
