@@ -1,7 +1,8 @@
 import { painter } from '../observe/color.ts'
 import { columnsOf } from '../observe/table.ts'
 import { formatCount, formatDuration } from '../observe/units.ts'
-import type { PlanReport } from '../pipeline/report.ts'
+import { truncate } from '../observe/width.ts'
+import type { PlannedDataset, PlanReport } from '../pipeline/report.ts'
 import { command } from './command.ts'
 
 /** `millrace plan`: binds a pipeline on zero rows and says what a run would do. */
@@ -31,7 +32,9 @@ export function planText(report: PlanReport, color: boolean): string {
     block(
       'reads',
       columnsOf(
-        datasets.filter(({ engine }) => engine === 'source').map(({ name, note, columns }) => [name, note, columnCount(columns)]),
+        datasets
+          .filter(({ engine }) => engine === 'source')
+          .map((each) => [each.name, fromText(each), each.note, columnCount(each.columns)]),
         [],
         '  ',
       ),
@@ -62,6 +65,7 @@ export function planText(report: PlanReport, color: boolean): string {
 }
 
 const block = (title: string, body: string) => (body === '' ? '' : `${title}\n${body}`)
+const fromText = ({ reads, request }: PlannedDataset) => truncate(`from ${[...reads, request].filter(Boolean).join(' ')}`, 60)
 const columnCount = (columns: object) => `${Object.keys(columns).length} columns`
 
 function partitionsText(done: number, due: readonly string[], open: readonly string[], failed: readonly string[]): string {

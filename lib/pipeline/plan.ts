@@ -4,6 +4,7 @@ import { ConfigError, placed } from '../core/errors.ts'
 import { extensionsIn } from '../engines/extensions.ts'
 import { openReader, type Reader } from '../engines/reader.ts'
 import { checkExport } from '../export/check-export.ts'
+import { requestText } from '../extract/request-text.ts'
 import type { ReadKind } from '../extract/source.ts'
 import { silent } from '../observe/events.ts'
 import { openLedger } from '../state/ledger.ts'
@@ -105,13 +106,14 @@ async function discoverWith(project: Project, { definition }: LoadedPipeline, kn
 }
 
 function plannedDatasets({ bound, definition }: BoundPipeline, extracted: Schema): PlannedDataset[] {
-  const sources = Object.entries(definition.extract).map(([name, { connection, kind }]): PlannedDataset => {
+  const sources = Object.entries(definition.extract).map(([name, { connection, kind, request }]): PlannedDataset => {
     const partitioned = bound.datasets[name]?.partitioned ?? false
     return {
       name,
       engine: 'source',
       columns: extracted[name] ?? {},
       reads: [connection],
+      request: requestText(request),
       partitioned,
       note: readNote(kind, partitioned),
     }

@@ -8,7 +8,10 @@ export interface PlannedDataset {
   /** `source` (extracted), `duckdb` or `polars`. */
   readonly engine: 'source' | 'duckdb' | 'polars'
   readonly columns: Columns
+  /** Datasets; of an extracted one the connection. */
   readonly reads: readonly string[]
+  /** What is asked of the connection: paths, a table, a query; of extracted datasets alone. */
+  readonly request?: string
   readonly partitioned: boolean
   /** What will be read: `window time, looks back 2d`, `cursor last_update from 2005-05-01`, `whole`. */
   readonly note: string

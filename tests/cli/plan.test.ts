@@ -10,7 +10,8 @@ const report: PlanReport = {
       name: 'quake',
       engine: 'source',
       columns: { id: 'text', time: 'timestamptz' },
-      reads: [],
+      reads: ['usgs'],
+      request: 'fdsnws/event/1/query',
       partitioned: true,
       note: 'window time, looks back 2d',
     },
@@ -31,7 +32,7 @@ test('planText says what is read, computed and written, what is done, and what c
   expect(planText(report, false)).toBe(`quakes (dev): the plan holds (61 ms)
 
 reads
-  quake  window time, looks back 2d  2 columns
+  quake  from usgs fdsnws/event/1/query  window time, looks back 2d  2 columns
 
 computes
   daily  duckdb  from quake
