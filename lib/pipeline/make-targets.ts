@@ -2,6 +2,7 @@ import type { RunContext } from '../core/context.ts'
 import { currentLoad } from '../land/loads.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 import type { Target } from './bind.ts'
+import { checkedDatasets } from './checked.ts'
 import { commit, isCommitted, unchanged } from './commit.ts'
 import { checkAll, compute, pin } from './compute.ts'
 import { inputKey } from './input-key.ts'
@@ -30,7 +31,7 @@ export async function makeTargets(
     if (choices.force || !(await isCommitted(session, each.target, each.key, partition))) pending.push(each)
     else unchanged(target, ctx)
   }
-  const checked = checkedDatasets(session, partition !== undefined)
+  const checked = checkedDatasets(pipeline, partition !== undefined)
   const guarding = (guards || choices.only === 'check') && does(choices, 'check') && checked.length > 0
   if (pending.length === 0 && !guarding && choices.only !== 'transform') return false
   const kept = Object.values(pipeline.bound.datasets).filter(
@@ -86,12 +87,4 @@ async function contentsOf(
     if (own) current.set(name, own)
   }
   return { hashes, loads: current }
-}
-
-/** Datasets with checks in this kind of unit, except those computed from changes: they are checked load by load. */
-function checkedDatasets({ pipeline }: Session, partitioned: boolean): string[] {
-  return Object.keys(pipeline.checks).filter((name) => {
-    const dataset = pipeline.bound.datasets[name]
-    return dataset?.partitioned === partitioned && !dataset.fromChanges
-  })
 }

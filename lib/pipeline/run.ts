@@ -5,6 +5,7 @@ import { type MemoryWatch, watchMemory } from '../observe/memory.ts'
 import { writeRunRecord } from '../observe/record.ts'
 import { type Ledger, openLedger } from '../state/ledger.ts'
 import { lock, partitionLock, sharedLock } from '../state/lock.ts'
+import { checksPartitionsAlone } from './checked.ts'
 import { chosenPartitions, type PartitionChoice } from './choose.ts'
 import { type OpenSession, openSession } from './open-session.ts'
 import type { Partition } from './partitions.ts'
@@ -74,7 +75,8 @@ async function runUnits(running: Running): Promise<RunReport> {
   const reports: PartitionReport[] = []
   for (const [i, partition] of units.entries()) {
     // Without partitions there is nothing but these checks; with them they come first.
-    const guards = partition === undefined && (units.length > 1 || session.pipeline.targets.length === 0)
+    const guards =
+      partition === undefined ? units.length > 1 || session.pipeline.targets.length === 0 : checksPartitionsAlone(session.pipeline)
     const report = await runOne(running, partition, guards)
     reports.push(report)
     const failed = report.outcome === 'failed'
@@ -90,7 +92,9 @@ async function plannedUnits({ session, options, project, name }: Running): Promi
   const { pipeline, choices } = session
   const now = project.clock(name).now()
   const named = chosenPartitions(pipeline.definition, options, now)
-  const partitions = named ?? (await partitionStates(session, now)).filter(({ state }) => state === 'due').map(({ partition }) => partition)
+  const again = checksPartitionsAlone(pipeline)
+  const states = named ? [] : await partitionStates(session, now)
+  const partitions = named ?? states.filter(({ state }) => state === 'due' || (again && state === 'done')).map(({ partition }) => partition)
   const asked = choices.only === 'extract' || choices.only === 'land'
   const results = pipeline.targets.some(({ partitioned }) => !partitioned)
   const wanted = results || (extractedOf(session, false).length > 0 && (partitions.length > 0 || asked || choices.only === 'check'))
