@@ -39,6 +39,9 @@ export interface KeyInputs {
   readonly partition: Partition | undefined
 }
 
+/** What a step may ask of its partition. */
+const WINDOW: readonly string[] = ['start', 'end', 'partition']
+
 /**
  * The input key of a target: hash of code, content of the inputs, and parameters. Never load ids (a re-read that found the same is the same), never output bytes. For a target that applies
  * loads one by one the loads are the token's, so its key is that of code and parameters alone.
@@ -47,8 +50,9 @@ export function inputKey(pipeline: BoundPipeline, target: Target, { steps, conte
   const { bound, definition, zone } = pipeline
   const closure = closureOf(pipeline, target.dataset)
   const asked = new Set(closure.flatMap(({ parameters }) => parameters))
-  const frames = closure.some(({ engine }) => engine === 'polars')
-  const parameters = Object.fromEntries(Object.entries(definition.parameters ?? {}).filter(([name]) => frames || asked.has(name)))
+  // A frame's parameters are those that it has asked for on zero rows; one that looks at the partition may ask for others in another.
+  const any = closure.some(({ engine, parameters: own }) => engine === 'polars' && own.some((name) => WINDOW.includes(name)))
+  const parameters = Object.fromEntries(Object.entries(definition.parameters ?? {}).filter(([name]) => any || asked.has(name)))
   const inputs = (bound.datasets[target.dataset]?.inputs ?? []).filter(
     (input) => target.appliesLoadsOf.length === 0 || !target.appliesLoadsOf.includes(datasetOfName(input)),
   )
