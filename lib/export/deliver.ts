@@ -9,7 +9,7 @@ import { sweepDelivery } from './delivered.ts'
 import { type Before, conflict, type DeliveryRequest, type ExportReceipt, type Work } from './delivery.ts'
 import { type DeliveryLayout, deliveryLayout } from './layout.ts'
 import type { DeliveryManifest, Latest } from './manifest.ts'
-import { exportError, readJson, sameContent } from './objects.ts'
+import { exportError, outrun, readJson, sameContent } from './objects.ts'
 import { createManifest, describeDelivery, keepLast, replaceLatest, settlePlain } from './pointers.ts'
 
 export type { DeliveryRequest, ExportReceipt } from './delivery.ts'
@@ -22,8 +22,8 @@ export type { DeliveryRequest, ExportReceipt } from './delivery.ts'
  * Rows under `zeroRows`: `headerOnly` delivers a file without rows; `noFile` a manifest without files, and takes the plain copy away; `fail` is a CheckError; `keepLast` leaves everything
  * and writes `kept-last.json` with the input key, by which the partition is known to be done.
  *
- * @throws ConfigError for a contract that the dataset cannot keep, or a place that belongs to another export; CheckError when `orderBy` is no total order, or there are no rows and `fail`; TransientError when another
- * delivery was faster; PermanentError when other content lies under an immutable name, or the store refuses
+ * @throws ConfigError for a contract that the dataset cannot keep, or a place that belongs to another export; CheckError when `orderBy` is no total order, or there are no rows and `fail`; OutrunError when another
+ * delivery was faster, or another run has landed newer rows; PermanentError when other content lies under an immutable name, or the store refuses
  */
 export async function deliver(
   request: DeliveryRequest,
@@ -42,6 +42,7 @@ export async function deliver(
     const layout = deliveryLayout(request.export, partition)
     const before = await lookBefore(store, layout)
     refuseForeign(request, before.latest, layout)
+    if (request.isCurrent && !(await request.isCurrent())) throw outrun(place)
     await sweepDelivery(store, layout)
     const receipt = await settle({ request, layout, before, store, ctx, openEngine, place })
     const outcome = receipt.outcome === 'unchanged' ? 'unchanged' : receipt.outcome === 'kept' ? 'skipped' : 'done'

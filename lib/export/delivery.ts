@@ -21,6 +21,11 @@ export interface DeliveryRequest {
   readonly codeVersion?: string
   /** Write the rows again though this input key is delivered: the same bytes are adopted. */
   readonly force?: boolean
+  /**
+   * Whether the rows were computed from what is still the newest. Asked once the delivery has seen what it would replace: what another run delivers after that fails a precondition, and what it had delivered
+   * before, from newer inputs, must not be taken back. Absent: they were.
+   */
+  readonly isCurrent?: () => Promise<boolean>
 }
 
 /** What became of a delivery. */

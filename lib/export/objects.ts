@@ -4,7 +4,7 @@ import { crc32c } from '@node-rs/crc32'
 import type { z } from 'zod'
 import type { ObjectInfo, PutOptions, Store } from '../connectors/store.ts'
 import { refusedByDisk } from '../core/disk-refusal.ts'
-import { type ErrorPlace, NotFound, PermanentError, PreconditionFailed, placed, TransientError } from '../core/errors.ts'
+import { type ErrorPlace, NotFound, OutrunError, PermanentError, PreconditionFailed, placed } from '../core/errors.ts'
 import { canonicalJson } from '../core/hash.ts'
 
 /** The keys of what a `latest.json` and a `kept-last.json` say in their metadata too, so that heads are enough to ask. Lower case: some stores know no other. */
@@ -66,7 +66,7 @@ export function sameButRun(a: object, b: object): boolean {
 
 /**
  * Runs a step that only one delivery can win.
- * @throws TransientError where another one was first
+ * @throws OutrunError where another one was first
  */
 export async function won<T>(place: ErrorPlace, step: () => Promise<T>): Promise<T> {
   try {
@@ -77,8 +77,13 @@ export async function won<T>(place: ErrorPlace, step: () => Promise<T>): Promise
   }
 }
 
-export function anotherDelivery(place: ErrorPlace, cause?: unknown): TransientError {
-  return new TransientError('another delivery of this export and partition was faster', {
+/** Newer rows have landed since these were computed. */
+export function outrun(place: ErrorPlace): OutrunError {
+  return new OutrunError('another run has landed newer rows meanwhile', { ...place, hint: 'run again: it begins with them' })
+}
+
+export function anotherDelivery(place: ErrorPlace, cause?: unknown): OutrunError {
+  return new OutrunError('another delivery of this export and partition was faster', {
     ...place,
     cause,
     hint: 'run again: what it delivered is found then',

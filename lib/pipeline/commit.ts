@@ -14,6 +14,8 @@ export interface Made {
   readonly load: string
   readonly tombstones?: readonly string[]
   readonly order?: string
+  /** Whether its inputs are still the newest; absent: applied in their order, they are what they are. */
+  readonly isCurrent?: () => Promise<boolean>
 }
 
 export async function commit(
@@ -27,7 +29,10 @@ export async function commit(
   const { dataset, key } = made
   if (target.stage === 'export') {
     await deliver(
-      { pipeline, dataset, export: target.export, partition: partition?.name, inputKey: key, force: session.choices.force },
+      {
+        ...{ pipeline, dataset, export: target.export, partition: partition?.name, inputKey: key, force: session.choices.force },
+        ...(made.isCurrent && { isCurrent: made.isCurrent }),
+      },
       session.exports,
       ctx,
     )

@@ -5,7 +5,7 @@ import { placed } from '../core/errors.ts'
 import { currentState } from '../land/current-state.ts'
 import { datasetOfLoads, verifyOnce } from '../land/datasets.ts'
 import { landingPlace } from '../land/keys.ts'
-import { loadsOf } from '../land/loads.ts'
+import { currentLoad, loadsOf } from '../land/loads.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 import { transform } from '../transform/run.ts'
 import { closureOf } from './input-key.ts'
@@ -32,9 +32,25 @@ export async function sharedDataset(session: Session, name: string, ctx: RunCont
   return datasetOfLoads(store, [newest], ctx)
 }
 
+/** Reads the shared datasets as they stand now. `ctx`: the run's own, whose files stay until its end. */
+export async function readSharedAgain(session: Session, ctx: RunContext): Promise<void> {
+  for (const name of session.shared.keys()) session.shared.set(name, await sharedDataset(session, name, ctx))
+}
+
+/** Whether no other run has landed any of the shared datasets since this one read them. */
+export async function sharedIsCurrent({ pipeline, store, shared, pinned }: Session): Promise<boolean> {
+  const { name } = pipeline.definition
+  const newest = await Promise.all([...shared.keys()].map((dataset) => currentLoad(store, name, dataset, ALL)))
+  return newest.every((load) => load === undefined || pinned.has(manifestOf(load)))
+}
+
 /** Notes that the run reads a load: its record names the manifest. */
-export function pin(session: Session, { pipeline, dataset, partition, id }: LoadManifest): void {
-  session.pinned.add(landingPlace(pipeline, dataset, partition).manifest(id))
+export function pin(session: Session, load: LoadManifest): void {
+  session.pinned.add(manifestOf(load))
+}
+
+function manifestOf({ pipeline, dataset, partition, id }: LoadManifest): string {
+  return landingPlace(pipeline, dataset, partition).manifest(id)
 }
 
 /** Transforms what has landed into the wanted datasets. */

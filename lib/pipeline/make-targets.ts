@@ -4,7 +4,7 @@ import type { LoadManifest } from '../state/manifest.ts'
 import type { Target } from './bind.ts'
 import { checkedDatasets } from './checked.ts'
 import { commit, isCommitted, unchanged } from './commit.ts'
-import { checkAll, compute, pin } from './compute.ts'
+import { checkAll, compute, pin, sharedIsCurrent } from './compute.ts'
 import { inputKey } from './input-key.ts'
 import { ALL, partitionsSeen } from './landed.ts'
 import type { Partition } from './partitions.ts'
@@ -23,11 +23,13 @@ export async function makeTargets(
 ): Promise<boolean> {
   const { pipeline, choices, steps } = session
   const targets = all.filter(({ appliesLoadsOf, stage }) => appliesLoadsOf.length === 0 && does(choices, stage))
-  const { hashes, loads } = await contentsOf(session, extractedOf(session, partition !== undefined), partition)
-  const key = (target: Target) => inputKey(pipeline, target, { steps, partition, contents: (name) => hashes.get(name) ?? [] })
+  const contents = () => contentsOf(session, extractedOf(session, partition !== undefined), partition)
+  const keyOf = (target: Target, hashes: Contents['hashes']) =>
+    inputKey(pipeline, target, { steps, partition, contents: (name) => hashes.get(name) ?? [] })
+  const { hashes, loads } = await contents()
   const pending: { target: Target; key: string }[] = []
   for (const target of targets) {
-    const each = { target, key: key(target) }
+    const each = { target, key: keyOf(target, hashes) }
     if (choices.force || !(await isCommitted(session, each.target, each.key, partition))) pending.push(each)
     else unchanged(target, ctx)
   }
@@ -51,7 +53,10 @@ export async function makeTargets(
     await commit(
       session,
       target,
-      { dataset, key, loads: {}, load: String(loads.get(target.dataset)?.id ?? key.slice(0, 12)) },
+      {
+        ...{ dataset, key, loads: {}, load: String(loads.get(target.dataset)?.id ?? key.slice(0, 12)) },
+        isCurrent: async () => (await sharedIsCurrent(session)) && keyOf(target, (await contents()).hashes) === key,
+      },
       partition,
       ctx,
     )
@@ -59,12 +64,13 @@ export async function makeTargets(
   return pending.length > 0 || choices.only !== undefined
 }
 
+interface Contents {
+  readonly hashes: ReadonlyMap<string, readonly string[]>
+  readonly loads: ReadonlyMap<string, LoadManifest>
+}
+
 /** The content hashes of what a unit's transforms see, by extracted dataset. */
-async function contentsOf(
-  session: Session,
-  names: readonly string[],
-  partition: Partition | undefined,
-): Promise<{ hashes: Map<string, readonly string[]>; loads: Map<string, LoadManifest> }> {
+async function contentsOf(session: Session, names: readonly string[], partition: Partition | undefined): Promise<Contents> {
   const hashes = new Map<string, readonly string[]>([...session.shared].map(([name, { hash }]) => [name, [hash]]))
   const current = new Map<string, LoadManifest>()
   for (const name of names) {

@@ -7,6 +7,7 @@ import { type Ledger, openLedger } from '../state/ledger.ts'
 import { lock, partitionLock, sharedLock } from '../state/lock.ts'
 import { checksPartitionsAlone } from './checked.ts'
 import { chosenPartitions, type PartitionChoice } from './choose.ts'
+import { readSharedAgain } from './compute.ts'
 import { type OpenSession, openSession } from './open-session.ts'
 import type { Partition } from './partitions.ts'
 import { type Project, statePaths } from './project.ts'
@@ -124,8 +125,9 @@ async function runOne(
     begun = true
     outcome = await runUnit(session, partition, guards, ctx).catch(async (error: unknown) => {
       if (!(error instanceof OutrunError)) throw error
-      // What the other run has committed since this one looked is done.
-      session.tokens.reset(await session.warehouse().tokens(name, ctx))
+      // What the other run has committed since this one looked is done. Tokens first: what is read after them is at least as new.
+      if (session.pipeline.targets.some(({ stage }) => stage === 'load')) session.tokens.reset(await session.warehouse().tokens(name, ctx))
+      if (partition) await readSharedAgain(session, context(undefined, workspace.folder))
       return runUnit(session, partition, guards, ctx)
     })
     if (partition?.window && partition.window.end > ctx.clock.now()) outcome = 'open'
