@@ -1,6 +1,7 @@
 import type { Columns } from '../core/dataset.ts'
 import type { DuckDB, SqlValues } from '../engines/duckdb.ts'
 import { isNode, type SqlTree, type TreeNode } from './sql-tree.ts'
+import { unrepeatableParts } from './unrepeatable.ts'
 
 /** Aggregates whose result is exact where their argument is. */
 const EXACT_OF_EXACT = ['sum', 'avg', 'mean', 'sumkahan', 'fsum', 'kahan_sum', 'favg', 'product']
@@ -10,13 +11,14 @@ const NO_SPILL = ['list', 'array_agg', 'string_agg', 'group_concat', 'listagg']
 const UNREPEATABLE =
   /^(random|setseed|uuid|gen_random_uuid|uuidv4|uuidv7|now|today|get_current_timestamp|transaction_timestamp|(current|local)_?(timestamp|date|time)|current_local(time|timestamp)|get_current_time|getvariable|current_setting|nextval|currval)$/
 
-/** What plan says of a SELECT, without its dataset: aggregates that do not spill, functions that give something else on the next run. */
+/** What plan says of a SELECT, without its dataset: aggregates that do not spill, functions that give something else on the next run, what depends on the order of rows. */
 export function sqlWarnings(tree: SqlTree): string[] {
   const unspilled = [...new Set([...[...tree.functions].filter((name) => NO_SPILL.includes(name)), ...tree.orderedAggregates])]
   const changing = [...tree.functions].filter((name) => UNREPEATABLE.test(name))
   return [
     ...unspilled.map((name) => `${name}() keeps its groups in memory and does not spill to disk`),
     ...changing.map((name) => `${name}() gives another value on a rerun, which must give the same rows; use $start, $end or a parameter`),
+    ...unrepeatableParts(tree.root),
   ]
 }
 

@@ -412,6 +412,7 @@ test('bindSteps warns of what changes silently, changes on a rerun or does not s
     ['a', undefined, 'max() keeps its groups in memory and does not spill to disk'],
     ['a', undefined, 'now() gives another value on a rerun, which must give the same rows'],
     ['a', undefined, 'current_date() gives another value on a rerun, which must give the same rows'],
+    ['a', undefined, 'list() without ORDER BY joins rows as they come by'],
     ['b', 'payment_id', '"payment_id" turned from integer to float: a JavaScript number is a Float64 to Polars'],
   ])
 })
