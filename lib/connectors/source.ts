@@ -5,6 +5,7 @@ import type { Extensions } from '../engines/extensions.ts'
 import type { FileStep } from '../engines/file-steps.ts'
 import type { Reader, ReaderJob, ReaderResult } from '../engines/reader.ts'
 import type { CheckContext } from './check.ts'
+import type { FrameSupport, Frames } from './frames.ts'
 import type { SourceRequest } from './requests.ts'
 
 /** One read of one dataset. */
@@ -79,6 +80,11 @@ export interface Source {
   /** A text that is equal if and only if nothing changed since; undefined when the source cannot tell cheaply. */
   version(read: Read, ctx: RunContext): Promise<string | undefined>
   read(read: Read, ctx: RunContext): Promise<Relation>
+  /**
+   * The same rows for a warehouse of the source's own kind, undecoded. Nobody cuts or casts after it, so window and declared types are the source's to keep: it cuts to the window exactly, and what it gives under a name
+   * that `Read.columns` declares as another type than `describe` would is a CheckError. ConfigError for what means something else on another server. Nothing is sent before the first `send`.
+   */
+  frames?(read: Read, ctx: RunContext): Promise<Frames>
   close(): Promise<void>
 }
 
@@ -98,6 +104,8 @@ export interface SourceConnection {
   readonly settings: Readonly<Record<string, unknown>>
   /** IANA zone of naive timestamps in this source. */
   readonly zone?: string
+  /** Absent: its sources give none. */
+  readonly frames?: FrameSupport
   /** What `plan` says of how it will be read on this machine: what is slower or weaker than it could be. */
   notes?(extensions: Extensions): readonly string[]
   openSource(tools: SourceTools): Source

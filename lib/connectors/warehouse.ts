@@ -3,6 +3,7 @@ import type { Columns, Dataset } from '../core/dataset.ts'
 import type { Finding } from '../core/finding.ts'
 import type { Extensions } from '../engines/extensions.ts'
 import type { CheckContext } from './check.ts'
+import type { FrameSupport, Frames } from './frames.ts'
 
 /** How a dataset's rows meet those of the table. */
 export type Disposition =
@@ -47,6 +48,33 @@ export interface LoadReceipt {
   readonly added: readonly string[]
 }
 
+/** Frames on their way into one table. */
+export interface ReceiveRequest {
+  /** Its name, for messages. */
+  readonly dataset: string
+  readonly table: string
+  readonly disposition: Extract<Disposition, { mode: 'replace' | 'replacePartition' }>
+  /** Whose token it is. */
+  readonly place: Pick<Token, 'pipeline' | 'table' | 'partition'>
+  /** As in `LoadRequest`. */
+  readonly expected: Token | undefined
+  /** Called once in each attempt, when all frames have come: what is to be committed, or undefined when the table holds just this already. */
+  token(): Token | undefined
+  /** The value of `_load`. */
+  readonly load: string
+}
+
+export interface ReceiveReceipt {
+  /** Rows that came, as both sides have counted them. */
+  readonly rows: number
+  readonly bytes: number
+  readonly removed: number
+  /** Columns that were added to the table. */
+  readonly added: readonly string[]
+  /** Nothing was committed: `token` gave none. */
+  readonly unchanged: boolean
+}
+
 /**
  * Tables that people query. `load` puts rows and token into ONE transaction: after it returns both are durable, after it throws neither is there. Rows carry
  * `_partition` (text) and `_load` (text). The table is made from the dataset's columns when missing; a new column is added (NULL in old rows); a column of another type, or one that the
@@ -54,12 +82,16 @@ export interface LoadReceipt {
  * `_partition`), so that partitions may come in any order; two rows of one key in the dataset are a CheckError naming the key. If the token is not `expected` any more,
  * OutrunError ("another run"). Opened by load only, for as short as possible; `close` releases every lock. When another process holds
  * the warehouse: waits up to 60 s on the context's clock, then TransientError.
+ *
+ * `receive` is a load whose rows are frames. All of the above holds, but for the types: a new table gets the frames' own, and one that is there must have exactly those, else ConfigError. Rows and token are committed once the
+ * sender has counted the rows and the table has taken as many; without a token from the request everything is as it was. What the sender throws comes back as it is, and is tried again where it may succeed.
  */
 export interface Warehouse {
   readonly kind: string
   /** Columns of a table without `_partition` and `_load`; undefined when it is not there. */
   describe(table: string, ctx: RunContext): Promise<Columns | undefined>
   load(request: LoadRequest, ctx: RunContext): Promise<LoadReceipt>
+  receive?(request: ReceiveRequest, frames: Frames, ctx: RunContext): Promise<ReceiveReceipt>
   /** All tokens of a pipeline. An absent warehouse has none and is not created by asking. */
   tokens(pipeline: string, ctx: RunContext): Promise<readonly Token[]>
   close(): Promise<void>
@@ -76,6 +108,8 @@ export interface WarehouseConnection {
   readonly settings: Readonly<Record<string, unknown>>
   /** Where a person finds it. */
   readonly location: string
+  /** Absent: its warehouses take none. */
+  readonly frames?: FrameSupport
   openWarehouse(tools: WarehouseTools): Warehouse
   /** Whether it can be opened, holds its tokens, and lets us write: for `millrace doctor`. */
   check?(ctx: CheckContext): Promise<readonly Finding[]>

@@ -23,6 +23,8 @@ export interface Extract<out C extends string = never> {
   readonly kind: ReadKind
   /** Column → SQL expression over the source's own columns. */
   readonly expressions?: Readonly<Record<string, string>>
+  /** It goes straight into the warehouse, as the source's own bulk format. */
+  readonly forward?: true
   /** Only a type: the columns that `kind` names. */
   readonly _columns?: C
 }
@@ -45,11 +47,20 @@ export interface ReadOptions<C extends string> {
   readonly columns?: Readonly<Record<string, string>>
 }
 
+/** What becomes of a table's rows. */
+export interface ForwardOption {
+  /**
+   * Its rows go from the database into a warehouse of the same kind in that kind's own bulk format, undecoded, and do not land: the dataset, whole or with a window, can be loaded by `replace` and `replacePartition`,
+   * and nothing else may read it.
+   */
+  readonly forward?: true
+}
+
 /** Options of a dataset that is read whole. Without a column in them nothing may be inferred, hence the overloads. */
 type Whole = Pick<ReadOptions<never>, 'columns'> & { readonly [K in Exclude<keyof ReadOptions<never>, 'columns'>]?: never }
 type GetOptions = Omit<HttpRequest, 'method' | 'path' | 'body'>
 type PostOptions = Omit<HttpRequest, 'method' | 'path'>
-type TableOptions = Omit<TableRequest, 'method' | 'table'>
+type TableOptions = Omit<TableRequest, 'method' | 'table'> & ForwardOption
 
 /** What can be asked of a connection: `files` of a folder, `get` and `post` of a service, `table` and `query` of a database. `plan` refuses what does not fit its kind. */
 export interface SourceBuilder {
@@ -62,7 +73,7 @@ export interface SourceBuilder {
   /** A POST request with a JSON body, paged to its end. Options: those of HttpRequest, and ReadOptions. */
   post(path: string, options?: PostOptions & Whole): Extract
   post<const C extends string>(path: string, options: PostOptions & ReadOptions<C>): Extract<C>
-  /** A table or a view of a database. Window, cursor and the columns that are wanted are asked of the database. Options: those of TableRequest, and ReadOptions. */
+  /** A table or a view of a database. Window, cursor and the columns that are wanted are asked of the database. Options: those of TableRequest, ReadOptions, and ForwardOption. */
   table(name: string, options?: TableOptions & Whole): Extract
   table<const C extends string>(name: string, options: TableOptions & ReadOptions<C>): Extract<C>
   /** A query, run by the database. Window, cursor and the columns that are wanted are asked of the database. */
@@ -92,9 +103,9 @@ export function source(connection: string): SourceBuilder {
       const [read, rest] = split(options)
       return { connection, request: { method: 'POST', path, ...rest } satisfies HttpRequest, ...read }
     },
-    table: (table: string, options: TableOptions & ReadOptions<string> = {}) => {
+    table: (table: string, { forward, ...options }: TableOptions & ReadOptions<string> = {}) => {
       const [read, rest] = split(options)
-      return { connection, request: { method: 'table', table, ...rest } satisfies TableRequest, ...read }
+      return { connection, request: { method: 'table', table, ...rest } satisfies TableRequest, ...read, ...(forward && { forward }) }
     },
     query: (sql: string, options: ReadOptions<string> = {}) => {
       const [read] = split(options)

@@ -1,6 +1,7 @@
 import { bindRules } from '../check/bind.ts'
 import { type Check, ruleOfSql } from '../check/rules.ts'
 import type { SourceConnection } from '../connectors/source.ts'
+import type { WarehouseConnection } from '../connectors/warehouse.ts'
 import type { Columns } from '../core/dataset.ts'
 import { ConfigError, placed } from '../core/errors.ts'
 import { didYouMean } from '../core/nearest.ts'
@@ -16,6 +17,7 @@ import { type Bound, type BoundDataset, datasetOfName } from '../transform/bound
 import { loadStepTexts } from '../transform/load-steps.ts'
 import type { Sql } from '../transform/steps.ts'
 import { checkExtract, readForEachPartition } from './check-extract.ts'
+import { checkForward } from './check-forward.ts'
 import type { AnyPipeline, Schema } from './definition.ts'
 import type { LoadedPipeline } from './load-definition.ts'
 
@@ -51,6 +53,12 @@ export function declaredColumns(schema: Schema, dataset: string): Columns | unde
   return schema[dataset]
 }
 
+/** The systems of a profile, configured and not opened. */
+export interface Systems {
+  readonly connections: Readonly<Record<string, SourceConnection>>
+  readonly warehouse: Pick<WarehouseConnection, 'kind' | 'frames'>
+}
+
 /**
  * Binds a whole pipeline against a schema, without a connection.
  * @throws ConfigError placed at stage and dataset, with the pipeline's name
@@ -58,7 +66,7 @@ export function declaredColumns(schema: Schema, dataset: string): Columns | unde
 export async function bindPipeline(
   loaded: LoadedPipeline,
   schema: Schema,
-  connections: Readonly<Record<string, SourceConnection>>,
+  { connections, warehouse }: Systems,
   db: DuckDB,
 ): Promise<BoundPipeline> {
   const { definition } = loaded
@@ -89,6 +97,7 @@ export async function bindPipeline(
     )
     for (const stage of ['check', 'load', 'export'] as const) for (const name of keysOf(definition[stage])) datasetOf(bound, name, stage)
     const checks = await bindChecks(loaded, bound, db)
+    checkForward(definition, { bound, checks, connections, warehouse })
     const targets = targetsOf(definition, bound)
     for (const target of targets) checkFits(target, datasetOf(bound, target.dataset))
     checkTables(targets.flatMap((t) => (t.stage === 'load' ? [{ dataset: t.dataset, target: t.load }] : [])))

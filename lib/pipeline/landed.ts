@@ -62,6 +62,11 @@ export async function landedDataset(
   ctx: RunContext,
 ): Promise<Dataset> {
   const { bound, definition } = tools.pipeline
+  if (definition.extract[dataset]?.forward)
+    throw new ConfigError(`"${dataset}" is forwarded: it goes into the warehouse, and does not land`, {
+      ...{ pipeline: definition.name, stage: 'land', dataset },
+      hint: 'look at its table',
+    })
   const names =
     partition && bound.datasets[dataset]?.partitioned ? partitionsSeen(tools.pipeline, dataset, partition).map((p) => p.name) : [ALL]
   const loads = await Promise.all(names.map((name) => currentLoad(tools.store, tools.pipeline.definition.name, dataset, name)))

@@ -51,7 +51,7 @@ export async function openSession(
     closing.push(() => binder.close())
     const loaded = await loadPipeline(config.folder, name)
     const schema = loaded.definition.schema ?? {}
-    const pipeline = await bindPipeline(loaded, schema, config.connections, binder)
+    const pipeline = await bindPipeline(loaded, schema, config, binder)
     requireCurrentSchema(pipeline, schema)
     let reader: Reader | undefined
     const { zone } = pipeline

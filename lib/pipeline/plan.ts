@@ -44,7 +44,7 @@ export async function plan(project: Project, name: string, options: PlanOptions 
     const extracted = options.discover ? await discoverWith(project, loaded, known, options) : extractedPart(loaded.definition, known)
     // Written before the rest is bound: what was found is wanted also where a step does not fit it yet.
     if (options.discover) await writeSchema(loaded, { ...known, ...extracted })
-    const pipeline = await bindPipeline(loaded, extracted, config.connections, binder)
+    const pipeline = await bindPipeline(loaded, extracted, config, binder)
     const schema = resultingSchema(pipeline, extracted)
     const schemaChanges = schemaDifference(known, schema)
     if (options.frozen && schemaChanges.length > 0)
@@ -106,7 +106,7 @@ async function discoverWith(project: Project, { definition }: LoadedPipeline, kn
 }
 
 function plannedDatasets({ bound, definition }: BoundPipeline, extracted: Schema): PlannedDataset[] {
-  const sources = Object.entries(definition.extract).map(([name, { connection, kind, request }]): PlannedDataset => {
+  const sources = Object.entries(definition.extract).map(([name, { connection, kind, forward, request }]): PlannedDataset => {
     const partitioned = bound.datasets[name]?.partitioned ?? false
     return {
       name,
@@ -115,7 +115,7 @@ function plannedDatasets({ bound, definition }: BoundPipeline, extracted: Schema
       reads: [connection],
       request: requestText(request),
       partitioned,
-      note: readNote(kind, partitioned),
+      note: [readNote(kind, partitioned), ...(forward ? ['forwarded'] : [])].join(', '),
     }
   })
   const steps = bound.order.map((name): PlannedDataset => {

@@ -65,7 +65,10 @@ export function tokenBook(tokens: readonly Token[]): TokenBook {
   }
 }
 
-/** Extracted datasets of a unit: those with partitions, or the shared ones. */
+/** Extracted datasets of a unit that land: those with partitions, or the shared ones. */
 export function extractedOf({ pipeline }: Pick<Session, 'pipeline'>, partitioned: boolean): readonly string[] {
-  return Object.keys(pipeline.definition.extract).filter((name) => (pipeline.bound.datasets[name]?.partitioned ?? false) === partitioned)
+  const { definition, bound } = pipeline
+  return Object.entries(definition.extract).flatMap(([name, { forward }]) =>
+    !forward && (bound.datasets[name]?.partitioned ?? false) === partitioned ? [name] : [],
+  )
 }

@@ -2,6 +2,7 @@ import type { Store } from '../connectors/store.ts'
 import { committedKeys } from '../export/delivered.ts'
 import type { BoundPipeline } from './bind.ts'
 import type { Schema } from './definition.ts'
+import { forwarded, isForwardDone } from './forward.ts'
 import { madeFrom } from './input-key.ts'
 import { usableLoad } from './landed.ts'
 import { type Partition, partitionsUntil } from './partitions.ts'
@@ -35,19 +36,23 @@ export async function partitionStates(session: Committed, now: Date): Promise<re
 /** How one partition stands at `now`, by its commit points. */
 export async function partitionState(
   { pipeline, schema, store, exports, tokens }: Committed,
-  { name, window }: Partition,
+  partition: Partition,
   now: Date,
 ): Promise<PartitionState['state']> {
+  const { name, window } = partition
   if (window !== undefined && window.end > now) return 'open'
   const contents = new Map<string, string>()
-  for (const dataset of Object.keys(pipeline.definition.extract)) {
-    if (!pipeline.bound.datasets[dataset]?.partitioned) continue
+  for (const [dataset, { forward }] of Object.entries(pipeline.definition.extract)) {
+    if (forward || !pipeline.bound.datasets[dataset]?.partitioned) continue
     const load = await usableLoad({ pipeline, schema, store }, dataset, name)
     if (load === undefined || load.open) return 'due'
     contents.set(dataset, load.contentHash)
   }
   for (const target of pipeline.targets) {
     if (!target.partitioned) continue
+    const passed = forwarded(pipeline, target)
+    if (passed && !isForwardDone({ pipeline, schema, tokens }, passed, partition)) return 'due'
+    if (passed) continue
     const keys =
       target.stage === 'load'
         ? [tokens.get(target.load.table, name)?.inputKey].filter((key) => key !== undefined)

@@ -1,6 +1,7 @@
 import type { RunContext } from '../core/context.ts'
 import { applyLoads, hasLoadsToApply } from './apply-loads.ts'
 import { sharedDataset } from './compute.ts'
+import { forwarded, forwardTargets } from './forward.ts'
 import { partitionsSeen } from './landed.ts'
 import { bringUpToDate } from './landing.ts'
 import { makeTargets } from './make-targets.ts'
@@ -22,9 +23,12 @@ export async function runUnit(session: Session, partition: Partition | undefined
   if (!does(choices, 'transform')) return 'done'
   if (partition === undefined) for (const name of extracted) session.shared.set(name, await sharedDataset(session, name, ctx))
   const targets = pipeline.targets.filter((target) => target.partitioned === (partition !== undefined))
-  const made = await makeTargets(session, targets, partition, guards || (await hasLoadsToApply(session, targets)), ctx)
-  const applied = await applyLoads(session, targets, ctx)
-  return made || applied ? 'done' : 'unchanged'
+  const passing = targets.flatMap((target) => forwarded(pipeline, target) ?? [])
+  const landed = targets.filter((target) => !forwarded(pipeline, target))
+  const made = await makeTargets(session, landed, partition, guards || (await hasLoadsToApply(session, landed)), ctx)
+  const applied = await applyLoads(session, landed, ctx)
+  const passed = does(choices, 'load') && (await forwardTargets(session, passing, partition, ctx))
+  return made || applied || passed ? 'done' : 'unchanged'
 }
 
 /** Lands the datasets side by side; a child request waits for its parent. With look-backs the earlier partitions land first. */

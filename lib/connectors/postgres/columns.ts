@@ -9,8 +9,10 @@ export interface PostgresColumn {
   readonly array: boolean
   /** Type modifier (precision and scale, length); -1: none. */
   readonly modifier: number
-  /** As `format_type` writes it, for people. */
+  /** As `format_type` writes it. */
   readonly text: string
+  /** Its binary form holds numbers of this server's catalog (of a composite's fields, of an own type's array elements, of a regclass), which another server does not know. */
+  readonly local: boolean
 }
 
 /** What RowDescription says of a column. */
@@ -61,7 +63,9 @@ export function decimalOf({ base, modifier }: PostgresColumn): string | undefine
 
 const TYPES = `
   SELECT w.i, t.typname, t.typnamespace = 'pg_catalog'::regnamespace, format_type(t.oid, w.modifier),
-    e.typname, e.typnamespace = 'pg_catalog'::regnamespace, coalesce(a.attndims, 1)
+    e.typname, e.typnamespace = 'pg_catalog'::regnamespace, coalesce(a.attndims, 1),
+    coalesce(e.typtype, t.typtype) IN ('c', 'p') OR coalesce(e.typname, t.typname) ~ '^reg'
+      OR (e.oid IS NOT NULL AND e.typnamespace <> 'pg_catalog'::regnamespace)
   FROM unnest($1::oid[], $2::int[], $3::oid[], $4::int[]) WITH ORDINALITY AS w(type, modifier, relation, attribute, i)
   JOIN pg_catalog.pg_type t ON t.oid = w.type
   LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND e.typarray = t.oid
@@ -84,11 +88,11 @@ export async function columnsOf(fields: readonly Field[], client: Pick<Client, '
   ]
   const { rows } = await client.query<(string | number | boolean | null)[]>({ text: TYPES, values, rowMode: 'array' })
   return fields.map(({ name, dataTypeModifier: modifier }, i) => {
-    const [, own, builtIn, text, element, elementBuiltIn, dimensions] = rows[i] ?? []
+    const [, own, builtIn, text, element, elementBuiltIn, dimensions, local] = rows[i] ?? []
     // `int[][]`: its values are rarely of one dimension, and a list of lists is not what the server promises either.
     const array = typeof element === 'string' && dimensions === 1
     const known = array ? elementBuiltIn && element : element === null && builtIn && own
-    return { name, base: typeof known === 'string' ? known : '', array, modifier, text: String(text) }
+    return { name, base: typeof known === 'string' ? known : '', array, modifier, text: String(text), local: local === true }
   })
 }
 

@@ -2,6 +2,7 @@ import type { SourceConnection } from '../source.ts'
 import type { WarehouseConnection } from '../warehouse.ts'
 import { checkServer } from './check.ts'
 import { type PostgresOptions, printable, settingsOf } from './options.ts'
+import { COPY_BINARY } from './send-frames.ts'
 import { sharedServer } from './server.ts'
 import { openSource, readingNotes } from './source.ts'
 import { openWarehouse } from './warehouse.ts'
@@ -23,6 +24,10 @@ export function postgres(options: PostgresOptions): SourceConnection & Warehouse
     settings: printable(options),
     ...(settings.zone !== undefined && { zone: settings.zone }),
     location: `${settings.schema} of ${settings.database} on ${settings.host ?? 'a server of this machine'}`,
+    frames: {
+      format: COPY_BINARY,
+      ...(settings.rowsPerSecond !== undefined && { refused: 'rowsPerSecond cannot be kept, since rows are not looked at' }),
+    },
     notes: (extensions) => readingNotes(settings, extensions),
     check: (ctx) => checkServer(settings, server(), ctx),
     openSource: (tools) => openSource(settings, server(), tools),

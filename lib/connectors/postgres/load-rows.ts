@@ -1,10 +1,10 @@
 import { CheckError, ConfigError, OutrunError, TransientError } from '../../core/errors.ts'
 import { quoteIdentifier } from '../../core/quote.ts'
-import type { LoadReceipt, LoadRequest } from '../warehouse.ts'
+import type { LoadReceipt, LoadRequest, Token } from '../warehouse.ts'
 import { buildIndexes, dropIndexes } from './indexes.ts'
 import type { LoadSession } from './load-session.ts'
 import type { Settings } from './options.ts'
-import { addColumns, addedColumns, createTable, describeTable, type Table } from './tables.ts'
+import { addColumns, addedColumns, createTable, describeTable, requireLoadable, type Table } from './tables.ts'
 import { readToken, sameToken } from './tokens.ts'
 import { insertRows, mergeRows, type Work } from './write-rows.ts'
 
@@ -19,21 +19,14 @@ export async function loadRows(work: Work, settings: Settings): Promise<LoadRece
   const { session, request, name, ctx } = work
   const { dataset, table, disposition, token } = request
   await takeTurn(work, settings)
-  if (!sameToken(await readToken(session, settings.schema, token), request.expected))
-    throw new OutrunError(`another run has loaded "${table}"${token.partition && ` for ${token.partition}`} in the meantime`, {
-      table,
-      hint: 'run again: what is loaded already is left alone',
-    })
+  await requireToken(session, settings, token, request.expected)
   const existing = await describeTable(session, settings.schema, table)
-  if (existing && !existing.loadable)
-    throw new ConfigError(`table "${table}" is in the warehouse but was not made by millrace: it has no columns _partition and _load`, {
-      table,
-    })
+  if (existing) requireLoadable(existing, table)
   const added = existing ? addedColumns(table, existing.columns, dataset.columns) : []
   if (existing) await addColumns(session, name, Object.fromEntries(added.map((column) => [column, dataset.columns[column] ?? ''])))
   else await createTable(session, name, dataset.columns)
   const merging = existing && disposition.mode === 'merge'
-  const { removed, indexes } = existing ? await makeRoom(work, settings, existing) : { removed: 0, indexes: [] }
+  const { removed, indexes } = existing ? await makeRoom(work, settings, existing, token.partition) : { removed: 0, indexes: [] }
   const written = merging ? await mergeRows(work, disposition, dataset.rows) : { rows: await insertRows(work), removed: 0, superseded: 0 }
   if (written.rows + written.superseded !== dataset.rows) throw miscounted(request, written)
   if (existing) await buildIndexes(session, indexes)
@@ -42,8 +35,13 @@ export async function loadRows(work: Work, settings: Settings): Promise<LoadRece
   return { rows: written.rows, superseded: written.superseded, removed: removed + written.removed, added }
 }
 
+/** What the steps before and after the rows need of a load. */
+export interface Turn extends Pick<Work, 'session' | 'name' | 'ctx'> {
+  readonly request: Pick<LoadRequest, 'table' | 'disposition'>
+}
+
 /** One load of a table at a time; readers are not concerned. */
-async function takeTurn({ session, request, ctx }: Work, settings: Settings): Promise<void> {
+export async function takeTurn({ session, request, ctx }: Turn, settings: Settings): Promise<void> {
   const { table } = request
   await session.query(`SET LOCAL lock_timeout = ${TURN_MS}`)
   try {
@@ -63,13 +61,28 @@ async function takeTurn({ session, request, ctx }: Work, settings: Settings): Pr
   await session.query(`SET LOCAL lock_timeout = ${settings.lockTimeoutMs}`)
 }
 
+/** @throws OutrunError when the token of the place is not the expected one any more */
+export async function requireToken(
+  session: LoadSession,
+  { schema }: Settings,
+  place: Pick<Token, 'pipeline' | 'table' | 'partition'>,
+  expected: Token | undefined,
+): Promise<void> {
+  if (sameToken(await readToken(session, schema, place), expected)) return
+  const { table, partition } = place
+  throw new OutrunError(`another run has loaded "${table}"${partition && ` for ${partition}`} in the meantime`, {
+    table,
+    hint: 'run again: what is loaded already is left alone',
+  })
+}
+
 /** Deletes what the disposition replaces. DELETE, not TRUNCATE: a reader of an older snapshot would see an empty table. */
-async function makeRoom({ session, request, name, ctx }: Work, settings: Settings, existing: Table) {
-  const { table, disposition, token } = request
+export async function makeRoom({ session, request, name, ctx }: Turn, settings: Settings, existing: Table, partition: string) {
+  const { table, disposition } = request
   if (disposition.mode !== 'replace' && disposition.mode !== 'replacePartition') return { removed: 0, indexes: [] }
   await refuseCascades(session, existing, request)
   if (disposition.mode === 'replacePartition') {
-    const deleted = await session.query(`DELETE FROM ${name} WHERE _partition = $1`, [token.partition])
+    const deleted = await session.query(`DELETE FROM ${name} WHERE _partition = $1`, [partition])
     return { removed: deleted.count, indexes: [] }
   }
   const indexes = await dropIndexes(session, name, existing, settings)
@@ -84,7 +97,7 @@ async function makeRoom({ session, request, name, ctx }: Work, settings: Setting
 }
 
 /** A reference that follows its row would take other tables' rows away, or change them, when ours are replaced by the same ones. */
-async function refuseCascades(session: LoadSession, existing: Table, { table, disposition }: LoadRequest): Promise<void> {
+async function refuseCascades(session: LoadSession, existing: Table, { table, disposition }: Turn['request']): Promise<void> {
   const { rows } = await session.query(
     "SELECT conrelid::pg_catalog.regclass, conname FROM pg_catalog.pg_constraint WHERE contype = 'f' AND confrelid = $1 AND confdeltype IN ('c', 'n', 'd') ORDER BY 1, 2",
     [existing.oid],
@@ -98,7 +111,7 @@ async function refuseCascades(session: LoadSession, existing: Table, { table, di
 }
 
 /** What a new table gets once its rows are there: the merge key as its primary key, an index by which a partition is found. */
-async function buildKeys(session: LoadSession, name: string, { disposition }: LoadRequest): Promise<void> {
+export async function buildKeys(session: LoadSession, name: string, { disposition }: Pick<LoadRequest, 'disposition'>): Promise<void> {
   if (disposition.mode === 'merge')
     await session.query(`ALTER TABLE ${name} ADD PRIMARY KEY (${disposition.key.map(quoteIdentifier).join(', ')})`)
   if (disposition.mode === 'replacePartition') await session.query(`CREATE INDEX ON ${name} (_partition)`)

@@ -23,6 +23,8 @@ export interface Snapshot {
   readonly takenAt: Date
   /** Whether the server's encoding is none, so that texts may hold any bytes. */
   readonly anyBytes: boolean
+  /** What the meaning of binary frames depends on: the server's version, as 150004, and how many of a money's digits are fractional. */
+  readonly facts: { readonly version: number; readonly moneyDigits: number }
   /** The session or its transaction is gone, and the snapshot with it. */
   lost(): boolean
   /** What a SELECT gives, `from` being its `FROM … AS q`; `table`: its quoted name, of a table. @throws what `explained` makes of it; TransientError when it was rewritten since the snapshot */
@@ -40,6 +42,14 @@ export interface Activity {
   readonly state: string
   /** `ClientWrite`: it waits for us to take what it has sent. */
   readonly waiting: string
+}
+
+/** Expressions that `factsOf` reads. */
+export const FACTS = `current_setting('server_version_num'), length(regexp_replace(1::money::text, '[^0-9]', '', 'g')) - 1`
+
+/** What `FACTS` gave. */
+export function factsOf([version, moneyDigits]: readonly (string | null)[] = []): Snapshot['facts'] {
+  return { version: Number(version), moneyDigits: Number(moneyDigits) }
 }
 
 /** Opens the control session and takes the snapshot. @throws what `connect` throws */
@@ -79,11 +89,12 @@ export async function takeSnapshot(settings: Settings, address: Address, ctx: Ru
 
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
-    const [row] = await valuesOf(client, "SELECT pg_export_snapshot(), current_setting('server_encoding')")
+    const [row] = await valuesOf(client, `SELECT pg_export_snapshot(), current_setting('server_encoding'), ${FACTS}`)
     return {
       id: row?.[0] ?? '',
       takenAt,
       anyBytes: row?.[1] === 'SQL_ASCII',
+      facts: factsOf(row?.slice(2)),
       lost: () => gone,
       describe: (from, table, doing) =>
         safely(async () => {

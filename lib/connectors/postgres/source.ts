@@ -19,6 +19,7 @@ import { readByCopy } from './read-copy.ts'
 import { readByExtension } from './read-extension.ts'
 import { overFifos, overSessions, type Selection, serverSelects } from './relation.ts'
 import { comparesInstants, databaseRequest, nameOf, rowsOf, tableText, withCut } from './rows.ts'
+import { framesOf } from './send-frames.ts'
 import type { ServerUse } from './server.ts'
 import { type Snapshot, sameColumns, takeSnapshot } from './snapshot.ts'
 import { throttle } from './throttle.ts'
@@ -203,6 +204,24 @@ export function openSource(settings: Settings, server: ServerUse, tools: SourceT
       read(request, ctx).catch((error: unknown) => {
         throw placed(error, { dataset: request.dataset })
       }),
+    frames: async (request, ctx) => {
+      try {
+        return await framesOf(
+          {
+            ...{ settings, server, sessions, patience: tuning, onSnapshot },
+            snapshot: snapshotOf,
+            describe: described,
+            used: () => {
+              used++
+            },
+          },
+          request,
+          ctx,
+        )
+      } catch (error) {
+        throw placed(error, { dataset: request.dataset })
+      }
+    },
     close: async () => {
       const held = current
       current = undefined

@@ -45,15 +45,28 @@ export async function describeTable(session: LoadSession, schema: string, table:
   }
 }
 
+/** @throws ConfigError for a table without the columns of every load */
+export function requireLoadable({ loadable }: Pick<Table, 'loadable'>, table: string): void {
+  if (!loadable)
+    throw new ConfigError(`table "${table}" is in the warehouse but was not made by millrace: it has no columns _partition and _load`, {
+      table,
+    })
+}
+
 /**
- * The columns that a table lacks for a dataset. Order does not matter.
+ * The columns that a table lacks for a dataset. Order does not matter. Types are compared as `asThere` writes the dataset's.
  * @throws ConfigError that says every column that changed its type (old and new) or that the dataset no longer has
  */
-export function addedColumns(table: string, existing: Columns, dataset: Columns): string[] {
+export function addedColumns(
+  table: string,
+  existing: Columns,
+  dataset: Columns,
+  asThere = (type: string) => typeText(parseType(type)),
+): string[] {
   const problems: { readonly column: string; readonly text: string }[] = []
   for (const [column, type] of Object.entries(dataset)) {
     const before = Object.hasOwn(existing, column) ? existing[column] : undefined
-    if (before !== undefined && before !== typeText(parseType(type)))
+    if (before !== undefined && before !== asThere(type))
       problems.push({ column, text: `column "${column}" is ${before} there and ${type} in the dataset` })
   }
   for (const [column, type] of Object.entries(existing))

@@ -44,7 +44,11 @@ export async function readTokens(session: LoadSession, schema: string, pipeline:
 }
 
 /** The token that stands for the place of `token`. */
-export async function readToken(session: LoadSession, schema: string, token: Token): Promise<Token | undefined> {
+export async function readToken(
+  session: LoadSession,
+  schema: string,
+  token: Pick<Token, 'pipeline' | 'table' | 'partition'>,
+): Promise<Token | undefined> {
   const { rows } = await session.query(
     `SELECT pipeline, "table", "partition", input_key, loads FROM ${tokensOf(schema)} WHERE pipeline = $1 AND "table" = $2 AND "partition" = $3`,
     [token.pipeline, token.table, token.partition],

@@ -7,6 +7,7 @@ import { loadTable } from './load.ts'
 import { loadEngine } from './load-engine.ts'
 import { type LoadSession, openLoadSession } from './load-session.ts'
 import type { Settings } from './options.ts'
+import { receiveFrames } from './receive.ts'
 import type { ServerUse } from './server.ts'
 import { describeTable } from './tables.ts'
 import { readTokens } from './tokens.ts'
@@ -56,6 +57,7 @@ export function openWarehouse(settings: Settings, server: ServerUse, tools: Ware
         db.close()
       }
     },
+    receive: async (request, frames, ctx) => receiveFrames(await reach(ctx), request, frames, ctx),
     tokens: (pipeline, ctx) => ask('reading the tokens', ctx, (session) => readTokens(session, settings.schema, pipeline)),
     close: async () => {
       await engine.close()

@@ -1,0 +1,124 @@
+import type { Writable } from 'node:stream'
+import type { RunContext } from '../../core/context.ts'
+import { ConfigError, PermanentError, TransientError } from '../../core/errors.ts'
+import { quoteIdentifier } from '../../core/quote.ts'
+import type { Frames, Sent } from '../frames.ts'
+import type { ReceiveReceipt, ReceiveRequest } from '../warehouse.ts'
+import { loadInAttempts, type Reach } from './attempts.ts'
+import { createFrameTable, fitFrameTable, hasDefaults, requireSameMeaning, setDefaults, setOwnValues } from './frame-tables.ts'
+import { buildIndexes } from './indexes.ts'
+import { buildKeys, makeRoom, requireToken, type Turn, takeTurn } from './load-rows.ts'
+import type { LoadSession } from './load-session.ts'
+import { COPY_BINARY } from './send-frames.ts'
+import { checkNames, describeTable, requireLoadable } from './tables.ts'
+
+/** `Warehouse.receive` for PostgreSQL: binary COPY of another server goes into COPY … FROM STDIN as it comes. */
+export async function receiveFrames(reach: Reach, request: ReceiveRequest, frames: Frames, ctx: RunContext): Promise<ReceiveReceipt> {
+  const { table, dataset } = request
+  if (frames.format !== COPY_BINARY) throw new ConfigError(`a postgres warehouse takes ${COPY_BINARY}, not ${frames.format}`, { table })
+  checkNames(table, Object.fromEntries(frames.columns.map((column) => [column.name, column.type])))
+  const name = `${quoteIdentifier(reach.settings.schema)}.${quoteIdentifier(table)}`
+  return loadInAttempts(
+    reach,
+    {
+      table,
+      dataset,
+      prepare: (session) => prepare(session, reach, name, table),
+      write: async (session) => {
+        const receipt = await writeFrames({ session, name, request, ctx }, reach, request, frames)
+        const token = request.token()
+        return token ? { receipt, token } : { receipt: { ...receipt, removed: 0, added: [], unchanged: true }, token }
+      },
+      explain: (error) => error,
+    },
+    ctx,
+  )
+}
+
+/** Its own transaction, since readers wait for it. */
+async function prepare(session: LoadSession, { settings }: Reach, name: string, table: string): Promise<void> {
+  const existing = await describeTable(session, settings.schema, table)
+  if (existing?.loadable && !(await hasDefaults(session, name))) await setDefaults(session, name)
+}
+
+async function writeFrames(turn: Turn, { settings }: Reach, request: ReceiveRequest, frames: Frames): Promise<ReceiveReceipt> {
+  const { session, name, ctx } = turn
+  const { table, place, expected, load, dataset } = request
+  await takeTurn(turn, settings)
+  await requireToken(session, settings, place, expected)
+  await requireSameMeaning(session, frames)
+  const existing = await describeTable(session, settings.schema, table)
+  if (existing) requireLoadable(existing, table)
+  const added = existing ? await fitFrameTable(session, name, table, frames) : []
+  if (!existing) await createFrameTable(session, name, frames)
+  else if (!(await hasDefaults(session, name)))
+    throw new TransientError(`"${table}" was changed while it was to be loaded`, { table, hint: 'run again' })
+  const { removed, indexes } = existing ? await makeRoom(turn, settings, existing, place.partition) : { removed: 0, indexes: [] }
+  await setOwnValues(session, place.partition, load)
+  const { sent, taken } = await copyFrames(session, name, frames, ctx)
+  if (sent.rows !== taken)
+    throw new PermanentError(`"${table}" took ${taken} rows where ${frames.what} sent ${sent.rows}`, { table, dataset })
+  if (existing) await buildIndexes(session, indexes)
+  else await buildKeys(session, name, request)
+  ctx.signal.throwIfAborted()
+  return { ...sent, removed, added, unchanged: false }
+}
+
+/** The end is ours to say: when the sender fails, the COPY is failed, whatever has come of it. */
+async function copyFrames(session: LoadSession, name: string, frames: Frames, { signal }: RunContext) {
+  const columns = frames.columns.map((column) => quoteIdentifier(column.name)).join(', ')
+  let sent: Sent | undefined
+  const taken = await session.copy(`COPY ${name} (${columns}) FROM STDIN (FORMAT binary)`, async (into) => {
+    const sink = sinkOf(into)
+    try {
+      sent = await frames.send(sink.write, signal)
+    } catch (error) {
+      await sink.fail(error)
+      throw error
+    }
+    await sink.end()
+  })
+  if (!sent) throw new RangeError('a COPY has ended before its rows')
+  return { sent, taken }
+}
+
+/** A COPY's stream, of which nothing may be asked any more once it has failed. */
+function sinkOf(into: Writable) {
+  let failure: Error | undefined
+  let waiting: (() => void) | undefined
+  const wake = () => {
+    waiting?.()
+    waiting = undefined
+  }
+  into.on('error', (error) => {
+    failure ??= error
+    wake()
+  })
+  into.on('drain', wake).on('finish', wake).on('close', wake)
+  const woken = async (): Promise<void> => {
+    if (!failure)
+      await new Promise<void>((resolve) => {
+        waiting = resolve
+      })
+    if (failure) throw failure
+  }
+  return {
+    write: async (chunk: Uint8Array): Promise<void> => {
+      if (failure) throw failure
+      if (!into.write(chunk)) await woken()
+    },
+    /** Resolves once the server has taken all. */
+    end: async (): Promise<void> => {
+      if (failure) throw failure
+      into.end()
+      while (!into.writableFinished) await woken()
+    },
+    /** Fails the COPY; resolves when the server knows. */
+    fail: async (why: unknown): Promise<void> => {
+      if (failure || into.closed) return
+      const closed = new Promise<void>((resolve) => into.once('close', resolve))
+      into.destroy(why instanceof Error ? why : new Error(String(why)))
+      await closed
+    },
+  }
+}
