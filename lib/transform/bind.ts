@@ -155,7 +155,13 @@ class Binder implements AsyncDisposable {
       name,
       frame.plan.wrappingSums.map((column) => ({
         column,
-        message: `"${column}" adds up ${frame.columns[column]}, which wraps around in Polars without an error; write .cast(pl.Int64) before .sum()`,
+        message: wrapsAround(column, frame.columns[column] ?? ''),
+      })),
+    )
+    this.#warn(
+      name,
+      frame.plan.lossyCasts.map(({ column, from, to }) => ({
+        message: `"${column}" is cast from ${from} to ${to}: what does not fit becomes NULL without an error; write .cast(type, true)`,
       })),
     )
     return this.#computed(name, step, frame.columns, read, frame.parameters, frame.plan.floatAggregates)
@@ -217,6 +223,11 @@ class Binder implements AsyncDisposable {
   #warn(dataset: string, warnings: readonly Omit<BindWarning, 'dataset'>[]): void {
     this.#warnings.push(...warnings.map((warning) => ({ dataset, ...warning })))
   }
+}
+
+function wrapsAround(column: string, type: string): string {
+  const [bits, wider] = type.endsWith('32') ? ['32', 'pl.Int64'] : ['64', 'pl.Decimal(38, 0)']
+  return `"${column}" adds up ${type}, which wraps around beyond ${bits} bits in Polars without an error; write .cast(${wider}) before .sum()`
 }
 
 function windowOption(message: string, column: string): ConfigError {

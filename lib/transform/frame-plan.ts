@@ -1,6 +1,7 @@
 import type { LazyDataFrame } from 'nodejs-polars'
 import type { Columns } from '../core/dataset.ts'
 import type { BoundDataset } from './bound.ts'
+import { type LossyCast, lossyCasts } from './frame-casts.ts'
 import { isNode, type TreeNode } from './sql-tree.ts'
 
 /** What a frame's own plan tells beyond its columns. */
@@ -9,8 +10,9 @@ export interface FramePlan {
   readonly floatAggregates: readonly string[]
   /** Result columns that are float because a JavaScript number met integers. */
   readonly turnedFloat: readonly string[]
-  /** Result columns that add up integers of 32 bits, in 32 bits. */
+  /** Result columns that add up integers of 32 or 64 bits, in as many bits. */
   readonly wrappingSums: readonly string[]
+  readonly lossyCasts: readonly LossyCast[]
 }
 
 interface Expression {
@@ -27,7 +29,7 @@ export function readFramePlan(frame: LazyDataFrame, inputs: readonly BoundDatase
   try {
     plan = JSON.parse(frame.serialize('json').toString())
   } catch {
-    return { floatAggregates: [], turnedFloat: [], wrappingSums: [] }
+    return { floatAggregates: [], turnedFloat: [], wrappingSums: [], lossyCasts: [] }
   }
   const expressions = expressionsOf(plan)
   const types = new Map<string, string>([...Object.entries(columns), ...inputs.flatMap((input) => Object.entries(input.columns))])
@@ -39,22 +41,50 @@ export function readFramePlan(frame: LazyDataFrame, inputs: readonly BoundDatase
       ...new Set(expressions.filter(({ body }) => some(body, (node) => meetsNumber(node, wholes))).map(({ name }) => name)),
     ].filter(isFloatResult),
     wrappingSums: [
-      ...new Set(expressions.filter(({ body }) => some(body, (node) => addsUp32(node, types))).map(({ name }) => name)),
-    ].filter((name) => isInt32(columns[name])),
+      ...new Set([
+        ...expressions.flatMap(({ name, body }) => {
+          const summed = summedIn(body, types)
+          return isNode(body) && 'Alias' in body ? summed.slice(0, 1).map(() => name) : summed
+        }),
+        ...summedFrame(plan, expressions, columns).filter((name) => isWide(types.get(name))),
+      ]),
+    ].filter((name) => isWide(columns[name])),
+    lossyCasts: distinct(
+      lossyCasts(
+        expressions.map(({ body }) => body),
+        types,
+      ),
+    ),
   }
 }
 
-function isInt32(type: string | undefined): boolean {
-  return /^u?int32$/.test(type ?? '')
+function distinct(casts: readonly LossyCast[]): readonly LossyCast[] {
+  return [...new Map(casts.map((each) => [`${each.column} ${each.to}`, each])).values()]
 }
 
-/** A sum, or a running one, of columns of 32 bits: Polars widens 8 and 16 bits, but not these. */
-function addsUp32(node: TreeNode, types: ReadonlyMap<string, string>): boolean {
+function isWide(type: string | undefined): boolean {
+  return /^u?int(32|64)$/.test(type ?? '')
+}
+
+/** The columns of sums, running ones among them, of integers of 32 or 64 bits: Polars widens 8 and 16 bits, but not these. What is cast before was thought of. */
+function summedIn(body: unknown, types: ReadonlyMap<string, string>): string[] {
+  if (Array.isArray(body)) return body.flatMap((each) => summedIn(each, types))
+  if (!isNode(body)) return []
   const called =
-    isNode(node.Function) && isNode(node.Function.function) && 'CumSum' in node.Function.function ? node.Function.input : undefined
-  const summed = isNode(node.Agg) ? node.Agg.Sum : called
+    isNode(body.Function) && isNode(body.Function.function) && 'CumSum' in body.Function.function ? body.Function.input : undefined
+  const summed = isNode(body.Agg) ? body.Agg.Sum : called
   const names = columnsIn(summed)
-  return names.length > 0 && names.every((name) => isInt32(types.get(name))) && !some(summed, (each) => 'Cast' in each)
+  const whole = names.every((name) => /^u?int/.test(types.get(name) ?? ''))
+  const own = whole && !some(summed, (each) => 'Cast' in each) ? names.filter((name) => isWide(types.get(name))) : []
+  return [...own, ...Object.values(body).flatMap((each) => summedIn(each, types))]
+}
+
+/** The columns of `frame.sum()`, where that is the frame's last word, but for those that are cast before. */
+function summedFrame(plan: unknown, expressions: readonly Expression[], columns: Columns): string[] {
+  const last = isNode(plan) && isNode(plan.MapFunction) ? plan.MapFunction.function : undefined
+  if (!isNode(last) || last.Stats !== 'Sum') return []
+  const cast = new Set(expressions.filter(({ body }) => some(body, (node) => 'Cast' in node)).map(({ name }) => name))
+  return Object.keys(columns).filter((name) => !cast.has(name))
 }
 
 function expressionsOf(plan: unknown): Expression[] {
@@ -84,7 +114,10 @@ function nameOf(body: unknown): string {
 function columnsIn(body: unknown): string[] {
   if (Array.isArray(body)) return body.flatMap(columnsIn)
   if (!isNode(body)) return []
-  return typeof body.Column === 'string' ? [body.Column] : Object.values(body).flatMap(columnsIn)
+  if (typeof body.Column === 'string') return [body.Column]
+  // pl.col('a', 'b')
+  if (isNode(body.ByName) && Array.isArray(body.ByName.names)) return body.ByName.names.map(String)
+  return Object.values(body).flatMap(columnsIn)
 }
 
 function some(body: unknown, test: (node: TreeNode) => boolean): boolean {

@@ -437,7 +437,7 @@ test('bindSteps warns of sums of 32 bits, which Polars does not widen', async ()
     ].map(([dataset, column]) => ({
       dataset,
       column,
-      message: `"${column}" adds up int32, which wraps around in Polars without an error; write .cast(pl.Int64) before .sum()`,
+      message: `"${column}" adds up int32, which wraps around beyond 32 bits in Polars without an error; write .cast(pl.Int64) before .sum()`,
     })),
   )
 })
