@@ -28,6 +28,8 @@ export interface GcsServerOptions {
   readonly rewriteBytes?: number
   /** The most items of a page of a list. Default 1000. */
   readonly pageSize?: number
+  /** A broken twin of a bucket: whatever a request expects of an object, it is done. */
+  readonly ignorePreconditions?: boolean
 }
 
 /** A server of the JSON API of Cloud Storage that keeps Google's rules for uploads, generations, preconditions and checksums, fails as it is told, and remembers what was asked. */
@@ -56,6 +58,7 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
     requireToken: options.requireToken ?? false,
     rewriteBytes: options.rewriteBytes ?? Number.POSITIVE_INFINITY,
     pageSize: options.pageSize ?? 1000,
+    ignorePreconditions: options.ignorePreconditions ?? false,
     baseUrl: () => url,
   })
   const listener = (request: IncomingMessage, response: ServerResponse) => void handle(request, response)
@@ -87,7 +90,7 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
   }
 }
 
-/** As a process of its own, for harnesses that kill the client: `node tests/kit/gcs-server.ts --folder F [--port P] [--bucket B]… [--faults JSON]` prints its URL and runs until SIGTERM. */
+/** As a process of its own, for harnesses that kill the client: `node tests/kit/gcs-server.ts --folder F [--port P] [--bucket B]… [--faults JSON] [--ignore-preconditions]` prints its URL and runs until SIGTERM. */
 export async function main(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
@@ -96,6 +99,7 @@ export async function main(args: readonly string[]): Promise<void> {
       port: { type: 'string' },
       bucket: { type: 'string', multiple: true },
       faults: { type: 'string' },
+      'ignore-preconditions': { type: 'boolean', default: false },
     },
   })
   const server = await startGcsServer({
@@ -103,6 +107,7 @@ export async function main(args: readonly string[]): Promise<void> {
     ...(values.port !== undefined && { port: Number(values.port) }),
     ...(values.bucket !== undefined && { buckets: values.bucket }),
     ...(values.faults !== undefined && { faults: JSON.parse(values.faults) as FaultRule[] }),
+    ignorePreconditions: values['ignore-preconditions'],
   })
   console.log(server.url)
   process.once('SIGTERM', () => void server.close())

@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly args?: readonly string[]
   /** Another run is at work in the project: processes that stay are its. */
   readonly shares?: boolean
+  /** The run has a process group of its own, and signals go to all of it: as when a machine stops. Else to its first process alone. */
+  readonly group?: boolean
 }
 
 /** A run that has ended, one way or the other. */
@@ -52,19 +54,27 @@ export interface Running {
   /** Resolves at the nth event that fits; rejects when the run ends before. */
   event(fits: (event: LogEvent) => boolean, nth?: number): Promise<LogEvent>
   readonly ended: Promise<Ended>
+  /** Sends a signal; a run that has ended takes none. */
+  signal(name: NodeJS.Signals): void
 }
 
 const PATIENCE_MS = 5_000
 
 /** Starts `millrace run` as a user does, in a process of its own. */
-export function startRun(project: TortureProject, step: Step, options: RunOptions = {}): Running {
+export function startRun(project: Pick<TortureProject, 'folder'>, step: Pick<Step, 'now' | 'args'>, options: RunOptions = {}): Running {
   const begun = performance.now()
   const imports = (options.preload ?? []).flatMap((file) => ['--import', file])
   const child = spawn(process.execPath, [...imports, LAUNCHER, ...(options.args ?? ['run', 'sales', ...step.args])], {
     cwd: project.folder,
     env: { ...process.env, NO_COLOR: '1', MILLRACE_LOG: 'json', TORTURE_NOW: step.now, UV_THREADPOOL_SIZE: '16', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: options.group ?? false,
   })
+  const signal = (name: NodeJS.Signals) => {
+    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
+    if (options.group) process.kill(-child.pid, name)
+    else child.kill(name)
+  }
   const events: LogEvent[] = []
   const listeners = new Set<(event: LogEvent) => void>()
   let [stdout, stderr, rest] = ['', '', '']
@@ -83,7 +93,7 @@ export function startRun(project: TortureProject, step: Step, options: RunOption
     }
   })
   const { kill } = options
-  const strike = (ms: number) => void setTimeout(() => child.kill('SIGKILL'), ms)
+  const strike = (ms: number) => void setTimeout(() => signal('SIGKILL'), ms)
   if (kill && 'afterMs' in kill) strike(kill.afterMs)
   const closed = new Promise<[code: number | null, signal: NodeJS.Signals | null]>((done, failed) => {
     child.on('error', failed)
@@ -110,11 +120,15 @@ export function startRun(project: TortureProject, step: Step, options: RunOption
     ...{ code, signal, stdout, stderr: stderr + rest, events, ms: performance.now() - begun },
     ...{ within: openStages(events), orphanMs: options.shares ? 0 : await orphansGone(project.folder) },
   }))
-  return { process: child, events, event, ended }
+  return { process: child, events, event, ended, signal }
 }
 
 /** Runs to the end, whatever that is. */
-export function runStep(project: TortureProject, step: Step, options: RunOptions = {}): Promise<Ended> {
+export function runStep(
+  project: Pick<TortureProject, 'folder'>,
+  step: Pick<Step, 'now' | 'args'>,
+  options: RunOptions = {},
+): Promise<Ended> {
   return startRun(project, step, options).ended
 }
 

@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto'
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join, relative } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { crc32c } from '@node-rs/crc32'
 import { local } from '../../lib/connectors/local/index.ts'
+import type { Store } from '../../lib/connectors/store.ts'
 import { systemClock } from '../../lib/core/clock.ts'
 import type { RunContext } from '../../lib/core/context.ts'
 import { messageOf } from '../../lib/core/errors.ts'
 import { quoteIdentifier, quoteList } from '../../lib/core/quote.ts'
 import { type DuckDB, openDuckDB } from '../../lib/engines/duckdb.ts'
+import type { DeliveryManifest } from '../../lib/export/manifest.ts'
 import { currentState } from '../../lib/land/current-state.ts'
 import { verifyFiles } from '../../lib/land/datasets.ts'
 import { loadsOf } from '../../lib/land/loads.ts'
@@ -26,9 +30,9 @@ export async function contentOf(state: string): Promise<Content> {
   const temp = mkdtempSync(join(tmpdir(), 'millrace-look-'))
   const db = await openDuckDB({ memoryBytes: 2 ** 28, threads: 1, temp: join(temp, 'spill') })
   try {
-    await readLanding(join(state, 'landing'), temp, db, content)
+    await readLanding(local(join(state, 'landing')).open(), SALES, { temp, db }, content)
     await readWarehouse(state, temp, content)
-    readExports(join(state, 'export'), content)
+    await readExports(local(join(state, 'export')).open(), content)
   } finally {
     db.close()
     rmSync(temp, { recursive: true, force: true })
@@ -36,35 +40,50 @@ export async function contentOf(state: string): Promise<Content> {
   return content
 }
 
-async function readLanding(folder: string, temp: string, db: DuckDB, content: Map<string, string>): Promise<void> {
-  const store = local(folder).open()
+/** A pipeline whose landing is read, with those of its datasets that a cursor follows. */
+export interface Landed {
+  readonly pipeline: string
+  readonly cursors: readonly Pick<StateRequest, 'dataset' | 'columns' | 'key' | 'cursor'>[]
+}
+type StateRequest = Parameters<typeof currentState>[1]
+
+const SALES: Landed = {
+  pipeline: 'sales',
+  cursors: [{ dataset: 'customer', columns: { id: 'int32', name: 'text', changed: 'timestamp' }, key: ['id'], cursor: 'changed' }],
+}
+
+/** Reads a landing zone as later runs do, and closes its store. */
+export async function readLanding(
+  store: Store,
+  { pipeline, cursors }: Landed,
+  { temp, db }: { readonly temp: string; readonly db: DuckDB },
+  content: Map<string, string>,
+): Promise<void> {
   try {
-    for (const dataset of namesIn(join(folder, 'sales')))
-      for (const partition of namesIn(join(folder, 'sales', dataset))) {
-        const at = `landing ${dataset} ${partition}`
-        try {
-          const loads = await loadsOf(store, 'sales', dataset, partition)
-          for (const load of loads) content.set(`${at} load ${load.id}`, loadText(load))
-          await verifyFiles(store, loads)
-        } catch (error) {
-          content.set(`fault ${at}`, messageOf(error))
-        }
-      }
-    const columns = { id: 'int32', name: 'text', changed: 'timestamp' }
-    if ([...content.keys()].some((name) => name.startsWith('landing customer _all load'))) {
+    const keys: string[] = []
+    for await (const key of store.list(`${pipeline}/`)) keys.push(key)
+    for (const place of new Set(keys.map((key) => key.split('/').slice(1, 3).join(' ')))) {
+      const [dataset = '', partition = ''] = place.split(' ')
+      const at = `landing ${dataset} ${partition}`
       try {
-        const state = await currentState(
-          store,
-          { pipeline: 'sales', dataset: 'customer', columns, key: ['id'], cursor: 'changed' },
-          lookingContext(temp),
-        )
-        const [row] = await db.meta(`SELECT ${rowsText(Object.keys(columns))} FROM read_parquet(${quoteList(state.files)})`)
-        content.set('landing customer state', row?.text ?? '')
+        const loads = await loadsOf(store, pipeline, dataset, partition)
+        for (const load of loads) content.set(`${at} load ${load.id}`, loadText(load))
+        await verifyFiles(store, loads)
       } catch (error) {
-        content.set('fault landing customer state', messageOf(error))
+        content.set(`fault ${at}`, messageOf(error))
       }
     }
-    for await (const key of store.list('')) if (key.endsWith('.parquet')) content.set(`landed file ${key}`, 'there')
+    for (const cursor of cursors) {
+      if (![...content.keys()].some((name) => name.startsWith(`landing ${cursor.dataset} _all load`))) continue
+      try {
+        const state = await currentState(store, { pipeline, ...cursor }, lookingContext(pipeline, temp))
+        const [row] = await db.meta(`SELECT ${rowsText(Object.keys(cursor.columns))} FROM read_parquet(${quoteList(state.files)})`)
+        content.set(`landing ${cursor.dataset} state`, row?.text ?? '')
+      } catch (error) {
+        content.set(`fault landing ${cursor.dataset} state`, messageOf(error))
+      }
+    }
+    for (const key of keys) if (key.endsWith('.parquet')) content.set(`landed file ${key}`, 'there')
   } finally {
     await store.close()
   }
@@ -74,10 +93,10 @@ function loadText({ run: _, sourceVersion: __, ...load }: LoadManifest): string 
   return JSON.stringify(load)
 }
 
-function lookingContext(workspace: string): RunContext {
+function lookingContext(pipeline: string, workspace: string): RunContext {
   const limits = { memoryBytes: 2 ** 28, threads: 1, readerMemoryBytes: 2 ** 30, readerTimeoutMs: 60_000 }
   const signal = new AbortController().signal
-  return { pipeline: 'sales', run: 'look', clock: systemClock, signal, workspace, limits, emit: () => {} }
+  return { pipeline, run: 'look', clock: systemClock, signal, workspace, limits, emit: () => {} }
 }
 
 /** Each table's rows by `_partition`, with the token that was committed with them: only together are they one commit. */
@@ -120,22 +139,30 @@ function rowsText(columns: readonly string[]): string {
   return `concat(count(*), ' rows ', md5(string_agg(${row}, chr(10) ORDER BY ${row}))) AS text`
 }
 
-/** Every object but those under `_tmp/`, which by the protocol nobody reads; and whether what `latest.json` leads to is there, byte for byte. */
-function readExports(folder: string, content: Map<string, string>): void {
-  const files = filesUnder(folder).filter((path) => !path.startsWith('.millrace-meta/'))
-  const objects = files.filter((path) => !path.startsWith('_tmp/') && !basename(path).startsWith('.millrace-tmp-'))
-  for (const path of objects) {
-    const bytes = readFileSync(join(folder, path))
-    if (!path.endsWith('.json')) content.set(`export ${path}`, `${bytes.length} bytes ${sha256(bytes)}`)
-    else {
-      try {
-        const { run: _, ...rest } = JSON.parse(bytes.toString()) as { run: unknown }
-        content.set(`export ${path}`, JSON.stringify(rest))
-      } catch {
-        content.set(`fault export ${path}`, `torn: ${bytes.length} bytes`)
-      }
+/** Every object but those under `_tmp/`, which by the protocol nobody reads; and whether what each `latest.json` leads to is there, byte for byte. Closes the store. */
+export async function readExports(store: Store, content: Map<string, string>): Promise<void> {
+  try {
+    for await (const key of store.list('')) {
+      if (key.startsWith('_tmp/')) continue
+      const bytes = await buffer(await store.get(key))
+      content.set(...exported(key, bytes))
+      if (basename(key) !== 'latest.json') continue
+      const wrong = await followLatest(bytes, async (named) => buffer(await store.get(named)))
+      if (wrong !== undefined) content.set(`fault ${key}`, wrong)
     }
-    if (basename(path) === 'latest.json') followLatest(folder, path, content)
+  } finally {
+    await store.close()
+  }
+}
+
+/** An export's object as a name and a text of its content. */
+export function exported(key: string, bytes: Uint8Array): [name: string, text: string] {
+  if (!key.endsWith('.json')) return [`export ${key}`, `${bytes.length} bytes ${sha256(bytes)}`]
+  try {
+    const { run: _, ...rest } = JSON.parse(Buffer.from(bytes).toString()) as { run: unknown }
+    return [`export ${key}`, JSON.stringify(rest)]
+  } catch {
+    return [`fault export ${key}`, `torn: ${bytes.length} bytes`]
   }
 }
 
@@ -144,18 +171,22 @@ interface Pointer {
   readonly run: { readonly manifestSha256: string }
 }
 
-function followLatest(folder: string, path: string, content: Map<string, string>): void {
+/** Follows a `latest.json` to its manifest and on to each file, as the downstream does; gives what is wrong. */
+export async function followLatest(latest: Uint8Array, read: (key: string) => Promise<Uint8Array>): Promise<string | undefined> {
   try {
-    const latest = JSON.parse(readFileSync(join(folder, path), 'utf8')) as Pointer
-    const text = readFileSync(join(folder, latest.manifest))
-    if (sha256(text) !== latest.run.manifestSha256) throw new Error('the manifest is another one')
-    const { files } = JSON.parse(text.toString()) as { files: readonly { key: string; bytes: number; sha256: string }[] }
+    const { manifest, run } = JSON.parse(Buffer.from(latest).toString()) as Pointer
+    const text = await read(manifest)
+    if (sha256(text) !== run.manifestSha256) return 'the manifest is another one'
+    const { files } = JSON.parse(Buffer.from(text).toString()) as DeliveryManifest
     for (const file of files) {
-      const bytes = readFileSync(join(folder, file.key))
-      if (bytes.length !== file.bytes || sha256(bytes) !== file.sha256) throw new Error(`${file.key} is not what the manifest says`)
+      const bytes = await read(file.key)
+      const crc = crc32c(bytes).toString(16).padStart(8, '0')
+      if (bytes.length !== file.bytes || crc !== file.crc32c || sha256(bytes) !== file.sha256)
+        return `${file.key} is not what the manifest says`
     }
+    return undefined
   } catch (error) {
-    content.set(`fault ${path}`, messageOf(error))
+    return messageOf(error)
   }
 }
 
@@ -187,12 +218,12 @@ export function differences(found: Content, expected: Content): string[] {
   })
 }
 
-/** What a reader who comes between two runs must not see: anything that is neither as before the run nor as after it. Files of a landing that nobody names may lie about. */
-export function tornParts(seen: Content, before: Content, after: Content): string[] {
-  return [...new Set([...seen.keys(), ...before.keys(), ...after.keys()])].sort().flatMap((name) => {
-    const is = seen.get(name)
-    if (name.startsWith('landed file ') || is === before.get(name) || is === after.get(name)) return []
-    return [`${name}: ${is ?? 'nothing'}, neither ${before.get(name) ?? 'nothing'} as before nor ${after.get(name) ?? 'nothing'} as after`]
+/** What a reader who comes between two runs must not see: anything that is not as in one of the states before and after. Files of a landing that nobody names may lie about. */
+export function tornParts(seen: Content, ...states: readonly Content[]): string[] {
+  return [...new Set([seen, ...states].flatMap((each) => [...each.keys()]))].sort().flatMap((name) => {
+    const [is, known] = [seen.get(name), states.map((each) => each.get(name))]
+    if (name.startsWith('landed file ') || known.includes(is)) return []
+    return [`${name}: ${is ?? 'nothing'}, neither ${known.map((text) => text ?? 'nothing').join(' nor ')}`]
   })
 }
 

@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util'
 import { failuresOfOperations, killsAtOperations } from './parts/disk-faults.ts'
-import { countWithin, randomKills, TARGETS, targetedKills } from './parts/kills.ts'
+import { randomKills, targetedKills } from './parts/kills.ts'
 import type { Settings } from './parts/part.ts'
 import { powerCuts } from './parts/power-cuts.ts'
 import { signals } from './parts/signals.ts'
 import { brokenTwins } from './parts/twins.ts'
 import { makeReference, type Reference } from './reference.ts'
+import { conclude, summary, tellTrial } from './report.ts'
 import { LARGE, type Scale, SMALL } from './scenario.ts'
 import type { Trial } from './trial.ts'
 
@@ -48,53 +49,12 @@ try {
     const size = scale(values.short)
     const reference = references.get(size) ?? (await makeReference(size))
     references.set(size, reference)
-    const trials = await run(reference, { seed, short: values.short, progress: report })
+    const trials = await run(reference, { seed, short: values.short, progress: (trial) => tellTrial(trial, say, values.json) })
     results.push({ name, what, trials })
     say(`${name}: ${summary(trials)}, ${Math.round((performance.now() - begun) / 1000)} s`)
   }
 } finally {
   for (const reference of references.values()) reference[Symbol.dispose]()
 }
-conclude()
-
-/** A trial that went wrong is told at once, with all that is wrong. */
-function report({ name, faults, kills }: Trial): void {
-  if (faults.length > 0)
-    say(
-      `FAILED ${name} (killed within ${JSON.stringify(kills)})\n${faults.map((fault) => `  ${fault.replaceAll('\n', '\n    ')}`).join('\n')}`,
-    )
-  else if (!values.json)
-    say(`  ok ${name}${kills.length > 0 ? ` (killed within ${kills.map((each) => each.join(' + ') || 'no stage').join('; ')})` : ''}`)
-}
-
-function isTwin({ name }: Trial): boolean {
-  return name.startsWith('twin: ')
-}
-
-/** Of millrace itself; what became of its broken twins is told beside. */
-function summary(trials: readonly Trial[]): string {
-  const own = trials.filter((trial) => !isTwin(trial))
-  const twins = trials.filter(isTwin)
-  const [n, k] = [own.length, own.filter(({ faults }) => faults.length > 0).length]
-  return [
-    `${k} of ${n} trials failed${k === 0 && n > 0 ? ` (95 % bound: ${((3 / n) * 100).toFixed(1)} %)` : ''}`,
-    `${own.flatMap(({ kills }) => kills).length} kills`,
-    ...(twins.length > 0 ? [`${twins.filter(({ faults }) => faults.length === 0).length} of ${twins.length} broken twins caught`] : []),
-  ].join(', ')
-}
-
-function conclude(): void {
-  const all = results.flatMap(({ trials }) => trials)
-  const struck = all.filter((trial) => trial.kills.length > 0 && !isTwin(trial))
-  const stages = ['extract', 'land', 'transform', 'check', 'load', 'export']
-  say(`kills within stages: ${stages.map((stage) => `${stage} ${countWithin(struck, stage)}`).join(', ')}`)
-  say(`SIGKILL: ${summary(struck)}`)
-  say(`longest life of a reader child after its parent's death: ${Math.round(Math.max(0, ...all.map(({ orphanMs }) => orphanMs)))} ms`)
-  say(`all: ${summary(all)}, seed ${seed}`)
-  if (!values.short && results.some(({ name }) => name === 'targeted') && TARGETS.some((stage) => countWithin(struck, stage) < 20)) {
-    say('too few kills within land, load or export')
-    process.exitCode = 1
-  }
-  if (all.some(({ faults }) => faults.length > 0)) process.exitCode = 1
-  if (values.json) process.stdout.write(`${JSON.stringify({ seed, results })}\n`)
-}
+conclude(results, seed, say, !values.short && results.some(({ name }) => name === 'targeted') ? 20 : 0)
+if (values.json) process.stdout.write(`${JSON.stringify({ seed, results })}\n`)

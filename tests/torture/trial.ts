@@ -1,5 +1,5 @@
 import { type Ended, type RunOptions, runStep } from './child.ts'
-import { contentOf, differences, heldLocks, leftovers, tornParts } from './content.ts'
+import { type Content, contentOf, differences, heldLocks, leftovers, tornParts } from './content.ts'
 import type { Known, Reference } from './reference.ts'
 
 /** What came of runs that were struck and then run again. */
@@ -25,39 +25,66 @@ export interface StrikeOptions {
   readonly prunes?: boolean
 }
 
+/** Where a step is run and struck, and how one looks at what it leaves. */
+export interface Place {
+  run(options: RunOptions): Promise<Ended>
+  content(): Promise<Content>
+  /** Locks that somebody holds, when nobody works. */
+  heldLocks(): string[]
+  /** What a finished run must not have left. */
+  leftovers(): string[] | Promise<string[]>
+}
+
 /**
  * Runs one step with each attempt's strikes in turn, then without any until it is done. After each strike a reader looks: nothing half-done is visible, no process and no lock is left. At the end everything
  * equals what an unkilled run makes.
  */
-export async function strike(
-  { project }: Pick<Reference, 'project'>,
-  known: Known,
+export async function strikeAt(
+  place: Place,
+  { before, after }: Pick<Known, 'before' | 'after'>,
   name: string,
   attempts: readonly RunOptions[],
-  { verdict = killed, prunes = false }: StrikeOptions = {},
+  { verdict = killed, prunes }: Omit<StrikeOptions, 'prunes'> & { readonly prunes?: RunOptions } = {},
 ): Promise<Trial> {
-  const { step, before, after } = known
   const kills: (readonly string[])[] = []
   const faults: string[] = []
   let orphanMs = 0
   for (const [i, attempt] of [...attempts, {}].entries()) {
     const last = i === attempts.length
-    const ended = await runStep(project, step, attempt)
+    const ended = await place.run(attempt)
     const say = (what: string) => faults.push(`${last ? 'rerun' : `run ${i + 1}`}: ${what}`)
     if (ended.signal === 'SIGKILL') kills.push(ended.within)
     for (const wrong of last ? (ended.code === 0 ? [] : [describeEnd(ended)]) : verdict(ended)) say(wrong)
     if (ended.orphanMs === undefined) say('a child process was left for more than 5 s')
     else orphanMs = Math.max(orphanMs, ended.orphanMs)
     if (ended.code === 0) break
-    for (const wrong of [...heldLocks(project.state), ...tornParts(await contentOf(project.state), before, after)]) say(wrong)
+    for (const wrong of [...place.heldLocks(), ...tornParts(await place.content(), before, after)]) say(wrong)
   }
-  faults.push(...differences(await contentOf(project.state), after))
-  if (prunes && leftovers(project.state).length > 0) {
-    const pruned = await runStep(project, step, { args: ['prune', 'sales'] })
+  faults.push(...differences(await place.content(), after))
+  if (prunes && (await place.leftovers()).length > 0) {
+    const pruned = await place.run(prunes)
     if (pruned.code !== 0) faults.push(`prune: ${describeEnd(pruned)}`)
   }
-  faults.push(...leftovers(project.state).map((path) => `left over: ${path}`))
+  faults.push(...(await place.leftovers()).map((path) => `left over: ${path}`))
   return { name, kills, faults, orphanMs }
+}
+
+/** `strikeAt` in the project of files. */
+export function strike(
+  { project }: Pick<Reference, 'project'>,
+  known: Known,
+  name: string,
+  attempts: readonly RunOptions[],
+  { prunes, ...options }: StrikeOptions = {},
+): Promise<Trial> {
+  const { state } = project
+  const place: Place = {
+    run: (each) => runStep(project, known.step, each),
+    content: () => contentOf(state),
+    heldLocks: () => heldLocks(state),
+    leftovers: () => leftovers(state),
+  }
+  return strikeAt(place, known, name, attempts, { ...options, ...(prunes && { prunes: { args: ['prune', 'sales'] } }) })
 }
 
 export function describeEnd({ code, signal, stdout, stderr }: Ended): string {

@@ -35,6 +35,7 @@ export interface Serving {
   readonly requireToken: boolean
   readonly rewriteBytes: number
   readonly pageSize: number
+  readonly ignorePreconditions: boolean
   readonly baseUrl: () => string
 }
 
@@ -48,6 +49,7 @@ export function handlerOf(serving: Serving): (request: IncomingMessage, response
     if (request.url?.startsWith('/_control/')) return control(serving, request, response)
     const { socket } = request
     const asked = askedOf(request)
+    if (serving.ignorePreconditions) for (const name of [...asked.query.keys()]) if (/^if[A-Z]/.test(name)) asked.query.delete(name)
     const record: Recorded = {
       ...{ operation: asked.operation, method: request.method ?? '', bucket: asked.bucket, bytes: 0, headers: request.headers },
       name: asked.name || sessionName(asked),

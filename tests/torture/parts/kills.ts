@@ -3,6 +3,7 @@ import type { KillPlan } from '../child.ts'
 import { runStep } from '../child.ts'
 import { contentOf, differences } from '../content.ts'
 import { type Known, type Reference, rewind } from '../reference.ts'
+import { countWithin } from '../report.ts'
 import { describeEnd, strike, type Trial } from '../trial.ts'
 import type { Settings } from './part.ts'
 
@@ -63,13 +64,8 @@ export async function targetedKills(reference: Reference, { seed, short, progres
 }
 
 /** A moment within some occurrence of the stage: its start in the log, and a part of the time that it took in the unkilled run. */
-function planFor(stage: string, { run }: Known, chance: ReturnType<typeof chanceOf>): KillPlan {
+export function planFor(stage: string, { run }: Pick<Known, 'run'>, chance: ReturnType<typeof chanceOf>): KillPlan {
   const ends = run.events.filter((event) => event.stage === stage && event.phase === 'end' && (event.ms ?? 0) > 0)
   const nth = chance.below(ends.length) + 1
   return { stage, nth, delayMs: chance.next() * (ends[nth - 1]?.ms ?? 0) }
-}
-
-/** How many kills were within a stage. */
-export function countWithin(trials: readonly Trial[], stage: string): number {
-  return trials.flatMap(({ kills }) => kills).filter((within) => within.some((each) => each.startsWith(`${stage} `))).length
 }

@@ -1,0 +1,57 @@
+import { parseArgs } from 'node:util'
+import { killsAtRandom, killsWithin, type RentalsSettings } from './rentals/kills.ts'
+import { pausedRuns } from './rentals/paused.ts'
+import { makeRentalsReference, type RentalsReference } from './rentals/reference.ts'
+import { startSystems } from './rentals/systems.ts'
+import { brokenTwins } from './rentals/twins.ts'
+import { conclude, type PartResult, summary, tellTrial } from './report.ts'
+import type { Trial } from './trial.ts'
+
+// The second half of `make torture`: the rentals pipeline, from PostgreSQL into a PostgreSQL warehouse and a bucket, is killed, paused and outrun, while a reader reads. `--short` is what `make test` does.
+
+interface Part {
+  readonly name: string
+  readonly run: (references: readonly RentalsReference[], settings: RentalsSettings) => Promise<readonly Trial[]>
+}
+
+const PARTS: readonly Part[] = [
+  { name: 'within', run: killsWithin },
+  { name: 'random', run: async (references, settings) => (settings.short ? [] : killsAtRandom(references, settings)) },
+  { name: 'paused', run: pausedRuns },
+  { name: 'twins', run: brokenTwins },
+]
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    kills: { type: 'string', default: '200' },
+    short: { type: 'boolean', default: false },
+    parts: { type: 'string', default: PARTS.map(({ name }) => name).join(',') },
+    json: { type: 'boolean', default: false },
+  },
+})
+const [seed, kills] = [Number(values.seed), Number(values.kills)]
+const say = (line: string) => void (values.json ? process.stderr : process.stdout).write(`${line}\n`)
+const results: PartResult[] = []
+const references: RentalsReference[] = []
+
+say(`torture of rentals: seed ${seed}${values.short ? ', short form' : ''}`)
+{
+  await using systems = await startSystems()
+  try {
+    // The short form has two steps, and lands in the bucket: what a second machine shares.
+    if (values.short) references.push(await makeRentalsReference(systems, 'bucket', 2))
+    else for (const landing of ['local', 'bucket'] as const) references.push(await makeRentalsReference(systems, landing))
+    for (const { name, run } of PARTS.filter((part) => values.parts.split(',').includes(part.name))) {
+      const begun = performance.now()
+      const progress = (trial: Trial) => tellTrial(trial, say, values.json)
+      const trials = await run(references, { seed, kills, short: values.short, progress })
+      results.push({ name, trials })
+      say(`${name}: ${summary(trials)}, ${Math.round((performance.now() - begun) / 1000)} s`)
+    }
+  } finally {
+    for (const { runner } of references) runner.remove()
+  }
+}
+conclude(results, seed, say, !values.short && results.some(({ name }) => name === 'within') ? Math.min(20, Math.ceil(kills / 5)) : 0)
+if (values.json) process.stdout.write(`${JSON.stringify({ seed, results })}\n`)
