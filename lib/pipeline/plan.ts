@@ -11,6 +11,7 @@ import { openLedger } from '../state/ledger.ts'
 import { type BoundPipeline, bindPipeline, type Target, targetName } from './bind.ts'
 import type { AnyPipeline, Schema } from './definition.ts'
 import { discover } from './discover.ts'
+import { keepsGoneKeys } from './gone-keys.ts'
 import { type LoadedPipeline, loadPipeline } from './load-definition.ts'
 import { partitionsUntil } from './partitions.ts'
 import { openBinder, type Project, statePaths } from './project.ts'
@@ -164,7 +165,8 @@ function connectionNotes({ connections, extensions }: Project['config'], { extra
   return names.flatMap((name) => (connections[name]?.notes?.(extensionsIn(extensions)) ?? []).map((note) => `connection ${name} ${note}`))
 }
 
-function warningsOf({ bound, targets }: BoundPipeline): string[] {
+function warningsOf(pipeline: BoundPipeline): string[] {
+  const { bound, targets } = pipeline
   const rounding = targets.flatMap((target) => {
     const dataset = bound.datasets[target.dataset]
     if (target.stage !== 'export' || !dataset) return []
@@ -179,6 +181,7 @@ function warningsOf({ bound, targets }: BoundPipeline): string[] {
       .filter(({ dataset, column }) => column === undefined || !bound.datasets[dataset]?.floatAggregates.includes(column))
       .map(({ dataset, column, message }) => `${dataset}${column === undefined ? '' : `.${column}`}: ${message}`),
     ...rounding,
+    ...keepsGoneKeys(pipeline),
   ]
 }
 

@@ -127,6 +127,26 @@ describe('changes', () => {
   })
 })
 
+describe('a merge of what is computed from changes', () => {
+  it('keeps keys that are gone, of which plan warns, while a merge of the dataset deletes them', async () => {
+    const of = (deletes: string) => `extract: { c: source('data').files('c.csv', { cursor: 'changed', key: 'id'${deletes} }) },
+      transform: { shouted: sql\`SELECT id, upper(name) AS name FROM c.changes\`, state: sql\`SELECT id FROM c\` },
+      load: { c: merge('c', { key: 'id' }), shouted: merge('shouted', { key: 'id' }), state: replace('state') }`
+    const schema = "{ c: { id: 'int32', name: 'text', changed: 'date' }, shouted: { id: 'int32', name: 'text' }, state: { id: 'int32' } }"
+    const project = await planned(of(", deletes: 'keys'"), schema, { 'c.csv': 'id,name,changed\n1,Ann,2024-01-01\n2,Bob,2024-01-02\n' })
+    const warnings = async (there: TestProject) => JSON.parse((await millrace(there, 'plan', 'p', '--json')).stdout).warnings
+    expect(await warnings(project)).toEqual([
+      "shouted: merge('shouted') keeps the rows of keys that are gone from c, since it is computed from c.changes; merge c itself, or compute it from c and load it by replace('shouted')",
+    ])
+    expect(await warnings(await planned(of(''), schema, { 'c.csv': 'id,name,changed\n1,Ann,2024-01-01\n' }))).toEqual([])
+    await run(project)
+    project.write({ 'data/c.csv': 'id,name,changed\n2,Bob,2024-01-02\n' })
+    await run(project)
+    const ids = async (table: string) => (await project.warehouse(`SELECT id FROM ${table} ORDER BY id`)).flat()
+    expect([await ids('c'), await ids('shouted'), await ids('state')]).toEqual([['2'], ['1', '2'], ['2']])
+  })
+})
+
 describe('a check of what is computed from changes', () => {
   it('holds up the loads behind one that fails, and says how to go on', async () => {
     const body = (rule: string) =>
