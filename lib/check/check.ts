@@ -5,6 +5,7 @@ import type { Dataset, TimeWindow } from '../core/dataset.ts'
 import { CheckError, ConfigError, MillraceError, messageOf, PermanentError } from '../core/errors.ts'
 import { quoteIdentifier } from '../core/quote.ts'
 import { type DuckDB, openDuckDB, type SqlValues } from '../engines/duckdb.ts'
+import type { OpenEngine } from '../engines/engine-pool.ts'
 import { tellRows } from '../engines/query-progress.ts'
 import { relationOfFiles } from '../engines/relation.ts'
 import { vendorWords } from './bind.ts'
@@ -29,12 +30,12 @@ export interface CheckRequest {
 }
 
 /**
- * Runs all rules of a dataset as one statement over one scan, in an engine of its own. Within that statement each `unique` groups its own columns in a pass beside the scan, and each `references` reads one
+ * Runs all rules of a dataset as one statement over one scan, in an engine that it opens. Within that statement each `unique` groups its own columns in a pass beside the scan, and each `references` reads one
  * column of the other dataset; both spill. Only when a rule fails does a second statement fetch samples. Failing rules of severity `warn` are emitted as warnings, without data. Emits a stage event
  * at start and end.
  * @throws CheckError when a `sql` rule cannot be computed on the data (a cast that fails), or the files do not hold the rows that the dataset says
  */
-export async function check(request: CheckRequest, ctx: RunContext): Promise<CheckReport> {
+export async function check(request: CheckRequest, ctx: RunContext, openEngine: OpenEngine = openDuckDB): Promise<CheckReport> {
   const { dataset } = request
   const about = { stage: 'check', dataset: dataset.name } as const
   const begun = performance.now()
@@ -42,7 +43,7 @@ export async function check(request: CheckRequest, ctx: RunContext): Promise<Che
   const ended = (outcome: 'done' | 'failed') =>
     ctx.emit({ type: 'stage', phase: 'end', ...about, rows: dataset.rows, ms: performance.now() - begun, outcome })
   try {
-    const report = await runRules(request, ctx)
+    const report = await runRules(request, ctx, openEngine)
     for (const { rule, severity, passed, failed } of report.rules) {
       if (!passed && severity === 'warn')
         ctx.emit({
@@ -60,7 +61,11 @@ export async function check(request: CheckRequest, ctx: RunContext): Promise<Che
   }
 }
 
-async function runRules({ dataset, rules, others, window, zone, parameters }: CheckRequest, ctx: RunContext): Promise<CheckReport> {
+async function runRules(
+  { dataset, rules, others, window, zone, parameters }: CheckRequest,
+  ctx: RunContext,
+  openEngine: OpenEngine,
+): Promise<CheckReport> {
   const ground: Ground = {
     columns: dataset.columns,
     relation: relationOfFiles(dataset.columns, dataset.files),
@@ -71,7 +76,7 @@ async function runRules({ dataset, rules, others, window, zone, parameters }: Ch
   const measured = rules.map(
     ({ rule, severity }, i): MeasuredRule => ({ rule, severity, measure: measureOf(rule, ground, `_r${i}`), name: `r${i}` }),
   )
-  const db = await openDuckDB({
+  const db = await openEngine({
     memoryBytes: ctx.limits.memoryBytes,
     threads: ctx.limits.threads,
     temp: join(ctx.workspace, `check-${randomUUID()}`),

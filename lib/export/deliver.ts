@@ -3,6 +3,7 @@ import type { Store } from '../connectors/store.ts'
 import type { RunContext } from '../core/context.ts'
 import { CheckError, ConfigError, type ErrorPlace, PermanentError } from '../core/errors.ts'
 import { openDuckDB } from '../engines/duckdb.ts'
+import type { OpenEngine } from '../engines/engine-pool.ts'
 import { checkContract } from './check-contract.ts'
 import { createCopy, deliverFile } from './deliver-file.ts'
 import { sweepDelivery } from './delivered.ts'
@@ -29,7 +30,7 @@ export async function deliver(
   request: DeliveryRequest,
   store: Store,
   ctx: RunContext,
-  openEngine: typeof openDuckDB = openDuckDB,
+  openEngine: OpenEngine = openDuckDB,
 ): Promise<ExportReceipt> {
   const { dataset, partition, pipeline } = request
   const about = { stage: 'export', dataset: dataset.name, target: request.export.path } as const

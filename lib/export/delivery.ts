@@ -4,7 +4,7 @@ import type { RunContext } from '../core/context.ts'
 import type { Dataset } from '../core/dataset.ts'
 import { type ErrorPlace, PermanentError } from '../core/errors.ts'
 import { millraceVersion } from '../core/version.ts'
-import type { openDuckDB } from '../engines/duckdb.ts'
+import type { OpenEngine } from '../engines/engine-pool.ts'
 import type { Export } from './contract.ts'
 import type { DeliveryLayout } from './layout.ts'
 import type { DeliveryManifest, Latest } from './manifest.ts'
@@ -62,7 +62,7 @@ export interface Work {
   readonly before: Before
   readonly store: Store
   readonly ctx: RunContext
-  readonly openEngine: typeof openDuckDB
+  readonly openEngine: OpenEngine
   readonly place: ErrorPlace
 }
 

@@ -8,6 +8,7 @@ import { ConfigError, placed } from '../core/errors.ts'
 import { keyPart } from '../core/key-part.ts'
 import { quoteIdentifier } from '../core/quote.ts'
 import { openDuckDB } from '../engines/duckdb.ts'
+import type { OpenEngine } from '../engines/engine-pool.ts'
 import { copyStatement } from '../formats/parquet.ts'
 import { contentOf } from './content-hash.ts'
 import { historyFiles, loadsOfState, stateSelect } from './history.ts'
@@ -27,7 +28,12 @@ export interface CurrentStateRequest {
  * content. Written anew at each call: call it once for each invocation, under the lock of the shared datasets.
  * @throws ConfigError when nothing has landed, CheckError naming a landed file that is missing or cut short
  */
-export async function currentState(store: Store, request: CurrentStateRequest, ctx: RunContext): Promise<Dataset> {
+export async function currentState(
+  store: Store,
+  request: CurrentStateRequest,
+  ctx: RunContext,
+  openEngine: OpenEngine = openDuckDB,
+): Promise<Dataset> {
   const { pipeline, dataset, columns, key, cursor } = request
   const folder = join(ctx.workspace, 'state')
   const file = join(folder, `${keyPart(dataset)}.parquet`)
@@ -37,7 +43,7 @@ export async function currentState(store: Store, request: CurrentStateRequest, c
     if (loads.length === 0) throw new ConfigError(`nothing of "${dataset}" has landed`, { hint: `run millrace run ${pipeline}` })
     const { rows, gone } = await historyFiles(store, loads, ctx)
     const { memoryBytes, threads } = ctx.limits
-    const db = await openDuckDB({ memoryBytes, threads, temp: join(folder, 'spill'), preserveOrder: false })
+    const db = await openEngine({ memoryBytes, threads, temp: join(folder, 'spill'), preserveOrder: false })
     try {
       const names = Object.keys(columns).map(quoteIdentifier).join(', ')
       const select = `SELECT ${names} FROM (${stateSelect({ columns, key, cursor, rows, gone })})`

@@ -34,7 +34,8 @@ export async function land(request: LandRequest, tools: LandTools, ctx: RunConte
   let db: DuckDB | undefined
   try {
     await mkdir(folder, { recursive: true })
-    db = await openDuckDB({ memoryBytes: ctx.limits.memoryBytes, threads: ctx.limits.threads, temp: join(folder, 'spill') })
+    const { openEngine = openDuckDB } = tools
+    db = await openEngine({ memoryBytes: ctx.limits.memoryBytes, threads: ctx.limits.threads, temp: join(folder, 'spill') })
     const landed = await landWith(request, tools, { folder, db, ctx })
     ctx.emit({
       type: 'stage',

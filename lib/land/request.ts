@@ -3,6 +3,7 @@ import type { Store } from '../connectors/store.ts'
 import type { RunContext } from '../core/context.ts'
 import type { Columns, TimeWindow } from '../core/dataset.ts'
 import type { DuckDB, SqlValues } from '../engines/duckdb.ts'
+import type { OpenEngine } from '../engines/engine-pool.ts'
 import type { Reader, ReaderStatement } from '../engines/reader.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 
@@ -45,6 +46,8 @@ export interface LandRequest {
 export interface LandTools {
   readonly store: Store
   readonly reader: Pick<Reader, 'execute'>
+  /** Default `openDuckDB`. */
+  readonly openEngine?: OpenEngine
 }
 
 /** What came of a read. Rows balance: `read` = `rows` + `unchanged` + `superseded` where something was committed. */

@@ -35,6 +35,7 @@ export async function commit(
       },
       session.exports,
       ctx,
+      session.openEngine,
     )
     return
   }

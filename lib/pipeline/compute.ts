@@ -25,6 +25,7 @@ export async function sharedDataset(session: Session, name: string, ctx: RunCont
       store,
       { pipeline: pipeline.definition.name, dataset: name, columns: schema[name] ?? {}, key: kind.key, cursor: kind.column },
       ctx,
+      session.openEngine,
     )
   const newest = loads.at(-1)
   if (!newest) return landedDataset(session, name, undefined, ctx)
@@ -85,6 +86,7 @@ export async function compute(
       zone: pipeline.zone,
     },
     ctx,
+    session.openEngine,
   )
 }
 
@@ -109,6 +111,7 @@ export async function checkAll(
         parameters: { ...pipeline.definition.parameters, ...partition?.window, ...(partition && { partition: partition.name }) },
       },
       ctx,
+      session.openEngine,
     )
     if (report.error)
       throw placed(report.error, {

@@ -4,6 +4,7 @@ import type { Columns } from '../core/dataset.ts'
 import { durationMs } from '../core/duration.ts'
 import { placed } from '../core/errors.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
+import type { OpenEngine } from '../engines/engine-pool.ts'
 import type { Reader } from '../engines/reader.ts'
 import { duckdbTypeFromText } from '../engines/types.ts'
 import { explainMisfit } from '../extract/explain.ts'
@@ -26,6 +27,8 @@ const LANDING_WAIT_MS = 600_000
 export interface LandingTools extends LandedTools {
   readonly sources: Sources
   readonly reader: () => Reader
+  /** Opens the stages' engines, those of earlier units again. */
+  readonly openEngine: OpenEngine
   /** A small engine for questions without data. */
   readonly binder: DuckDB
   /** Read the source again, even what has landed complete. */
@@ -135,7 +138,7 @@ async function readAndLand(tools: LandingTools, source: Source, task: Task, ctx:
         ...(from !== undefined && { cursorFrom: from }),
         ...(keys && { keys }),
       },
-      { store, reader: tools.reader() },
+      { store, reader: tools.reader(), openEngine: tools.openEngine },
       ctx,
     ).catch(async (error: unknown) => {
       throw await explainMisfit(relation, request, error, tools.reader(), ctx)

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import type { RunContext, RunEvent } from '../core/context.ts'
+import { enginePool } from '../engines/engine-pool.ts'
 import { extensionsIn } from '../engines/extensions.ts'
 import { openReader, type Reader } from '../engines/reader.ts'
 import { type EventSink, emitTo, fanOut, silent } from '../observe/events.ts'
@@ -56,7 +58,11 @@ export async function openSession(
     let reader: Reader | undefined
     const { zone } = pipeline
     const theReader = () => (reader ??= openReader({ limits: config.limits, zone, temp: workspace.folder, signal }))
-    closing.push(() => reader?.close())
+    const engines = enginePool(join(workspace.folder, 'engines'))
+    closing.push(
+      () => engines.close(),
+      () => reader?.close(),
+    )
     const extensions = extensionsIn(config.extensions)
     const [store, exports, warehouse] = [config.landing.open(), config.store.open(), config.warehouse.openWarehouse({ extensions })]
     const sources = openSources(config.connections, { reader: theReader, extensions })
@@ -84,6 +90,7 @@ export async function openSession(
       exports,
       binder,
       reader: theReader,
+      openEngine: engines.open,
       refresh: choices.refresh,
       choices,
       locks: statePaths(config.state).locks,

@@ -3,11 +3,13 @@ import { join } from 'node:path'
 import type { RunContext } from '../core/context.ts'
 import type { Dataset } from '../core/dataset.ts'
 import { openDuckDB } from '../engines/duckdb.ts'
+import type { OpenEngine } from '../engines/engine-pool.ts'
 import { releaseFrames } from '../engines/polars.ts'
 import type { Bound } from './bound.ts'
 import { planWrites } from './plan-writes.ts'
 import { given, type TransformRequest } from './request.ts'
 import { Transformer } from './transformer.ts'
+import { usesUdfs } from './udf.ts'
 
 export type { TransformRequest } from './request.ts'
 
@@ -17,7 +19,12 @@ export type { TransformRequest } from './request.ts'
  * it is unspecified. A Dataset's `hash` is that of its inputs' hashes, its code and its parameters. After a failure or an abort nothing is left in the workspace.
  * @throws CheckError when a value fits no bound type or a UDF throws, ConfigError when a result's columns are not the bound ones, PermanentError for disk full and memory.
  */
-export async function transform(bound: Bound, request: TransformRequest, ctx: RunContext): Promise<Record<string, Dataset>> {
+export async function transform(
+  bound: Bound,
+  request: TransformRequest,
+  ctx: RunContext,
+  openEngine: OpenEngine = openDuckDB,
+): Promise<Record<string, Dataset>> {
   ctx.signal.throwIfAborted()
   const plan = planWrites(bound, request.wanted)
   if (plan.writes.length === 0 && plan.extracted.every(({ cut }) => cut === undefined || !request.window.start))
@@ -25,7 +32,8 @@ export async function transform(bound: Bound, request: TransformRequest, ctx: Ru
   await mkdir(ctx.workspace, { recursive: true })
   const folder = await mkdtemp(join(ctx.workspace, 'transform-'))
   try {
-    const db = await openDuckDB({ ...ctx.limits, temp: join(folder, 'spill'), zone: request.zone })
+    // What a UDF registers stays with its engine.
+    const db = await (usesUdfs(bound.steps) ? openDuckDB : openEngine)({ ...ctx.limits, temp: join(folder, 'spill'), zone: request.zone })
     try {
       return await new Transformer(bound, request, ctx, plan, folder, db).run()
     } finally {

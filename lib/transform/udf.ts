@@ -48,6 +48,11 @@ export function hasUdf(step: LoadedStep | undefined, name: string): boolean {
   return step?.engine === 'duckdb' && Object.hasOwn(step.udf ?? {}, name)
 }
 
+/** True where any step declares one. */
+export function usesUdfs(steps: Readonly<Record<string, LoadedStep>>): boolean {
+  return Object.values(steps).some((step) => step.engine === 'duckdb' && Object.keys(step.udf ?? {}).length > 0)
+}
+
 /**
  * Registers the steps' UDFs under their names in an engine; gives the names in lower case. Each is called with whole columns of a chunk (up to 2,048 rows, NULL as null) on
  * the event loop's thread. @throws ConfigError for a type other than boolean, integers, floats and text, or one name for two functions.

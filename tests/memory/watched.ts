@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { createInterface } from 'node:readline'
 import { onTestFinished } from 'vitest'
 import { sampleRss } from '../../bench/processes.ts'
 import type { RunReport } from '../../lib/pipeline/report.ts'
@@ -16,7 +17,7 @@ export interface WatchedRun {
   readonly stderr: string
   /** The highest sum of the resident memory of the command and all processes below it. */
   readonly peakBytes: number
-  /** Folders of the workspace in which an engine was seen to spill, by what works there: `transform`, `export`. */
+  /** Stages that were at work when an engine was seen to spill: `transform`, `export`. */
   readonly spilled: ReadonlySet<string>
 }
 
@@ -26,10 +27,17 @@ export async function watchedRun(project: TestProject, ...args: readonly string[
   onTestFinished(() => void child.kill('SIGKILL'))
   const rss = sampleRss(child.pid ?? 0, EVERY_MS)
   const spilled = new Set<string>()
+  const atWork = new Map<string, string>()
   const watch = setInterval(() => {
-    for (const kind of spilling(project.path('.millrace/dev/workspace'))) spilled.add(kind)
+    if (isSpilling(project.path('.millrace/dev/workspace'))) for (const stage of atWork.values()) spilled.add(stage)
   }, EVERY_MS)
   let [stdout, stderr] = ['', '']
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    const { stage, phase, dataset, target } = JSON.parse(line) as Readonly<Record<string, string>>
+    const name = [stage, dataset, target].join(' ')
+    if (phase === 'start') atWork.set(name, stage ?? '')
+    else if (phase === 'end') atWork.delete(name)
+  })
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text
   })
@@ -42,13 +50,12 @@ export async function watchedRun(project: TestProject, ...args: readonly string[
   return { code, report: JSON.parse(stdout), stderr, peakBytes: rss.peakBytes(), spilled }
 }
 
-/** DuckDB's own files of spilled blocks: `<run>/transform-Xy12/spill/duckdb_temp_storage_DEFAULT-0.tmp`. */
-function spilling(workspaces: string): string[] {
+/** Whether there are DuckDB's own files of spilled blocks: `<run>/engines/1/duckdb_temp_storage_DEFAULT-0.tmp`. */
+function isSpilling(workspaces: string): boolean {
   try {
-    const names = readdirSync(workspaces, { recursive: true, encoding: 'utf8' })
-    return names.flatMap((name) => /([a-z]+)-[^/]*\/(?:spill\/)?duckdb_temp_/.exec(name)?.[1] ?? [])
+    return readdirSync(workspaces, { recursive: true, encoding: 'utf8' }).some((name) => /\/duckdb_temp_[^/]*$/.test(name))
   } catch {
     // Files come and go while the folder is read.
-    return []
+    return false
   }
 }
