@@ -98,6 +98,7 @@ bench: setup ## run the benchmarks
 
 torture: setup ## kill and fault runs at random, and compare what they leave
 	@node tests/torture/torture.ts
+	@node tests/torture/rentals.ts
 
 clean: ## remove what was built and the dev profile's state
 	rm -rf dist coverage .millrace/dev node_modules/.cache

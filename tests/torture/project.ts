@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { PIPELINE, type Scale, type Step, script } from './scenario.ts'
 
-const CHECKOUT = resolve(import.meta.dirname, '../..')
+export const CHECKOUT = resolve(import.meta.dirname, '../..')
 const SAVED = 'saved'
 export const LAUNCHER = join(CHECKOUT, 'bin/millrace.js')
 

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { crashes } from './rentals/crashes.ts'
 import { killsAtRandom, killsWithin, type RentalsSettings } from './rentals/kills.ts'
 import { pausedRuns } from './rentals/paused.ts'
 import { makeRentalsReference, type RentalsReference } from './rentals/reference.ts'
@@ -18,6 +19,7 @@ const PARTS: readonly Part[] = [
   { name: 'within', run: killsWithin },
   { name: 'random', run: async (references, settings) => (settings.short ? [] : killsAtRandom(references, settings)) },
   { name: 'paused', run: pausedRuns },
+  { name: 'crashes', run: async (references, settings) => (settings.short ? [] : crashes(references, settings)) },
   { name: 'twins', run: brokenTwins },
 ]
 

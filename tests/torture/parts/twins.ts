@@ -27,7 +27,7 @@ export async function brokenTwins(reference: Reference, { short, progress }: Set
   if (!short) for (const operation of [rows, window, delivery]) tell(await killAt(reference, known, operation, []))
 
   const twin = [join(TWINS, 'manifest-first.ts')]
-  const missing = /^run 1: fault .*(is missing|ENOENT)/
+  const missing = /^run 1: fault .*(is missing|no object)/
   tell(mustBeCaught('manifest before data, landing', missing, await killAt(reference, known, window, twin)))
   tell(mustBeCaught('manifest before data, export', missing, await killAt(reference, known, delivery, twin)))
 

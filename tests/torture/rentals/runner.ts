@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { makeFolder, type ProjectFolder } from '../project.ts'
+import { extensionsFolder } from '../../../lib/config/load.ts'
+import { CHECKOUT, makeFolder, type ProjectFolder } from '../project.ts'
 import { edited, pipelineFiles } from './script.ts'
 import { BUCKET, type Systems, WAREHOUSE } from './systems.ts'
 
@@ -19,7 +20,11 @@ export interface Surroundings {
 }
 
 export function environmentOf({ source, prefix, landing, extension }: Surroundings): Readonly<Record<string, string>> {
-  return { TORTURE_SOURCE: source, TORTURE_PREFIX: prefix, TORTURE_LANDING: landing, TORTURE_EXTENSION: extension ? 'on' : 'off' }
+  const extensions = extensionsFolder(CHECKOUT)
+  return {
+    ...{ TORTURE_SOURCE: source, TORTURE_PREFIX: prefix, TORTURE_LANDING: landing, TORTURE_EXTENSION: extension ? 'on' : 'off' },
+    MILLRACE_EXTENSIONS: extensions,
+  }
 }
 
 const configOf = (
