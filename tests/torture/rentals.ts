@@ -17,7 +17,7 @@ interface Part {
 
 const PARTS: readonly Part[] = [
   { name: 'within', run: killsWithin },
-  { name: 'random', run: async (references, settings) => (settings.short ? [] : killsAtRandom(references, settings)) },
+  { name: 'random', run: async (references, settings) => (settings.short ? [] : killsAtRandom(references, settings, killsSoFar())) },
   { name: 'paused', run: pausedRuns },
   { name: 'crashes', run: async (references, settings) => (settings.short ? [] : crashes(references, settings)) },
   { name: 'twins', run: brokenTwins },
@@ -37,6 +37,8 @@ const say = (line: string) => void (values.json ? process.stderr : process.stdou
 const results: PartResult[] = []
 const references: RentalsReference[] = []
 
+const killsSoFar = () => results.flatMap(({ trials }) => trials.flatMap((trial) => trial.kills)).length
+
 say(`torture of rentals: seed ${seed}${values.short ? ', short form' : ''}`)
 {
   await using systems = await startSystems()
@@ -55,5 +57,5 @@ say(`torture of rentals: seed ${seed}${values.short ? ', short form' : ''}`)
     for (const { runner } of references) runner.remove()
   }
 }
-conclude(results, seed, say, !values.short && results.some(({ name }) => name === 'within') ? Math.min(20, Math.ceil(kills / 5)) : 0)
+conclude(results, seed, say, !values.short && results.some(({ name }) => name === 'within') ? Math.min(20, Math.ceil(kills / 8)) : 0)
 if (values.json) process.stdout.write(`${JSON.stringify({ seed, results })}\n`)

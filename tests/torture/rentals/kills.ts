@@ -16,7 +16,7 @@ export interface RentalsSettings extends Settings {
 export async function killsWithin(references: readonly RentalsReference[], settings: RentalsSettings): Promise<readonly Trial[]> {
   const { seed, short, kills, progress } = settings
   const trials: Trial[] = []
-  const wanted = short ? 1 : Math.ceil(kills / 5)
+  const wanted = short ? 1 : Math.ceil(kills / 8)
   for (const stage of TARGETS) {
     let within = 0
     for (let n = 1; within < wanted && n <= wanted * 4; n++) {
@@ -24,7 +24,7 @@ export async function killsWithin(references: readonly RentalsReference[], setti
       const chance = chanceOf(seed, name)
       const reference = chance.pick(references)
       const known = chance.pick(reference.known)
-      const attempts = Array.from({ length: short ? 1 : 1 + chance.below(2) }, () => ({ kill: planFor(stage, known, chance) }))
+      const attempts = Array.from({ length: short ? 1 : 2 + chance.below(2) }, () => ({ kill: planFor(stage, known, chance) }))
       const faults = short ? [] : faultsOf(chance)
       const told = faults.map(({ on, nth, fault }) => `, ${fault.kind} at ${on} ${nth}`).join('')
       const what = `${name}, ${known.step.name}, landing ${reference.landing}${told}`
@@ -37,11 +37,15 @@ export async function killsWithin(references: readonly RentalsReference[], setti
   return trials
 }
 
-/** Whole scripts, from nothing: each step's run is killed at random moments before it may finish, until there are as many kills as wanted. */
-export async function killsAtRandom(references: readonly RentalsReference[], settings: RentalsSettings): Promise<readonly Trial[]> {
+/** Whole scripts, from nothing: each step's run is killed at random moments before it may finish, until there are as many kills as wanted with those of other parts. */
+export async function killsAtRandom(
+  references: readonly RentalsReference[],
+  settings: RentalsSettings,
+  already: number,
+): Promise<readonly Trial[]> {
   const { seed, kills, progress } = settings
+  const wanted = kills - already
   const trials: Trial[] = []
-  const wanted = Math.ceil((kills * 2) / 5)
   const made = () => trials.flatMap((trial) => trial.kills).length
   for (let script = 1; made() < wanted && script <= wanted; script++) {
     const reference = references[script % references.length]
@@ -51,7 +55,7 @@ export async function killsAtRandom(references: readonly RentalsReference[], set
       const name = `random ${script}, ${known.step.name}, ${reference.landing}`
       const chance = chanceOf(seed, name)
       // The first third of a run is Node's start.
-      const moments = Array.from({ length: 1 + chance.below(3) }, () => known.run.ms * (0.3 + 0.7 * chance.next()))
+      const moments = Array.from({ length: 2 + chance.below(2) }, () => known.run.ms * (0.3 + 0.7 * chance.next()))
       const place = ground.place(reference.runner, known.step)
       const trial = await watched(reference, ground, [known.before, known.after], () =>
         strikeAt(
