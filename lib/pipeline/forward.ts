@@ -1,3 +1,4 @@
+import type { Source } from '../connectors/source.ts'
 import type { RunContext } from '../core/context.ts'
 import { placed } from '../core/errors.ts'
 import { hashOf } from '../core/hash.ts'
@@ -76,7 +77,7 @@ async function forward(session: Session, target: LoadTarget, partition: Partitio
   ctx.emit({ type: 'stage', phase: 'start', stage: 'extract', dataset })
   const asked = askedKey(session, target, partition)
   const window = partition?.window
-  return sources.use(extract.connection, async (source) => {
+  const work = async (source: Source): Promise<boolean> => {
     try {
       const read = {
         dataset,
@@ -111,5 +112,6 @@ async function forward(session: Session, target: LoadTarget, partition: Partitio
       ended('failed')
       throw placed(error, { stage: 'extract', ...place })
     }
-  })
+  }
+  return sources.use(extract.connection, work, { undecoded: true })
 }

@@ -4,8 +4,8 @@ import type { Reader } from '../engines/reader.ts'
 
 /** The sources of one run: opened at first use, at most `concurrency` reads of each at once, closed together. */
 export interface Sources {
-  /** Runs `work` with a connection's source when one of its places is free. */
-  use<T>(connection: string, work: (source: Source) => Promise<T>): Promise<T>
+  /** Runs `work` with a connection's source when one of its places is free. `undecoded`: it parses nothing, so that no reader child is started for it. */
+  use<T>(connection: string, work: (source: Source) => Promise<T>, options?: { readonly undecoded?: boolean }): Promise<T>
   close(): Promise<void>
 }
 
@@ -18,12 +18,12 @@ export interface SourcesTools {
 export function openSources(connections: Readonly<Record<string, SourceConnection>>, { reader, extensions }: SourcesTools): Sources {
   const open = new Map<string, { readonly source: Source; free: number; readonly waiting: (() => void)[] }>()
   return {
-    async use(connection, work) {
+    async use(connection, work, { undecoded = false } = {}) {
       let entry = open.get(connection)
       if (!entry) {
         const configured = connections[connection]
         if (!configured) throw new RangeError(`connection ${connection} was not bound`)
-        const source = configured.openSource({ reader: reader(), extensions })
+        const source = configured.openSource({ reader: undecoded ? onDemand(reader) : reader(), extensions })
         entry = { source, free: source.concurrency, waiting: [] }
         open.set(connection, entry)
       }
@@ -44,4 +44,9 @@ export function openSources(connections: Readonly<Record<string, SourceConnectio
       open.clear()
     },
   }
+}
+
+/** A reader whose child is started by its first job. */
+function onDemand(reader: () => Reader): Reader {
+  return { execute: (job, signal) => reader().execute(job, signal), close: async () => {} }
 }

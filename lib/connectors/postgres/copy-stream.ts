@@ -44,9 +44,10 @@ export async function copyIntoFifo(
   ctx: Pick<RunContext, 'clock' | 'signal'>,
 ): Promise<Copied> {
   const { signal } = ctx
-  const { to } = await import('pg-copy-streams')
+  // Loaded late, as the driver is.
+  const { copyTo } = await import('./copy-to.ts')
   signal.throwIfAborted()
-  const stream = client.query(to(sql, { highWaterMark: 2 ** 18 }))
+  const stream = client.query(copyTo(sql, { highWaterMark: 2 ** 18 }))
   let fault: unknown
   stream.on('error', (error) => {
     fault = error

@@ -1,0 +1,156 @@
+import { execFile } from 'node:child_process'
+import { createReadStream, mkdirSync, rmSync } from 'node:fs'
+import { loadavg } from 'node:os'
+import { join, resolve } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { parseArgs, promisify } from 'node:util'
+import pg from 'pg'
+import { from, to } from 'pg-copy-streams'
+import { type PostgresServer, startPostgres } from '../fixtures/postgres-server.ts'
+import { openProject } from '../lib/pipeline/project.ts'
+import { run } from '../lib/pipeline/run.ts'
+import { LINEITEM, lineitemCsv } from './lineitem.ts'
+import { median } from './measured.ts'
+
+// `node bench/forward.ts`: a table from one PostgreSQL to another, by `forward: true` and by `psql | psql`, one after the other on the same two servers. Options: --rows 2000000 --rounds 5 --folder .millrace/bench.
+
+const { values } = parseArgs({
+  options: {
+    rows: { type: 'string', default: '2000000' },
+    rounds: { type: 'string', default: '5' },
+    folder: { type: 'string', default: resolve(import.meta.dirname, '../.millrace/bench') },
+  },
+})
+
+const TYPES: Readonly<Record<string, string>> = {
+  int64: 'bigint',
+  int32: 'integer',
+  text: 'text',
+  date: 'date',
+  'decimal(15,2)': 'numeric(15,2)',
+}
+const names = Object.keys(LINEITEM)
+const columns = Object.entries(LINEITEM).map(([name, type]) => `${name} ${TYPES[type]}`)
+/** What every table of the warehouse has beside the dataset's columns. */
+const own = ['partition', 'load'].map((name) => `_${name} text DEFAULT current_setting('millrace.${name}', true)`)
+const COPY_OUT = 'COPY lineitem TO STDOUT (FORMAT binary)'
+const COPY_IN = `COPY lineitem (${names.join(', ')}) FROM STDIN (FORMAT binary)`
+const say = (text: string) => process.stderr.write(`${text}\n`)
+
+interface Taken {
+  readonly seconds: number
+  /** Of what stands between the servers. */
+  readonly cpuSeconds: number
+}
+
+async function session({ host, port, user, password }: PostgresServer): Promise<pg.Client> {
+  const client = new pg.Client({ host, port, user, password, database: 'postgres' })
+  await client.connect()
+  return client
+}
+
+const [data, source, target] = await Promise.all([
+  lineitemCsv(values.folder, Number(values.rows)),
+  ...[0, 1].map(() => startPostgres({ version: 18, settings: ['shared_buffers=256MB', 'max_wal_size=8GB', 'autovacuum=off'] })),
+] as const)
+if (!source || !target) throw new Error('no servers')
+const work = join(values.folder, 'forward-work')
+const [there, here] = [await session(source), await session(target)]
+const hasPsql = await promisify(execFile)('psql', ['--version']).then(
+  () => true,
+  () => false,
+)
+
+async function timed(work: () => Promise<number | undefined>): Promise<Taken> {
+  const [begun, cpu] = [performance.now(), process.cpuUsage()]
+  const ofChildren = await work()
+  const { user, system } = process.cpuUsage(cpu)
+  return { seconds: (performance.now() - begun) / 1000, cpuSeconds: ofChildren ?? (user + system) / 1e6 }
+}
+
+/** Gives the CPU seconds of the two. */
+async function psql(): Promise<number> {
+  const at = ({ host, port, user }: PostgresServer) => `psql -X -q -h ${host} -p ${port} -U ${user} -d postgres`
+  const line = `set -o pipefail; TIMEFORMAT='%U %S'; time (${at(source as PostgresServer)} -c "${COPY_OUT}" | ${at(target as PostgresServer)} -c "${COPY_IN}")`
+  const { stderr } = await promisify(execFile)('bash', ['-c', line], {
+    env: { ...process.env, PGPASSWORD: (source as PostgresServer).password },
+  })
+  return stderr
+    .trim()
+    .split(' ')
+    .reduce((sum, seconds) => sum + Number(seconds), 0)
+}
+
+/** The same by two bare sessions of the driver, where there is no psql. */
+async function twoSessions(): Promise<undefined> {
+  await pipeline(there.query(to(COPY_OUT)), here.query(from(COPY_IN)))
+}
+
+async function bare(more: readonly string[]): Promise<Taken> {
+  await here.query(`DROP TABLE IF EXISTS lineitem; CREATE TABLE lineitem (${[...columns, ...more].join(', ')})`)
+  await here.query('CHECKPOINT')
+  return timed(hasPsql ? psql : twoSessions)
+}
+
+const project = await (async () => {
+  Object.assign(process.env, { BENCH_FROM: source.port, BENCH_TO: target.port, BENCH_WORK: work, BENCH_PASSWORD: source.password })
+  rmSync(work, { recursive: true, force: true })
+  mkdirSync(work, { recursive: true })
+  return openProject(join(import.meta.dirname, 'forward'))
+})()
+
+async function millrace(): Promise<Taken> {
+  await here.query('DROP TABLE IF EXISTS lineitem; DROP TABLE IF EXISTS _millrace_tokens')
+  await here.query('CHECKPOINT')
+  return timed(async () => {
+    const report = await run(project, 'forward')
+    if (report.outcome !== 'done') throw new Error(`the run ended ${report.outcome}: ${report.partitions[0]?.error?.message}`)
+    return undefined
+  })
+}
+
+/** Counts of values and sums of their hashes, by column. */
+async function contentOf(client: pg.Client): Promise<string> {
+  const sums = names.map((name) => `count(${name}), sum(hashtextextended(${name}::text, 0)::numeric)`)
+  const { rows } = await client.query({ text: `SELECT count(*), ${sums.join(', ')} FROM lineitem`, rowMode: 'array' })
+  return JSON.stringify(rows[0])
+}
+
+try {
+  await there.query(`CREATE TABLE lineitem (${columns.join(', ')})`)
+  await pipeline(createReadStream(data.file), there.query(from('COPY lineitem FROM STDIN (FORMAT csv, HEADER)')))
+  await there.query('VACUUM ANALYZE lineitem')
+  await there.query('CHECKPOINT')
+  const content = await contentOf(there)
+  const sides = { bare: () => bare([]), same: () => bare(own), millrace } as const
+  const taken: Record<keyof typeof sides, Taken[]> = { bare: [], same: [], millrace: [] }
+  for (const side of ['bare', 'same', 'millrace'] as const) await sides[side]()
+  if ((await contentOf(here)) !== content) throw new Error('what was forwarded is not what the source has')
+  say(`${values.rows} rows, every column equal; ${values.rounds} rounds, load ${loadavg()[0]?.toFixed(1)}`)
+  for (let round = 0; round < Number(values.rounds); round++) {
+    const order = (['bare', 'same', 'millrace'] as const).map((_, i, all) => all[(i + round) % all.length] ?? 'bare')
+    for (const side of order) taken[side].push(await sides[side]())
+    say(
+      `round ${round + 1}: ${order.map((side) => `${side} ${taken[side].at(-1)?.seconds.toFixed(2)} s`).join(', ')}, load ${loadavg()[0]?.toFixed(1)}`,
+    )
+  }
+  const of = (side: keyof typeof sides, what: keyof Taken) => median(taken[side].map((each) => each[what]))
+  const ratio = (side: 'bare' | 'same') =>
+    median(taken.millrace.map((each, i) => each.seconds / (taken[side][i]?.seconds ?? Number.NaN))).toFixed(2)
+  const tool = hasPsql ? 'psql | psql' : 'two bare sessions'
+  const perMillion = (side: keyof typeof sides) => (of(side, 'cpuSeconds') / (Number(values.rows) / 1e6)).toFixed(2)
+  process.stdout.write(
+    [
+      `| ${values.rows} rows × ${names.length} columns | wall, median | millrace ÷ it | CPU-s per M rows between the servers |`,
+      '| --- | --- | --- | --- |',
+      `| ${tool} | ${of('bare', 'seconds').toFixed(2)} s | ${ratio('bare')} | ${perMillion('bare')} |`,
+      `| ${tool}, into a table with _partition and _load | ${of('same', 'seconds').toFixed(2)} s | ${ratio('same')} | ${perMillion('same')} |`,
+      `| forward: true | ${of('millrace', 'seconds').toFixed(2)} s | | ${perMillion('millrace')} |`,
+      '',
+    ].join('\n'),
+  )
+} finally {
+  await Promise.allSettled([there.end(), here.end()])
+  await Promise.allSettled([source.stop(), target.stop()])
+  rmSync(work, { recursive: true, force: true })
+}
