@@ -22,10 +22,12 @@ const HINT = 'leave `forward` away: the dataset then lands as Parquet, and every
 /** Refuses a forwarded dataset that is more than loaded, or that its two systems cannot pass on. @throws ConfigError */
 export function checkForward(definition: AnyPipeline, surroundings: ForwardSurroundings): void {
   for (const [dataset, extract] of Object.entries(definition.extract)) {
-    if (!extract.forward) continue
+    if (extract.forward === undefined) continue
     const refuse = (why: string, hint = HINT): never => {
       throw new ConfigError(`"${dataset}" is forwarded, ${why}`, { stage: 'extract', dataset, hint })
     }
+    if (extract.forward !== true)
+      throw new ConfigError(`unknown forward ${JSON.stringify(extract.forward)}; expected true`, { stage: 'extract', dataset })
     checkRead(extract, refuse)
     checkReaders(dataset, definition, surroundings, refuse)
     checkLoads(loadsOf(definition, dataset), refuse)

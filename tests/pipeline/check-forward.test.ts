@@ -89,6 +89,12 @@ const CASES: readonly (readonly [string, string, string, string])[] = [
     `sale: "sale" is forwarded, so "sales" takes it by replace or replacePartition, not by append${HINT}`,
   ],
   [
+    'another-word',
+    "table('shop', { forward: true }",
+    "table('shop', { forward: 'land' as never as true }",
+    'shop: unknown forward "land"; expected true',
+  ],
+  [
     'rows-per-second',
     "source('shop').table('shop'",
     "source('slow').table('shop'",

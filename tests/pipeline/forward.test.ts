@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type TestPostgres, testPostgres } from '../kit/postgres.ts'
-import { type TestProject, testProject } from '../kit/project.ts'
+import { CHECKOUT, type TestProject, testProject } from '../kit/project.ts'
 
 let server: TestPostgres
 beforeAll(async () => {
@@ -120,11 +123,33 @@ it('windows are forwarded once they have ended, and again with --refresh or when
     expect((await run()).units).toEqual(['2024-01-04 done'])
     expect((await run()).units).toEqual([])
     const file = 'pipelines/p/pipeline.ts'
-    const { readFileSync } = await import('node:fs')
     project.write({ [file]: readFileSync(project.path(file), 'utf8').replace("window: 'sold'", "window: 'sold', where: 'id % 2 = 0'") })
     expect((await run()).units).toEqual(['2024-01-01 done', '2024-01-02 done', '2024-01-03 done', '2024-01-04 done'])
     expect(await counts()).toEqual(['2024-01-01|12', '2024-01-02|12', '2024-01-03|12', '2024-01-04|12'])
   } finally {
     delete process.env.TEST_NOW
   }
+})
+
+it('a run that is killed in the middle leaves the old rows, and the next one loads', async () => {
+  const { project, source, warehouse, run } = await setup(
+    "extract: { shop: source('shop').table('shop', { forward: true }) }, load: { shop: replace('shop') }",
+  )
+  await source('CREATE TABLE shop AS SELECT i AS id, repeat(md5(i::text), 10) AS name FROM generate_series(1, 200000) AS i')
+  expect(await project.millrace('plan', 'p', '--discover')).toMatchObject({ code: 0 })
+  expect((await run()).units).toEqual(['shared done'])
+  await source("UPDATE shop SET name = 'new ' || name")
+  const loading = "SELECT count(*) FROM pg_stat_progress_copy WHERE command = 'COPY FROM' AND tuples_processed > 20000"
+  const left = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'millrace/%'"
+  for (const killed of [1, 2]) {
+    const child = spawn(process.execPath, [join(CHECKOUT, 'bin/millrace.js'), 'run', 'p'], { cwd: project.folder, stdio: 'ignore' })
+    const ended = new Promise((resolve) => child.once('exit', (_, signal) => resolve(signal)))
+    await expect.poll(() => warehouse(loading), { timeout: 20_000, interval: 5 }).not.toEqual(['0'])
+    child.kill('SIGKILL')
+    expect(await ended, `kill ${killed}`).toBe('SIGKILL')
+    await expect.poll(() => warehouse(left), { timeout: 20_000 }).toEqual(['0'])
+    expect(await warehouse("SELECT count(*), count(*) FILTER (WHERE name LIKE 'new%') FROM shop")).toEqual(['200000|0'])
+  }
+  expect((await run()).units).toEqual(['shared done'])
+  expect(await warehouse("SELECT count(*), count(*) FILTER (WHERE name LIKE 'new%') FROM shop")).toEqual(['200000|200000'])
 })
