@@ -42,6 +42,12 @@ const killsSoFar = () => results.flatMap(({ trials }) => trials.flatMap((trial) 
 say(`torture of rentals: seed ${seed}${values.short ? ', short form' : ''}`)
 {
   await using systems = await startSystems()
+  // Servers do not end with this process.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, async () => {
+      await systems[Symbol.asyncDispose]()
+      process.exit(130)
+    })
   try {
     // The short form has two steps, and lands in the bucket: what a second machine shares.
     if (values.short) references.push(await makeRentalsReference(systems, 'bucket', 2))

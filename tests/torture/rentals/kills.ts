@@ -24,7 +24,10 @@ export async function killsWithin(references: readonly RentalsReference[], setti
       const chance = chanceOf(seed, name)
       const reference = chance.pick(references)
       const known = chance.pick(reference.known)
-      const attempts = Array.from({ length: short ? 1 : 2 + chance.below(2) }, () => ({ kill: planFor(stage, known, chance) }))
+      const attempts = Array.from({ length: short ? 1 : 2 + chance.below(2) }, () => ({
+        // The short form strikes at once, so as not to miss.
+        kill: { ...planFor(stage, known, chance), ...(short && { delayMs: 0 }) },
+      }))
       const faults = short ? [] : faultsOf(chance)
       const told = faults.map(({ on, nth, fault }) => `, ${fault.kind} at ${on} ${nth}`).join('')
       const what = `${name}, ${known.step.name}, landing ${reference.landing}${told}`

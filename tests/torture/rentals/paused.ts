@@ -132,7 +132,7 @@ export async function overtaken(
     const ended = await paused.running.ended
     if (ended.code !== 0 && ended.code !== 75) faults.push(`neither done nor exit 75: ${describeEnd(ended)}`)
     faults.push(...(await wrongAt(ground, runners, later.after)).map((fault) => `exit ${ended.code}: ${fault}`))
-    faults.push(...(await nothingLeft(ground, runners, later)))
+    if (faults.length === 0) faults.push(...(await nothingLeft(ground, runners, later)))
     return { name: `${name} (exit ${ended.code})`, kills: [], faults, orphanMs: 0 }
   }
   return watched(reference, ground, [known.before, known.after, later.after], work, options.bucket?.url)

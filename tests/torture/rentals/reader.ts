@@ -7,7 +7,7 @@ import { BUCKET } from './systems.ts'
 
 /** Somebody who reads warehouse and bucket again and again while runs are at work. */
 export interface Reader {
-  /** Ends the reading; gives how often both were read, and what was seen that is in none of the known states. */
+  /** Looks once more and ends; gives how often both were read, and what was seen that is in none of the known states. */
   stop(): Promise<{ readonly looks: number; readonly faults: readonly string[] }>
 }
 
@@ -32,7 +32,8 @@ export function startReader({ warehouse, url, prefix, states }: ReaderOptions): 
   let [looks, stopped] = [0, false]
   const read = async () => {
     let client: pg.Client | undefined
-    while (!stopped) {
+    for (let last = false; !last; ) {
+      last = stopped
       const seen = new Map<string, string>()
       try {
         client ??= await warehouse()

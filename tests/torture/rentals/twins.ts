@@ -2,13 +2,13 @@ import { join } from 'node:path'
 import type { RunOptions } from '../child.ts'
 import type { Settings } from '../parts/part.ts'
 import { mustBeCaught } from '../parts/twins.ts'
-import type { Trial } from '../trial.ts'
+import { describeEnd, type Trial } from '../trial.ts'
 import { HALTING } from './halting.ts'
 import { overtaken } from './paused.ts'
-import type { RentalsReference } from './reference.ts'
+import { groundOf, type RentalsReference } from './reference.ts'
 import { makeRunnerLike } from './runner.ts'
 import { startTwinBucket } from './systems.ts'
-import { strikeStep } from './watched.ts'
+import { watched } from './watched.ts'
 
 const TWINS = join(import.meta.dirname, 'twins')
 
@@ -26,8 +26,12 @@ export async function brokenTwins([reference]: readonly RentalsReference[], { pr
     const runner = makeRunnerLike(reference.runner, systems, changes)
     const kill: RunOptions = { env: { TORTURE_HALT: at, TORTURE_HALT_SIGNAL: 'SIGKILL' } }
     try {
-      const trial = await strikeStep(reference, known, at, [kill], { runner })
-      return trial.kills.length > 0 ? trial : { ...trial, faults: ['no operation was like it', ...trial.faults] }
+      const ground = await groundOf(reference, known.saved, [runner])
+      return await watched(reference, ground, [known.before, known.after], async () => {
+        const ended = await ground.run(runner, known.step, kill)
+        const faults = ended.signal === 'SIGKILL' ? [] : [`not killed: ${describeEnd(ended)}`]
+        return { name: at, kills: [ended.within], faults, orphanMs: ended.orphanMs ?? 0 }
+      })
     } finally {
       runner.remove()
     }

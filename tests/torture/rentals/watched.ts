@@ -1,7 +1,6 @@
 import type { RunOptions } from '../child.ts'
 import type { Content } from '../content.ts'
-import type { ProjectFolder } from '../project.ts'
-import { type StrikeOptions, strikeAt, type Trial } from '../trial.ts'
+import { strikeAt, type Trial } from '../trial.ts'
 import { startReader } from './reader.ts'
 import { type Ground, type GroundOptions, groundOf, type KnownStep, type RentalsReference } from './reference.ts'
 import { WAREHOUSE } from './systems.ts'
@@ -31,14 +30,9 @@ export async function strikeStep(
   known: KnownStep,
   name: string,
   attempts: readonly RunOptions[],
-  {
-    runner = reference.runner,
-    verdict,
-    ...options
-  }: GroundOptions & Pick<StrikeOptions, 'verdict'> & { readonly runner?: ProjectFolder } = {},
+  options: GroundOptions = {},
 ): Promise<Trial> {
-  const others = runner === reference.runner ? [] : [runner]
-  const ground = await groundOf(reference, known.saved, others, options)
-  const strike = () => strikeAt(ground.place(runner, known.step), known, name, attempts, verdict ? { verdict } : {})
-  return watched(reference, ground, [known.before, known.after], strike, options.bucket?.url)
+  const ground = await groundOf(reference, known.saved, [], options)
+  const strike = () => strikeAt(ground.place(reference.runner, known.step), known, name, attempts)
+  return watched(reference, ground, [known.before, known.after], strike)
 }
