@@ -61,7 +61,10 @@ async function firstOf(
   ctx: RunContext,
 ): Promise<Found | undefined> {
   const cut = cutOf(relation, request, values)
-  const bad = values.map(({ strict, before }) => `(coalesce(NOT ${tried(`${before} IS NULL`)}, true) AND ${tried(strict)} IS NULL)`)
+  const windowed = request.kind.by === 'window' && request.window ? request.kind.column : undefined
+  const bad = values.map(({ column, strict, before }) =>
+    column === windowed ? `${tried(strict)} IS NULL` : `(coalesce(NOT ${tried(`${before} IS NULL`)}, true) AND ${tried(strict)} IS NULL)`,
+  )
   const which = values.map((_, i) => `WHEN ${bad[i]} THEN ${i}`).join(' ')
   const what = values.map(({ before }, i) => `WHEN ${i} THEN ${tried(`CAST(${before} AS VARCHAR)`)}`).join(' ')
   // A row whose window value does not fit belongs to no window that is known: it is named as well.
@@ -76,11 +79,15 @@ async function firstOf(
   return { file: row._file ?? '', row: Number(row._row), value: row.value ?? null, column: value.column, type: value.type }
 }
 
-function misfit({ file, row, value, column, type }: Found, { dataset }: SelectRequest, error: CheckError): CheckError {
+function misfit({ file, row, value, column, type }: Found, { dataset, kind }: SelectRequest, error: CheckError): CheckError {
   const text = typeText(type)
-  const what =
-    value === null ? 'gives no value' : `${JSON.stringify(value)} is not ${/^[aeiou]/.test(text) && !/^u/.test(text) ? 'an' : 'a'} ${text}`
-  const hint = hintOf(value, type)
+  const missing = value === null && kind.by === 'window' && kind.column === column
+  const what = missing
+    ? 'has no value, and is the window: the row would be in no partition'
+    : value === null
+      ? 'gives no value'
+      : `${JSON.stringify(value)} is not ${/^[aeiou]/.test(text) && !/^u/.test(text) ? 'an' : 'a'} ${text}`
+  const hint = missing ? 'give it a value with columns: { … }' : hintOf(value, type)
   const place: ErrorPlace = { ...error.place, dataset, column, row, file, ...(value !== null && { value }) }
   return new CheckError(`column "${column}" row ${row} of ${file}: ${what}`, {
     ...place,

@@ -42,7 +42,7 @@ export interface DeclaredValue {
 
 /**
  * The one SELECT that landing copies to Parquet: each declared column cast strictly from the relation's raw type, or from the pipeline's expression, as it lies in
- * millrace's files, cut to the window or to the cursor. A value that would change fails the statement. Rows whose window column is NULL are in no window.
+ * millrace's files, cut to the window or to the cursor. A value that would change fails the statement, and so does a row whose window column is NULL: it is in no window.
  * @throws ConfigError for a window or cursor column that cannot be one
  */
 export function selectDeclared(relation: Relation, request: SelectRequest): Selected {
@@ -78,7 +78,7 @@ function selectOver(relation: Converted, request: SelectRequest): Selected {
   const values = declaredValues(relation, request).map((each) => ({ ...each, strict: relation.converted?.[each.column] ?? each.strict }))
   const list = values.map(({ column, type, strict }) => `${storedValue(strict, type)} AS ${quoteIdentifier(column)}`)
   const cut = cutOf(relation, request, values)
-  const sql = `SELECT ${list.join(', ')} FROM ${rowsOf(relation, request, relation.sql, [])} AS r${cut ? ` WHERE ${cut.where}` : ''}`
+  const sql = `SELECT ${list.join(', ')} FROM ${rowsOf(relation, request, relation.sql, [])} AS r${cut ? ` WHERE ${cut.refusing ?? cut.where}` : ''}`
   return { sql, ...(cut && { values: cut.values }) }
 }
 
@@ -119,7 +119,10 @@ function fromExpression(expression: string, type: ColumnType): string {
 }
 
 interface Cut {
+  /** NULL for a row without a value. */
   readonly where: string
+  /** The same of a window, failing for such a row. */
+  readonly refusing?: string
   readonly values: SqlValues
 }
 
@@ -137,10 +140,21 @@ export function cutOf(
   const instant = instantOf(value, relation.zone)
   if (instant === undefined)
     throw new ConfigError(`window column "${kind.column}" must be a date, timestamp or timestamptz`, { dataset, column: kind.column })
+  const where = `${instant} >= $start AND ${instant} < $end`
   return {
-    where: `${instant} >= $start AND ${instant} < $end`,
+    where,
+    refusing: refusingNull(where, instant, value, dataset),
     values: { start: window?.start ?? null, end: window?.end ?? null },
   }
+}
+
+/** The cut, failing for NULL in whatever order conditions are tried. A bare column is compared bare, since only so does DuckDB skip row groups of Parquet. */
+function refusingNull(where: string, instant: string, { column, strict }: DeclaredValue, dataset: string): string {
+  const nothing = quoteLiteral(`"${dataset}" has a row without ${column}, its window`)
+  const known = `coalesce(${instant}, CAST(error(${nothing}) AS TIMESTAMP WITH TIME ZONE))`
+  return strict === `r.${quoteIdentifier(column)}` && instant === strict
+    ? `((${where}) OR ${instant} IS NULL) AND ${known} IS NOT NULL`
+    : `${known} >= $start AND ${known} < $end`
 }
 
 function instantOf({ type, strict }: DeclaredValue, zone: string | undefined): string | undefined {

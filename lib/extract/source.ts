@@ -31,7 +31,7 @@ export interface Extract<out C extends string = never> {
 
 /** Which rows of a dataset are read, and as what. A dataset with neither `window` nor `cursor` is read whole. */
 export interface ReadOptions<C extends string> {
-  /** The time column (timestamp, timestamptz, date) that cuts the dataset into partitions: rows outside `[start, end)` are dropped, whatever the source gives. A naive timestamp is in the connection's `zone`, else in the partitions'. */
+  /** The time column (timestamp, timestamptz, date) that cuts the dataset into partitions: rows outside `[start, end)` are dropped, whatever the source gives, and a row without a value is an error: it would be in no partition. A database is asked for the window only, so its rows without a value are never seen. A naive timestamp is in the connection's `zone`, else in the partitions'. */
   readonly window?: C
   /** With `window`: how much time before the partition transforms also see, as `'3d'`, `'12h'`, `'30m'`; those partitions land first. A day is 24 hours. */
   readonly lookback?: string

@@ -53,16 +53,67 @@ describe('selectDeclared', () => {
 
   const hours = texts(
     ['at', 'v'],
-    ['2018-02-03T23:59:59Z', '2018-02-04T00:00:00Z', '2018-02-04T23:59:59.999999Z', '2018-02-05T00:00:00Z', null].map((at, i) => [
-      at,
-      String(i),
-    ]),
+    ['2018-02-03T23:59:59Z', '2018-02-04T00:00:00Z', '2018-02-04T23:59:59.999999Z', '2018-02-05T00:00:00Z'].map((at, i) => [at, String(i)]),
   )
   const window = { start: new Date('2018-02-04T00:00:00Z'), end: new Date('2018-02-05T00:00:00Z') }
 
   it('cuts to the window, its end left out', async () => {
     const rows = await rowsOf(hours, { columns: { at: 'timestamptz', v: 'int8' }, kind: { by: 'window', column: 'at' }, window })
     expect(rows.map(({ v }) => v)).toEqual(['1', '2'])
+  })
+
+  it('fails for a row without a window value, native or cast, in time or date, in an expression', async () => {
+    const times = texts(
+      ['at', 'v'],
+      [
+        ['2018-02-04T00:00:00Z', '1'],
+        [null, '2'],
+        ['2018-02-09T00:00:00Z', '3'],
+      ],
+    )
+    const at = (type: string, more: Partial<Relation> = {}): Relation => ({
+      ...times,
+      sql: `SELECT "at"::${type} AS "at", v FROM (${times.sql})`,
+      ...more,
+    })
+    const cases: readonly [Relation, Omit<SelectRequest, 'dataset'>][] = [
+      [times, { columns: { at: 'timestamptz', v: 'int8' }, kind: { by: 'window', column: 'at' }, window }],
+      [
+        at('TIMESTAMPTZ', { raw: { at: 'timestamptz', v: 'text' } }),
+        { columns: { at: 'timestamptz' }, kind: { by: 'window', column: 'at' }, window },
+      ],
+      [
+        at('TIMESTAMP', { raw: { at: 'timestamp', v: 'text' } }),
+        { columns: { at: 'timestamp' }, kind: { by: 'window', column: 'at' }, window },
+      ],
+      [
+        at('DATE', { raw: { at: 'date', v: 'text' }, zone: 'UTC' }),
+        { columns: { at: 'date' }, kind: { by: 'window', column: 'at' }, window },
+      ],
+      [
+        at('JSON', {
+          sql: `SELECT CASE WHEN "at" IS NULL THEN 'null'::JSON ELSE to_json("at") END AS "at", v FROM (${times.sql})`,
+          raw: { at: 'json', v: 'text' },
+        }),
+        { columns: { at: 'timestamptz' }, kind: { by: 'window', column: 'at' }, window },
+      ],
+      [
+        times,
+        {
+          columns: { t: 'timestamptz' },
+          source: { at: 'timestamptz' },
+          expressions: { t: '"at"' },
+          kind: { by: 'window', column: 't' },
+          window,
+        },
+      ],
+    ]
+    for (const [relation, request] of cases) {
+      const [column] = Object.keys(request.columns)
+      await expect(rowsOf(relation, request)).rejects.toThrow(`"d" has a row without ${column}, its window`)
+      const { window: _, ...whole } = request
+      expect(await rowsOf(relation, whole)).toHaveLength(3)
+    }
   })
 
   it('cuts naive times and dates in the zone of the source, else of the session', async () => {
@@ -209,6 +260,34 @@ describe('explainMisfit', () => {
     const window = { start: new Date('2018-02-04T00:00:00Z'), end: new Date('2018-02-05T00:00:00Z') }
     const request = { columns: { at: 'timestamptz', v: 'int8' }, kind: { by: 'window', column: 'at' }, window } as const
     expect(await explain(relation, request)).toMatchObject({ message: 'column "v" row 2 of x.csv: "y" is not an int8' })
+  })
+
+  it('names the row that has no window value, wherever the others are, and what to do', async () => {
+    const window = { start: new Date('2018-02-04T00:00:00Z'), end: new Date('2018-02-05T00:00:00Z') }
+    const expected = (column: string) => ({
+      name: 'CheckError',
+      message: `column "${column}" row 2 of x.csv: has no value, and is the window: the row would be in no partition`,
+      hint: 'give it a value with columns: { … }',
+      place: { dataset: 'd', column, row: 2, file: 'x.csv' },
+    })
+    const relation = texts(
+      ['at', 'v'],
+      [
+        ['2018-02-03T00:00:00Z', '1'],
+        [null, '2'],
+        ['2018-02-04T00:00:00Z', '3'],
+      ],
+    )
+    const columns = { at: 'timestamptz', v: 'int8' }
+    expect(await explain(relation, { columns, kind: { by: 'window', column: 'at' }, window })).toMatchObject(expected('at'))
+    const request = {
+      columns: { t: 'timestamptz' },
+      source: columns,
+      expressions: { t: '"at"' },
+      kind: { by: 'window', column: 't' },
+      window,
+    } as const
+    expect(await explain(relation, request)).toMatchObject(expected('t'))
   })
 
   it('gives other errors back as they are', async () => {
