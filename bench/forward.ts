@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { createReadStream, mkdirSync, rmSync } from 'node:fs'
+import { createReadStream, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -11,6 +11,7 @@ import { openProject } from '../lib/pipeline/project.ts'
 import { run } from '../lib/pipeline/run.ts'
 import { LINEITEM, lineitemCsv } from './lineitem.ts'
 import { median } from './measured.ts'
+import { usageOf } from './processes.ts'
 
 // `node bench/forward.ts`: a table from one PostgreSQL to another, by `forward: true` and by `psql | psql`, one after the other on the same two servers. Options: --rows 2000000 --rounds 5 --folder .millrace/bench.
 
@@ -39,8 +40,10 @@ const say = (text: string) => process.stderr.write(`${text}\n`)
 
 interface Taken {
   readonly seconds: number
-  /** Of what stands between the servers. */
+  /** Of both servers and of what stands between them. */
   readonly cpuSeconds: number
+  /** Of the latter. */
+  readonly between: number
 }
 
 async function session({ host, port, user, password }: PostgresServer): Promise<pg.Client> {
@@ -61,28 +64,29 @@ const hasPsql = await promisify(execFile)('psql', ['--version']).then(
   () => false,
 )
 
-async function timed(work: () => Promise<number | undefined>): Promise<Taken> {
-  const [begun, cpu] = [performance.now(), process.cpuUsage()]
-  const ofChildren = await work()
-  const { user, system } = process.cpuUsage(cpu)
-  return { seconds: (performance.now() - begun) / 1000, cpuSeconds: ofChildren ?? (user + system) / 1e6 }
+const postmasters = [source, target].map(({ folder }) => Number(readFileSync(join(folder, 'postmaster.pid'), 'utf8').split('\n')[0]))
+const usage = () => ({
+  all: usageOf(process.pid).cpuSeconds,
+  servers: postmasters.reduce((sum, pid) => sum + usageOf(pid).cpuSeconds, 0),
+})
+
+async function timed(work: () => Promise<unknown>): Promise<Taken> {
+  const [begun, before] = [performance.now(), usage()]
+  await work()
+  const [seconds, after] = [(performance.now() - begun) / 1000, usage()]
+  const cpuSeconds = after.all - before.all
+  return { seconds, cpuSeconds, between: cpuSeconds - (after.servers - before.servers) }
 }
 
-/** Gives the CPU seconds of the two. */
-async function psql(): Promise<number> {
+async function psql(): Promise<void> {
   const at = ({ host, port, user }: PostgresServer) => `psql -X -q -h ${host} -p ${port} -U ${user} -d postgres`
-  const line = `set -o pipefail; TIMEFORMAT='%U %S'; time (${at(source as PostgresServer)} -c "${COPY_OUT}" | ${at(target as PostgresServer)} -c "${COPY_IN}")`
-  const { stderr } = await promisify(execFile)('bash', ['-c', line], {
-    env: { ...process.env, PGPASSWORD: (source as PostgresServer).password },
-  })
-  return stderr
-    .trim()
-    .split(' ')
-    .reduce((sum, seconds) => sum + Number(seconds), 0)
+  const [one, other] = [source, target].map((server) => at(server as PostgresServer))
+  const line = `set -o pipefail; ${one} -c "${COPY_OUT}" | ${other} -c "${COPY_IN}"`
+  await promisify(execFile)('bash', ['-c', line], { env: { ...process.env, PGPASSWORD: source?.password } })
 }
 
 /** The same by two bare sessions of the driver, where there is no psql. */
-async function twoSessions(): Promise<undefined> {
+async function twoSessions(): Promise<void> {
   await pipeline(there.query(to(COPY_OUT)), here.query(from(COPY_IN)))
 }
 
@@ -105,7 +109,6 @@ async function millrace(): Promise<Taken> {
   return timed(async () => {
     const report = await run(project, 'forward')
     if (report.outcome !== 'done') throw new Error(`the run ended ${report.outcome}: ${report.partitions[0]?.error?.message}`)
-    return undefined
   })
 }
 
@@ -134,18 +137,23 @@ try {
       `round ${round + 1}: ${order.map((side) => `${side} ${taken[side].at(-1)?.seconds.toFixed(2)} s`).join(', ')}, load ${loadavg()[0]?.toFixed(1)}`,
     )
   }
+  const million = Number(values.rows) / 1e6
   const of = (side: keyof typeof sides, what: keyof Taken) => median(taken[side].map((each) => each[what]))
-  const ratio = (side: 'bare' | 'same') =>
-    median(taken.millrace.map((each, i) => each.seconds / (taken[side][i]?.seconds ?? Number.NaN))).toFixed(2)
+  const ratio = (side: 'bare' | 'same', what: keyof Taken) =>
+    median(taken.millrace.map((each, i) => each[what] / (taken[side][i]?.[what] ?? Number.NaN))).toFixed(2)
   const tool = hasPsql ? 'psql | psql' : 'two bare sessions'
-  const perMillion = (side: keyof typeof sides) => (of(side, 'cpuSeconds') / (Number(values.rows) / 1e6)).toFixed(2)
+  const line = (side: keyof typeof sides, name: string) => {
+    const ratios = side === 'millrace' ? ['', ''] : [ratio(side, 'seconds'), ratio(side, 'cpuSeconds')]
+    const cpu = [of(side, 'cpuSeconds'), of(side, 'between')].map((seconds) => (seconds / million).toFixed(2))
+    return `| ${name} | ${of(side, 'seconds').toFixed(1)} s | ${ratios.join(' | ')} | ${cpu.join(' | ')} |`
+  }
   process.stdout.write(
     [
-      `| ${values.rows} rows × ${names.length} columns | wall, median | millrace ÷ it | CPU-s per M rows between the servers |`,
-      '| --- | --- | --- | --- |',
-      `| ${tool} | ${of('bare', 'seconds').toFixed(2)} s | ${ratio('bare')} | ${perMillion('bare')} |`,
-      `| ${tool}, into a table with _partition and _load | ${of('same', 'seconds').toFixed(2)} s | ${ratio('same')} | ${perMillion('same')} |`,
-      `| forward: true | ${of('millrace', 'seconds').toFixed(2)} s | | ${perMillion('millrace')} |`,
+      `| ${values.rows} rows × ${names.length} columns | wall, median | millrace ÷ it, wall | millrace ÷ it, CPU | CPU-s per M rows, servers too | between them |`,
+      '| --- | --- | --- | --- | --- | --- |',
+      line('bare', `\`${tool}\``),
+      line('same', `\`${tool}\`, into a table with \`_partition\` and \`_load\``),
+      line('millrace', '`forward: true`'),
       '',
     ].join('\n'),
   )

@@ -22,6 +22,17 @@ export function openWarehouse(settings: Settings, server: ServerUse, tools: Ware
     const open = () => openLoadSession(settings, address, applicationName(ctx))
     return { settings, place: placeText(settings, address), extension: extension !== undefined, open }
   }
+  const toLoad = async (ctx: RunContext) => {
+    const reached = await reach(ctx)
+    if (settings.insecure && !warned)
+      ctx.emit({
+        type: 'warning',
+        stage: 'load',
+        message: `insecure: whoever is between can read and change what goes to ${reached.place}`,
+      })
+    warned = true
+    return reached
+  }
   const ask = async <T>(doing: string, ctx: RunContext, work: (session: LoadSession) => Promise<T>): Promise<T> => {
     ctx.signal.throwIfAborted()
     const { open, place } = await reach(ctx)
@@ -42,14 +53,7 @@ export function openWarehouse(settings: Settings, server: ServerUse, tools: Ware
     describe: (table, ctx) =>
       ask(`looking at the table "${table}"`, ctx, async (session) => (await describeTable(session, settings.schema, table))?.columns),
     load: async (request, ctx) => {
-      const reached = await reach(ctx)
-      if (settings.insecure && !warned)
-        ctx.emit({
-          type: 'warning',
-          stage: 'load',
-          message: `insecure: whoever is between can read and change what goes to ${reached.place}`,
-        })
-      warned = true
+      const reached = await toLoad(ctx)
       const db = await engine.connect(ctx)
       try {
         return await loadTable({ ...reached, db }, request, ctx)
@@ -57,7 +61,7 @@ export function openWarehouse(settings: Settings, server: ServerUse, tools: Ware
         db.close()
       }
     },
-    receive: async (request, frames, ctx) => receiveFrames(await reach(ctx), request, frames, ctx),
+    receive: async (request, frames, ctx) => receiveFrames(await toLoad(ctx), request, frames, ctx),
     tokens: (pipeline, ctx) => ask('reading the tokens', ctx, (session) => readTokens(session, settings.schema, pipeline)),
     close: async () => {
       await engine.close()
