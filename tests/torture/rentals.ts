@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { TARGETS } from './parts/kills.ts'
 import { crashes } from './rentals/crashes.ts'
 import { killsAtRandom, killsWithin, type RentalsSettings } from './rentals/kills.ts'
 import { pausedRuns } from './rentals/paused.ts'
@@ -16,7 +17,7 @@ interface Part {
 }
 
 const PARTS: readonly Part[] = [
-  { name: 'within', run: killsWithin },
+  ...TARGETS.map((stage): Part => ({ name: stage, run: (references, settings) => killsWithin(stage, references, settings) })),
   { name: 'random', run: async (references, settings) => (settings.short ? [] : killsAtRandom(references, settings, killsSoFar())) },
   { name: 'paused', run: pausedRuns },
   { name: 'crashes', run: async (references, settings) => (settings.short ? [] : crashes(references, settings)) },
@@ -63,5 +64,6 @@ say(`torture of rentals: seed ${seed}${values.short ? ', short form' : ''}`)
     for (const { runner } of references) runner.remove()
   }
 }
-conclude(results, seed, say, !values.short && results.some(({ name }) => name === 'within') ? Math.min(20, Math.ceil(kills / 8)) : 0)
+const whole = !values.short && TARGETS.every((stage) => results.some(({ name }) => name === stage))
+conclude(results, seed, say, whole ? Math.min(20, Math.ceil(kills / 8)) : 0)
 if (values.json) process.stdout.write(`${JSON.stringify({ seed, results })}\n`)

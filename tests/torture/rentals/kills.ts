@@ -1,6 +1,6 @@
 import type { FaultRule } from '../../kit/gcs-server.ts'
 import { type Chance, chanceOf } from '../chance.ts'
-import { planFor, TARGETS } from '../parts/kills.ts'
+import { planFor, type TARGETS } from '../parts/kills.ts'
 import type { Settings } from '../parts/part.ts'
 import { countWithin } from '../report.ts'
 import { strikeAt, type Trial } from '../trial.ts'
@@ -12,30 +12,30 @@ export interface RentalsSettings extends Settings {
   readonly kills: number
 }
 
-/** One step each time, killed within land, load and export until each has its share of the kills; half of the trials without DuckDB's extension, a third with a fault of the bucket. */
-export async function killsWithin(references: readonly RentalsReference[], settings: RentalsSettings): Promise<readonly Trial[]> {
+/** One step each time, killed within a stage until that has its share of the kills; half of the trials without DuckDB's extension, a third with a fault of the bucket. */
+export async function killsWithin(
+  stage: (typeof TARGETS)[number],
+  references: readonly RentalsReference[],
+  settings: RentalsSettings,
+): Promise<readonly Trial[]> {
   const { seed, short, kills, progress } = settings
   const trials: Trial[] = []
   const wanted = short ? 1 : Math.ceil(kills / 8)
-  for (const stage of TARGETS) {
-    let within = 0
-    for (let n = 1; within < wanted && n <= wanted * 4; n++) {
-      const name = `within ${stage} ${n}`
-      const chance = chanceOf(seed, name)
-      const reference = chance.pick(references)
-      const known = chance.pick(reference.known)
-      const attempts = Array.from({ length: short ? 1 : 2 + chance.below(2) }, () => ({
-        // The short form strikes at once, so as not to miss.
-        kill: { ...planFor(stage, known, chance), ...(short && { delayMs: 0 }) },
-      }))
-      const faults = short ? [] : faultsOf(chance)
-      const told = faults.map(({ on, nth, fault }) => `, ${fault.kind} at ${on} ${nth}`).join('')
-      const what = `${name}, ${known.step.name}, landing ${reference.landing}${told}`
-      const trial = await strikeStep(reference, known, what, attempts, { extension: n % 2 === 0, faults })
-      within += countWithin([trial], stage)
-      progress(trial)
-      trials.push(trial)
-    }
+  for (let n = 1; countWithin(trials, stage) < wanted && n <= wanted * 4; n++) {
+    const name = `within ${stage} ${n}`
+    const chance = chanceOf(seed, name)
+    const reference = chance.pick(references)
+    const known = chance.pick(reference.known)
+    const attempts = Array.from({ length: short ? 1 : 2 + chance.below(2) }, () => ({
+      // The short form strikes at once, so as not to miss.
+      kill: { ...planFor(stage, known, chance), ...(short && { delayMs: 0 }) },
+    }))
+    const faults = short ? [] : faultsOf(chance)
+    const told = faults.map(({ on, nth, fault }) => `, ${fault.kind} at ${on} ${nth}`).join('')
+    const what = `${name}, ${known.step.name}, landing ${reference.landing}${told}`
+    const trial = await strikeStep(reference, known, what, attempts, { extension: n % 2 === 0, faults })
+    progress(trial)
+    trials.push(trial)
   }
   return trials
 }
