@@ -6,13 +6,13 @@ import { shortForm } from './short-form.ts'
 test('rentals that are killed and outrun between PostgreSQL and a bucket leave what an unkilled run leaves, and broken twins are caught', {
   timeout: 600_000,
 }, async () => {
-  const { code, results, stderr } = await shortForm('rentals.ts', 'land,load,export,paused,twins')
+  const { code, results, stderr } = await shortForm('rentals.ts', 'land,load,export,overtaken,twins')
   const trials = results.flatMap((part) => part.trials)
   expect(
     trials.filter(({ faults }) => faults.length > 0),
     stderr,
   ).toEqual([])
-  expect(results.map(({ name }) => name)).toEqual(['land', 'load', 'export', 'paused', 'twins'])
+  expect(results.map(({ name }) => name)).toEqual(['land', 'load', 'export', 'overtaken', 'twins'])
   for (const stage of ['land', 'load', 'export'])
     expect(
       trials.flatMap(({ kills }) => kills).filter((within) => within.some((each) => each.startsWith(`${stage} `))),

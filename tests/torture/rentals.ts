@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { TARGETS } from './parts/kills.ts'
 import { crashes } from './rentals/crashes.ts'
 import { killsAtRandom, killsWithin, type RentalsSettings } from './rentals/kills.ts'
-import { pausedRuns } from './rentals/paused.ts'
+import { overtakenRuns, pausedRuns } from './rentals/paused.ts'
 import { makeRentalsReference, type RentalsReference } from './rentals/reference.ts'
 import { startSystems } from './rentals/systems.ts'
 import { brokenTwins } from './rentals/twins.ts'
@@ -19,7 +19,8 @@ interface Part {
 const PARTS: readonly Part[] = [
   ...TARGETS.map((stage): Part => ({ name: stage, run: (references, settings) => killsWithin(stage, references, settings) })),
   { name: 'random', run: async (references, settings) => (settings.short ? [] : killsAtRandom(references, settings, killsSoFar())) },
-  { name: 'paused', run: pausedRuns },
+  { name: 'paused', run: async (references, settings) => (settings.short ? [] : pausedRuns(references, settings)) },
+  { name: 'overtaken', run: overtakenRuns },
   { name: 'crashes', run: async (references, settings) => (settings.short ? [] : crashes(references, settings)) },
   { name: 'twins', run: brokenTwins },
 ]

@@ -36,39 +36,53 @@ const OVERTAKEN = [
   'before copy rentals/revenue/2005-07\\.csv',
 ]
 
-/** Two machines, each with its own `.millrace`: one stops within load or export, the other commits, the first goes on. */
-export async function pausedRuns(references: readonly RentalsReference[], settings: Settings): Promise<readonly Trial[]> {
-  const { seed, short, progress } = settings
-  const trials: Trial[] = []
-  const tell = (trial: Trial) => {
-    progress(trial)
-    trials.push(trial)
-  }
-  for (const reference of references) {
+type Runners = readonly [ProjectFolder, ProjectFolder]
+
+/** Two machines, each with its own `.millrace`: one stops within load or export, the other does the same and commits, the first goes on. */
+export function pausedRuns(references: readonly RentalsReference[], { seed, progress }: Settings): Promise<readonly Trial[]> {
+  return withRunners(references, progress, async function* (reference, runners) {
     const { landing, known } = reference
+    const [, second] = known
+    if (!second) throw new RangeError('the script has one step only')
+    for (const moment of MOMENTS) yield await outrun(reference, runners, second, { halt: moment }, `paused ${moment}`)
+    for (let n = 1; n <= 5; n++)
+      for (const stage of ['load', 'export']) {
+        const chance = chanceOf(seed, `paused within ${stage} ${n}, ${landing}`)
+        const one = chance.pick(known)
+        const events = one.run.events.filter((event) => event.stage === stage && event.phase === 'end' && (event.ms ?? 0) > 0)
+        const nth = 1 + chance.below(events.length)
+        const pause = { stage, nth, afterMs: chance.next() * (events[nth - 1]?.ms ?? 0) }
+        yield await outrun(reference, runners, one, pause, `paused within ${stage} ${n}, ${one.step.name}`, { extension: n % 2 === 0 })
+      }
+  })
+}
+
+/** The same, but the other one goes on to a later load. Of landings in the bucket alone: a runner with a landing of its own does not know of a later load, since what it has landed is its truth. */
+export function overtakenRuns(references: readonly RentalsReference[], { short, progress }: Settings): Promise<readonly Trial[]> {
+  const shared = references.filter(({ landing }) => landing === 'bucket')
+  return withRunners(shared, progress, async function* (reference, runners) {
+    for (const [i, later] of reference.known.slice(1).entries())
+      for (const moment of short ? ['after load fct_revenue 2005-07'] : OVERTAKEN) {
+        const known = reference.known[i]
+        if (known) yield await overtaken(reference, runners, known, later, moment)
+      }
+  })
+}
+
+async function withRunners(
+  references: readonly RentalsReference[],
+  progress: Settings['progress'],
+  work: (reference: RentalsReference, runners: Runners) => AsyncIterable<Trial>,
+): Promise<readonly Trial[]> {
+  const trials: Trial[] = []
+  for (const reference of references) {
     const { runner, systems } = reference
     const runners = [makeRunnerLike(runner, systems, HALTING), makeRunnerLike(runner, systems)] as const
     try {
-      const [first, second] = known
-      if (!first || !second) throw new RangeError('the script has one step only')
-      if (short) {
-        tell(await overtaken(reference, runners, first, second, 'after load fct_revenue 2005-07'))
-        continue
+      for await (const trial of work(reference, runners)) {
+        progress(trial)
+        trials.push(trial)
       }
-      for (const moment of MOMENTS) tell(await outrun(reference, runners, second, { halt: moment }, `paused ${moment}`))
-      for (let n = 1; n <= 5; n++)
-        for (const stage of ['load', 'export']) {
-          const chance = chanceOf(seed, `paused within ${stage} ${n}, ${landing}`)
-          const one = chance.pick(known)
-          const events = one.run.events.filter((event) => event.stage === stage && event.phase === 'end' && (event.ms ?? 0) > 0)
-          const nth = 1 + chance.below(events.length)
-          const pause = { stage, nth, afterMs: chance.next() * (events[nth - 1]?.ms ?? 0) }
-          tell(await outrun(reference, runners, one, pause, `paused within ${stage} ${n}, ${one.step.name}`, { extension: n % 2 === 0 }))
-        }
-      // A runner's own landing does not know of the later load: what it has landed is its truth.
-      if (landing === 'bucket')
-        for (const [i, later] of known.slice(1).entries())
-          for (const moment of OVERTAKEN) tell(await overtaken(reference, runners, known[i] ?? first, later, moment))
     } finally {
       for (const each of runners) each.remove()
     }
@@ -82,7 +96,7 @@ type Pause = { readonly halt: string } | { readonly stage: string; readonly nth:
 /** The first runner is paused, the second one does the same step: one of the two makes each commit, and what is left is what an unkilled run leaves. */
 async function outrun(
   reference: RentalsReference,
-  runners: readonly [ProjectFolder, ProjectFolder],
+  runners: Runners,
   known: KnownStep,
   pause: Pause,
   what: string,
@@ -111,7 +125,7 @@ async function outrun(
 /** The first runner is paused in a step; the second one does that step and the next. The first, which knows nothing of it, must not bring anything back to what it was. */
 export async function overtaken(
   reference: RentalsReference,
-  runners: readonly [ProjectFolder, ProjectFolder],
+  runners: Runners,
   known: KnownStep,
   later: KnownStep,
   halt: string,
@@ -204,11 +218,7 @@ async function wrongAt(ground: Ground, runners: readonly ProjectFolder[], expect
 }
 
 /** The first runner, which may have left something, runs again: then all is as it must be, and nothing is left over. */
-async function nothingLeft(
-  ground: Ground,
-  runners: readonly [ProjectFolder, ProjectFolder],
-  { step, after }: KnownStep,
-): Promise<string[]> {
+async function nothingLeft(ground: Ground, runners: Runners, { step, after }: KnownStep): Promise<string[]> {
   const faults: string[] = []
   const ended = await ground.run(runners[0], step)
   if (ended.code !== 0) faults.push(`run again: ${describeEnd(ended)}`)
