@@ -32,8 +32,8 @@ const TYPES: Readonly<Record<string, string>> = {
 }
 const names = Object.keys(LINEITEM)
 const columns = Object.entries(LINEITEM).map(([name, type]) => `${name} ${TYPES[type]}`)
-/** What every table of the warehouse has beside the dataset's columns. */
-const own = ['partition', 'load'].map((name) => `_${name} text DEFAULT current_setting('millrace.${name}', true)`)
+/** What every table of the warehouse has beside the dataset's columns, with values as long as they are there. */
+const own = ["_partition text DEFAULT ''", "_load text DEFAULT '0123456789ab'"]
 const COPY_OUT = 'COPY lineitem TO STDOUT (FORMAT binary)'
 const COPY_IN = `COPY lineitem (${names.join(', ')}) FROM STDIN (FORMAT binary)`
 const say = (text: string) => process.stderr.write(`${text}\n`)
@@ -78,22 +78,24 @@ async function timed(work: () => Promise<unknown>): Promise<Taken> {
   return { seconds, cpuSeconds, between: cpuSeconds - (after.servers - before.servers) }
 }
 
-async function psql(): Promise<void> {
+/** `more`: run after the COPY. */
+async function psql(more = ''): Promise<void> {
   const at = ({ host, port, user }: PostgresServer) => `psql -X -q -h ${host} -p ${port} -U ${user} -d postgres`
   const [one, other] = [source, target].map((server) => at(server as PostgresServer))
-  const line = `set -o pipefail; ${one} -c "${COPY_OUT}" | ${other} -c "${COPY_IN}"`
+  const line = `set -o pipefail; ${one} -c "${COPY_OUT}" | ${other} -c "${COPY_IN}"${more && ` -c "${more}"`}`
   await promisify(execFile)('bash', ['-c', line], { env: { ...process.env, PGPASSWORD: source?.password } })
 }
 
 /** The same by two bare sessions of the driver, where there is no psql. */
-async function twoSessions(): Promise<void> {
+async function twoSessions(more = ''): Promise<void> {
   await pipeline(there.query(to(COPY_OUT)), here.query(from(COPY_IN)))
+  if (more) await here.query(more)
 }
 
-async function bare(more: readonly string[]): Promise<Taken> {
+async function bare(more: readonly string[], after = ''): Promise<Taken> {
   await here.query(`DROP TABLE IF EXISTS lineitem; CREATE TABLE lineitem (${[...columns, ...more].join(', ')})`)
   await here.query('CHECKPOINT')
-  return timed(hasPsql ? psql : twoSessions)
+  return timed(() => (hasPsql ? psql : twoSessions)(after))
 }
 
 const project = await (async () => {
@@ -125,7 +127,7 @@ try {
   await there.query('VACUUM ANALYZE lineitem')
   await there.query('CHECKPOINT')
   const content = await contentOf(there)
-  const sides = { bare: () => bare([]), same: () => bare(own), millrace } as const
+  const sides = { bare: () => bare([]), same: () => bare(own, 'ANALYZE lineitem'), millrace } as const
   const taken: Record<keyof typeof sides, Taken[]> = { bare: [], same: [], millrace: [] }
   for (const side of ['bare', 'same', 'millrace'] as const) await sides[side]()
   if ((await contentOf(here)) !== content) throw new Error('what was forwarded is not what the source has')
@@ -152,7 +154,7 @@ try {
       `| ${values.rows} rows × ${names.length} columns | wall, median | millrace ÷ it, wall | millrace ÷ it, CPU | CPU-s per M rows, servers too | between them |`,
       '| --- | --- | --- | --- | --- | --- |',
       line('bare', `\`${tool}\``),
-      line('same', `\`${tool}\`, into a table with \`_partition\` and \`_load\``),
+      line('same', `\`${tool}\`, into a table with \`_partition\` and \`_load\`, and ANALYZE`),
       line('millrace', '`forward: true`'),
       '',
     ].join('\n'),

@@ -5,7 +5,7 @@ import { quoteIdentifier } from '../../core/quote.ts'
 import type { Frames, Sent } from '../frames.ts'
 import type { ReceiveReceipt, ReceiveRequest } from '../warehouse.ts'
 import { loadInAttempts, type Reach } from './attempts.ts'
-import { createFrameTable, fitFrameTable, hasDefaults, requireSameMeaning, setDefaults, setOwnValues } from './frame-tables.ts'
+import { createFrameTable, fitFrameTable, hasDefaults, ownDefaults, requireSameMeaning, setDefaults, setOwnValues } from './frame-tables.ts'
 import { buildIndexes } from './indexes.ts'
 import { buildKeys, makeRoom, requireToken, type Turn, takeTurn } from './load-rows.ts'
 import type { LoadSession } from './load-session.ts'
@@ -23,7 +23,7 @@ export async function receiveFrames(reach: Reach, request: ReceiveRequest, frame
     {
       table,
       dataset,
-      prepare: (session) => prepare(session, reach, name, table),
+      prepare: (session) => prepare(session, reach, name, request),
       write: async (session) => {
         const receipt = await writeFrames({ session, name, request, ctx }, reach, request, frames)
         const token = request.token()
@@ -36,9 +36,10 @@ export async function receiveFrames(reach: Reach, request: ReceiveRequest, frame
 }
 
 /** Its own transaction, since readers wait for it. */
-async function prepare(session: LoadSession, { settings }: Reach, name: string, table: string): Promise<void> {
-  const existing = await describeTable(session, settings.schema, table)
-  if (existing?.loadable && !(await hasDefaults(session, name))) await setDefaults(session, name)
+async function prepare(session: LoadSession, { settings }: Reach, name: string, request: ReceiveRequest): Promise<void> {
+  const own = ownDefaults(request)
+  const existing = await describeTable(session, settings.schema, request.table)
+  if (existing?.loadable && !(await hasDefaults(session, name, own))) await setDefaults(session, name, own)
 }
 
 async function writeFrames(turn: Turn, { settings }: Reach, request: ReceiveRequest, frames: Frames): Promise<ReceiveReceipt> {
@@ -50,8 +51,8 @@ async function writeFrames(turn: Turn, { settings }: Reach, request: ReceiveRequ
   const existing = await describeTable(session, settings.schema, table)
   if (existing) requireLoadable(existing, table)
   const added = existing ? await fitFrameTable(session, name, table, frames) : []
-  if (!existing) await createFrameTable(session, name, frames)
-  else if (!(await hasDefaults(session, name)))
+  if (!existing) await createFrameTable(session, name, frames, ownDefaults(request))
+  else if (!(await hasDefaults(session, name, ownDefaults(request))))
     throw new TransientError(`"${table}" was changed while it was to be loaded`, { table, hint: 'run again' })
   const { removed, indexes } = existing ? await makeRoom(turn, settings, existing, place.partition) : { removed: 0, indexes: [] }
   await setOwnValues(session, place.partition, load)
