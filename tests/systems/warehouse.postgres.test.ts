@@ -10,4 +10,4 @@ test('set-up has put postgres_scanner in place: make setup says why not', () => 
   expect(extensionsIn(folder).file('postgres_scanner')).toBeDefined()
 })
 
-postgresContract(18, [folder])
+postgresContract(15, [folder])
