@@ -143,7 +143,7 @@ try {
   const of = (side: keyof typeof sides, what: keyof Taken) => median(taken[side].map((each) => each[what]))
   const ratio = (side: 'bare' | 'same', what: keyof Taken) =>
     median(taken.millrace.map((each, i) => each[what] / (taken[side][i]?.[what] ?? Number.NaN))).toFixed(2)
-  const tool = hasPsql ? 'psql | psql' : 'two bare sessions'
+  const tool = hasPsql ? 'psql \\| psql' : 'two bare sessions'
   const line = (side: keyof typeof sides, name: string) => {
     const ratios = side === 'millrace' ? ['', ''] : [ratio(side, 'seconds'), ratio(side, 'cpuSeconds')]
     const cpu = [of(side, 'cpuSeconds'), of(side, 'between')].map((seconds) => (seconds / million).toFixed(2))
