@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { StepReport } from '../../lib/observe/report.ts'
-import { imbalancesOf } from './rentals/balance.ts'
-import { shortForm } from './short-form.ts'
+import { imbalancesOf } from '../torture/rentals/balance.ts'
+import { shortForm } from '../torture/short-form.ts'
 
 test('rentals that are killed and outrun between PostgreSQL and a bucket leave what an unkilled run leaves, and broken twins are caught', {
   timeout: 600_000,
