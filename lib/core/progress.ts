@@ -19,7 +19,7 @@ export interface Progress {
 
 const INTERVAL_MS = 100
 
-/** Emits what `look` gives ten times a second until it is disposed; does nothing where nobody looks on. `look` must return at once; when it throws, nothing is told. */
+/** Emits what `look` gives ten times a second until it is disposed, and once more then, so that what was quick is told of too; does nothing where nobody looks on. `look` must return at once; when it throws, nothing is told. */
 export function tellProgress(ctx: RunContext, of: ProgressOf, look: () => Progress | undefined): Disposable {
   if (!ctx.live) return { [Symbol.dispose]: () => {} }
   const tell = () => {
@@ -31,7 +31,12 @@ export function tellProgress(ctx: RunContext, of: ProgressOf, look: () => Progre
     }
   }
   const timer = setInterval(tell, INTERVAL_MS).unref()
-  return { [Symbol.dispose]: () => clearInterval(timer) }
+  return {
+    [Symbol.dispose]: () => {
+      clearInterval(timer)
+      tell()
+    },
+  }
 }
 
 /** The same of a local file that is being written: its bytes. */

@@ -7,7 +7,7 @@ import { run } from '../../lib/pipeline/run.ts'
 import { temporaryFolder } from '../kit/context.ts'
 import { FILES_CONFIG, testProject } from '../kit/project.ts'
 
-/** Enough for each stage to last longer than what lies between two looks, with one thread. */
+/** Enough for files of more than 100 kB; each stage tells at least once, at its end, however quick it is. */
 const ROWS = 400_000
 
 const PIPELINE = `import { contract, csv, notNull, pipeline, replace, source, sql, unique } from '#millrace'
@@ -61,5 +61,4 @@ test('run tells somebody who looks on how far each stage is: bytes that are writ
     expect(told.find((each) => each.stage === stage)).toMatchObject({ totalRows: ROWS })
     expect(most(stage, 'rows'), stage).toBeLessThanOrEqual(ROWS)
   }
-  expect(most('check', 'rows')).toBeGreaterThan(0)
 })
