@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { systemClock } from '../../../lib/core/clock.ts'
-import { CheckError, ConfigError, MillraceError, TransientError } from '../../../lib/core/errors.ts'
-import { Secret } from '../../../lib/core/secret.ts'
-import type { Reader } from '../../../lib/engines/reader.ts'
-import { answerProxy } from '../../kit/answer-proxy.ts'
-import { type TestPostgres, testPostgres } from '../../kit/postgres.ts'
-import { errorOf, ROADS, testReader, testRun, valuesOf } from './kit.ts'
+import { systemClock } from '../../lib/core/clock.ts'
+import { CheckError, ConfigError, MillraceError, TransientError } from '../../lib/core/errors.ts'
+import { Secret } from '../../lib/core/secret.ts'
+import type { Reader } from '../../lib/engines/reader.ts'
+import { errorOf, ROADS, testReader, testRun, valuesOf } from '../connectors/postgres/kit.ts'
+import { answerProxy } from '../kit/answer-proxy.ts'
+import { type TestPostgres, testPostgres } from '../kit/postgres.ts'
 
 let server: TestPostgres
 let reader: Reader
