@@ -9,7 +9,7 @@ afterEach(() => void vi.useRealTimers())
 
 const of = { stage: 'land', dataset: 'quake' } as const
 
-test('tellBytesOf tells the bytes of a file that grows ten times a second, until it is disposed', () => {
+test('tellBytesOf tells the bytes of a file that grows ten times a second, and at the end what came since', () => {
   const ctx = testContext({ live: true })
   const file = join(temporaryFolder(), 'read.parquet')
   {
@@ -20,9 +20,10 @@ test('tellBytesOf tells the bytes of a file that grows ten times a second, until
       appendFileSync(file, 'abc')
       vi.advanceTimersByTime(100)
     }
+    appendFileSync(file, 'abc')
   }
   vi.advanceTimersByTime(1000)
-  expect(ctx.events).toEqual([3, 6].map((bytes) => ({ type: 'progress', ...of, bytes })))
+  expect(ctx.events).toEqual([3, 6, 9].map((bytes) => ({ type: 'progress', ...of, bytes })))
   expect(vi.getTimerCount()).toBe(0)
 })
 
