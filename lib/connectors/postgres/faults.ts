@@ -40,13 +40,17 @@ const STATES: readonly (readonly [state: RegExp, kind: Kind, hint: string])[] = 
   [/^0A000/, ConfigError, 'the server cannot do that: see its message'],
 ]
 
+type Answer = readonly [kind: Kind, message: string, hint: string]
+
+const UNKNOWN_AUTHORITY: Answer = [ConfigError, 'its certificate comes from an unknown authority', 'give the authority: tls: { ca: … }']
+
 /** Errors of TLS and of sockets, by Node's code. */
-const CODES: Readonly<Record<string, readonly [kind: Kind, message: string, hint: string]>> = {
+const CODES: Readonly<Record<string, Answer>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: [ConfigError, 'its certificate is self-signed', 'give its authority: tls: { ca: … }'],
-  SELF_SIGNED_CERT_IN_CHAIN: [ConfigError, 'its certificate comes from an unknown authority', 'give the authority: tls: { ca: … }'],
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: [ConfigError, 'its certificate comes from an unknown authority', 'give the authority: tls: { ca: … }'],
-  UNABLE_TO_GET_ISSUER_CERT: [ConfigError, 'its certificate comes from an unknown authority', 'give the authority: tls: { ca: … }'],
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: [ConfigError, 'its certificate comes from an unknown authority', 'give the authority: tls: { ca: … }'],
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
   CERT_SIGNATURE_FAILURE: [ConfigError, 'its certificate was not signed by the given authority', 'give the authority: tls: { ca: … }'],
   CERT_HAS_EXPIRED: [ConfigError, 'its certificate has expired', 'renew it on the server'],
   CERT_NOT_YET_VALID: [ConfigError, 'its certificate is not valid yet', "check both machines' clocks"],
