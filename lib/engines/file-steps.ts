@@ -3,6 +3,7 @@ import { open, rm } from 'node:fs/promises'
 import { Transform, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { fileChunks } from '../core/file-chunks.ts'
 import { hasLongNumber, numberKeeper } from './json-numbers.ts'
 
 export type FileCompression = 'none' | 'gzip' | 'zstd'
@@ -147,14 +148,22 @@ function attempt(work: () => void, done: (error?: Error | null) => void): void {
 }
 
 async function longNumberIn(file: string, compression: FileCompression, length: number, signal: AbortSignal): Promise<boolean> {
-  let found = false
   let tail = Buffer.alloc(0)
+  const foundIn = (chunk: Buffer): boolean => {
+    // A run that two chunks share has less than its length in either.
+    if (hasLongNumber(Buffer.concat([tail, chunk.subarray(0, length - 1)]), length) || hasLongNumber(chunk, length)) return true
+    tail = Buffer.concat([tail, chunk.subarray(1 - length)]).subarray(1 - length)
+    return false
+  }
+  if (compression === 'none') {
+    for await (const chunk of fileChunks(file, signal)) if (foundIn(chunk)) return true
+    return false
+  }
+  let found = false
   const enough = new Error('enough was read')
   const sink = new Writable({
     write: (chunk: Buffer, _, done) => {
-      // A run that two chunks share has less than its length in either.
-      found ||= hasLongNumber(Buffer.concat([tail, chunk.subarray(0, length - 1)]), length) || hasLongNumber(chunk, length)
-      tail = Buffer.concat([tail, chunk.subarray(1 - length)]).subarray(1 - length)
+      found = foundIn(chunk)
       done(found ? enough : null)
     },
   })

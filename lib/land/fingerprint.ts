@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { crc32c } from '@node-rs/crc32'
+import { fileChunks } from '../core/file-chunks.ts'
 
 export interface Fingerprint {
   readonly bytes: number
@@ -11,8 +11,7 @@ export interface Fingerprint {
 
 /** Size and checksums of a file, in one pass. */
 export function fingerprintOf(file: string, signal?: AbortSignal): Promise<Fingerprint> {
-  // As fast as with buffers of 1 MiB, which a small file has too: V8 collected all its garbage once a partition for their sake.
-  return fingerprintOfStream(createReadStream(file, { highWaterMark: 2 ** 18, ...(signal && { signal }) }))
+  return fingerprintOfStream(fileChunks(file, signal))
 }
 
 export async function fingerprintOfStream(stream: AsyncIterable<Uint8Array>): Promise<Fingerprint> {
