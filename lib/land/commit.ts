@@ -5,7 +5,7 @@ import { CheckError, OutrunError, PreconditionFailed } from '../core/errors.ts'
 import { millraceVersion } from '../core/version.ts'
 import type { Confirmation, LandedFile, LoadManifest } from '../state/manifest.ts'
 import { textOfRecord } from '../state/manifest-text.ts'
-import { contentHashName } from './content-hash.ts'
+import type { ContentName } from './content-hash.ts'
 import { type Fingerprint, fingerprintOf } from './fingerprint.ts'
 import { landingPlace } from './keys.ts'
 import { nextConfirmation } from './loads.ts'
@@ -115,10 +115,10 @@ export async function confirmed(
 }
 
 /** What a request says of the load that it becomes. */
-export function draftOf(request: LandRequest, id: number, contentHash: string): Draft {
+export function draftOf(request: LandRequest, id: number, { hash, hashName }: ContentName): Draft {
   const { dataset, partition, columns, readKey, window, open, sourceVersion } = request
   return {
-    ...{ dataset, partition, id, columns, readKey, contentHash, hashName: contentHashName, open },
+    ...{ dataset, partition, id, columns, readKey, contentHash: hash, hashName, open },
     ...(window && { window: { start: window.start.toISOString(), end: window.end.toISOString() } }),
     ...(sourceVersion !== undefined && { sourceVersion }),
   }

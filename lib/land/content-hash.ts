@@ -7,13 +7,25 @@ import type { DuckDB } from '../engines/duckdb.ts'
 import { type ColumnType, parseType } from '../engines/types.ts'
 import { readParquet } from '../formats/parquet.ts'
 
-/** The name of the hash that this process computes, with the engine that defines it. */
-export const contentHashName = `millrace1-duckdb-${version()}`
-
-export interface Content {
-  readonly rows: number
+/** What names a content: equal names say equal rows under equal columns; others say nothing. */
+export interface ContentName {
   /** Hex, 128 bits. */
   readonly hash: string
+  /** Which hash it is, with the engine version where that defines it. */
+  readonly hashName: string
+}
+
+export interface Content extends ContentName {
+  readonly rows: number
+}
+
+/** The name of the hash of rows that this process computes. */
+const rowsHashName = `millrace1-duckdb-${version()}`
+
+/** Names the content of one Parquet file of ours by its bytes, which have been read for a checksum anyway: the same rows in the same order make the same bytes. */
+export function contentOfBytes(sha256: string, columns: Columns): ContentName {
+  const hashName = 'millrace2-sha256'
+  return { hash: hashOf({ name: hashName, columns: Object.entries(columns), sha256 }).slice(0, 32), hashName }
 }
 
 /** 2⁶⁴ divided by the golden ratio: as good as any odd number. */
@@ -35,7 +47,8 @@ export async function contentOf(db: DuckDB, files: readonly string[], columns: C
     signal,
   )
   if (!found) throw new CheckError('an aggregate gave no row')
-  return { rows: Number(found.rows), hash: hashOf({ name: contentHashName, columns: Object.entries(columns), ...found }).slice(0, 32) }
+  const hash = hashOf({ name: rowsHashName, columns: Object.entries(columns), ...found }).slice(0, 32)
+  return { rows: Number(found.rows), hash, hashName: rowsHashName }
 }
 
 /** The SQL of a row's hash, a UBIGINT that is never NULL. */

@@ -60,13 +60,13 @@ export async function landDelta(
     const manifest = await confirmed(current, { ...request, open: false }, store, ctx)
     return { manifest, outcome: 'unchanged', ...counts, rows: 0, unchanged: found.read - found.superseded, bytes: 0 }
   }
-  const rowsHash = (await contentOf(db, [found.file], columns, ctx.signal)).hash
+  const content = await contentOf(db, [found.file], columns, ctx.signal)
   const keyColumns = Object.fromEntries(kind.key.map((name) => [name, columns[name] ?? 'text']))
   const hash = found.gone
-    ? hashOf([rowsHash, (await contentOf(db, [found.gone.file], keyColumns, ctx.signal)).hash]).slice(0, 32)
-    : rowsHash
+    ? hashOf([content.hash, (await contentOf(db, [found.gone.file], keyColumns, ctx.signal)).hash]).slice(0, 32)
+    : content.hash
   const draft: Draft = {
-    ...draftOf(request, (current?.id ?? 0) + 1, hash),
+    ...draftOf(request, (current?.id ?? 0) + 1, { ...content, hash }),
     ...(base && { base }),
     cursor: { column: kind.column, ...(cursorFrom !== undefined && { from: cursorFrom }), ...(found.to !== undefined && { to: found.to }) },
   }

@@ -26,9 +26,9 @@ export interface LoadManifest {
   /** Keys that are gone from the source (cursor datasets with `deletes: 'keys'`): Parquet with the key columns. */
   readonly tombstones?: readonly LandedFile[]
   readonly rows: number
-  /** Hex, 128 bits, whatever the row order, with the columns' names and types in it. */
+  /** Hex, 128 bits, with the columns' names and types in it: where it is equal, the rows are. */
   readonly contentHash: string
-  /** The name of the hash, with the engine version that defines it. */
+  /** Which hash it is: of the file's bytes, or of the rows in whatever order, then with the engine version that defines it. */
   readonly hashName: string
   /** UTC instants, ISO 8601. */
   readonly window?: { readonly start: string; readonly end: string }
