@@ -11,12 +11,12 @@ import type { RssSamples } from './processes.ts'
 import { type Round, roadReport, roadTable } from './road-report.ts'
 import { measureStart, startTable } from './start.ts'
 
-// `make bench`: the whole road beside the engines that it runs on, in one sitting. Options: --rows 6000000 --rounds 3 --memory 1GB --threads 2 --folder .millrace/bench --no-start.
+// `make bench`: the whole road beside the engines that it runs on, in one sitting. Options: --rows 6000000 --rounds 5 --memory 1GB --threads 2 --folder .millrace/bench --no-start.
 
 const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '6000000' },
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '5' },
     memory: { type: 'string', default: '1GB' },
     threads: { type: 'string', default: '2' },
     folder: { type: 'string', default: resolve(import.meta.dirname, '../.millrace/bench') },

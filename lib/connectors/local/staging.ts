@@ -4,6 +4,7 @@ import { Readable } from 'node:stream'
 import { crc32c } from '@node-rs/crc32'
 import { disk, isErrno } from '../../core/disk.ts'
 import { ConfigError, PermanentError } from '../../core/errors.ts'
+import { fileChunks } from '../../core/file-chunks.ts'
 import type { PutBody, PutOptions } from '../store.ts'
 import type { Temporaries } from './temporaries.ts'
 
@@ -83,7 +84,7 @@ async function written(stream: Readable, folder: string, temporaries: Temporarie
 
 /** CRC32C of a file, 8 hex digits. */
 export async function crcOfFile(path: string, signal?: AbortSignal): Promise<string> {
-  return crcOfStream(createReadStream(path, { highWaterMark: 2 ** 20, ...(signal && { signal }) }))
+  return crcOfStream(fileChunks(path, signal))
 }
 
 /** CRC32C of a stream of bytes, 8 hex digits. */
