@@ -8,5 +8,4 @@ const folder = extensionsFolder(CHECKOUT)
 const roads = extensionsIn(folder).file('postgres_scanner') === undefined ? [undefined] : [undefined, folder]
 
 postgresContract(18, roads)
-// Version 15 by the extension: in tests/systems.
-postgresContract(15, [undefined])
+// Version 15: in tests/systems.

@@ -10,4 +10,5 @@ test('set-up has put postgres_scanner in place: make setup says why not', () => 
   expect(extensionsIn(folder).file('postgres_scanner')).toBeDefined()
 })
 
-postgresContract(15, [folder])
+// Version 18: in tests/contracts.
+postgresContract(15, [undefined, folder])
