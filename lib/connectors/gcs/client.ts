@@ -14,6 +14,7 @@ import { millraceVersion } from '../../core/version.ts'
 import { type Credentials, credentialsFor } from './credentials.ts'
 import { type Doing, errorOfAnswer, errorOfNetwork, type Whence } from './faults.ts'
 import type { GcsOptions } from './options.ts'
+import { type Verified, verifiedBy } from './tls.ts'
 
 /** One request of the JSON API. */
 export interface Call {
@@ -55,6 +56,11 @@ export function clientOf(options: GcsOptions, clock: Clock = systemClock): Clien
     loaded ??= credentialsFor(options)
     return loaded
   }
+  let read: Verified | undefined
+  const tls = () => {
+    read ??= verifiedBy(options.tls ?? {})
+    return read
+  }
 
   /** Gives the answer's head. A token that is refused is fetched anew, once. */
   async function open(call: Call): Promise<Opened> {
@@ -64,7 +70,7 @@ export function clientOf(options: GcsOptions, clock: Clock = systemClock): Clien
     for (let again = false; ; again = true) {
       const authorization = await headersFor(url.href, call.doing)
       const headers = { ...call.headers, ...authorization, 'User-Agent': `millrace/${millraceVersion} gcloud-node-storage/${sdk}` }
-      const opened = await exchange(call, url, headers, timeoutMs, whence)
+      const opened = await exchange(call, url, { headers, timeoutMs, ...tls() }, whence)
       if (opened.response.statusCode !== 401 || again || authorization.authorization === undefined) return opened
       opened.response.resume()
       await refuse(authorization.authorization)
@@ -117,11 +123,16 @@ interface Opened {
   reasonOf(error: unknown): unknown
 }
 
+interface Outgoing extends Verified {
+  readonly headers: OutgoingHttpHeaders
+  readonly timeoutMs: number
+}
+
 /**
  * One request on the wire. Not `fetch`: that copies each body, unpacks gzip unasked, and cannot tell a slow upload from a stalled one, as a socket's timeout can. Connections are kept and used again by Node's
  * own agents.
  */
-function exchange(call: Call, url: URL, headers: OutgoingHttpHeaders, timeoutMs: number, whence: Whence): Promise<Opened> {
+function exchange(call: Call, url: URL, { headers, timeoutMs, ...tls }: Outgoing, whence: Whence): Promise<Opened> {
   const { doing, signal, body, method } = call
   signal?.throwIfAborted()
   const waiting = { now: true }
@@ -131,7 +142,7 @@ function exchange(call: Call, url: URL, headers: OutgoingHttpHeaders, timeoutMs:
   }
   return new Promise((resolve, reject) => {
     const length = body === undefined ? (method === 'GET' ? {} : { 'Content-Length': 0 }) : { 'Content-Length': Buffer.byteLength(body) }
-    const options = { method, headers: { ...headers, ...length }, timeout: timeoutMs, ...(signal && { signal }) }
+    const options = { method, headers: { ...headers, ...length }, timeout: timeoutMs, ...tls, ...(signal && { signal }) }
     const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, options)
     request.on('timeout', () => {
       if (waiting.now) request.destroy(stalled(doing, timeoutMs))

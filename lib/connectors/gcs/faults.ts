@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { ConfigError, MillraceError, messageOf, NotFound, PermanentError, PreconditionFailed, TransientError } from '../../core/errors.ts'
 import { redact } from '../../core/secret.ts'
+import { refusalOf } from './tls.ts'
 
 /** What an error has to name. */
 export interface Doing {
@@ -18,7 +19,6 @@ export interface Whence {
 
 const RETRIED: readonly number[] = [408, 429, 500, 502, 503, 504]
 const RATE_REASONS: readonly string[] = ['rateLimitExceeded', 'userRateLimitExceeded']
-const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(GET_ISSUER|VERIFY)|ERR_TLS|ERR_SSL/
 /** "The specified bucket does not exist." An object that is missing: "No such object: bucket/name". */
 const BUCKET_MISSING = /^: "[^/]*bucket (does not exist|not found)/i
 const MOST_SAID = 300
@@ -60,11 +60,8 @@ export function errorOfNetwork(error: unknown, doing: Doing, whence: Whence): Mi
   const place = { file: doing.file }
   const failed = (why: string) => `cannot ${doing.what}: ${why}${code === '' ? `: ${redact(message)}` : ` (${code})`}`
   const { apiEndpoint } = whence
-  if (CERTIFICATE.test(code))
-    return new ConfigError(failed("the server's certificate does not hold"), {
-      ...place,
-      hint: 'start Node with NODE_EXTRA_CA_CERTS=<file> that holds the certificate authority; checks are never turned off',
-    })
+  const refusal = refusalOf(code)
+  if (refusal) return new ConfigError(failed(refusal.what), { ...place, hint: refusal.hint })
   if (code === 'ENOTFOUND' && apiEndpoint !== undefined)
     return new ConfigError(failed(`the host of ${apiEndpoint} is unknown`), { ...place, hint: 'correct `apiEndpoint` of gcs(…)' })
   const why =
@@ -79,6 +76,12 @@ export function errorOfNetwork(error: unknown, doing: Doing, whence: Whence): Mi
 export function errorOfCredentials(error: unknown, doing: Doing, whence: Whence): MillraceError {
   const status = statusOf(error)
   const { code, message } = deepest(error)
+  const refusal = refusalOf(code)
+  if (refusal)
+    return new ConfigError(`cannot ${doing.what}: no access token: ${refusal.what} (${code})`, {
+      file: doing.file,
+      hint: `the token server of ${whence.credentials} is verified against Node's own roots: start Node with NODE_EXTRA_CA_CERTS=<file> that holds its authority`,
+    })
   const network = /^(E[A-Z]+|UND_ERR_[A-Z_]+)$/.test(code) && code !== 'ENOENT' && code !== 'EACCES' && !code.startsWith('ERR_')
   if (network || (status !== undefined && (status >= 500 || status === 429)))
     return new TransientError(

@@ -12,6 +12,11 @@ export interface GcsOptions {
   readonly credentials?: Secret
   /** Another endpoint: a private one, or an emulator. Outside googleapis.com credentials are sent only where `keyFile` or `credentials` is set. */
   readonly apiEndpoint?: string
+  /**
+   * How the server's certificate is verified, for a private `apiEndpoint`: its chain against `ca` (a PEM file; default: Node's own roots), its name against `serverName` (default: the endpoint's host). It is always
+   * verified.
+   */
+  readonly tls?: { readonly ca?: string; readonly serverName?: string }
   /** Project that pays for the requests, where the bucket's readers pay. */
   readonly userProject?: string
   /** Tries after the first, for what is safe to repeat. Default 5. */

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { crc32c } from '@node-rs/crc32'
@@ -7,7 +9,8 @@ import { gcs } from '../../../lib/connectors/gcs/index.ts'
 import type { GcsOptions } from '../../../lib/connectors/gcs/options.ts'
 import { openGcsStore } from '../../../lib/connectors/gcs/store.ts'
 import type { Store } from '../../../lib/connectors/store.ts'
-import { type ManualClock, manualClock } from '../../kit/context.ts'
+import { MillraceError } from '../../../lib/core/errors.ts'
+import { type ManualClock, manualClock, temporaryFolder } from '../../kit/context.ts'
 import { type GcsServer, type GcsServerOptions, type Recorded, startGcsServer } from '../../kit/gcs-server.ts'
 
 export const CHUNK = 256 * 1024
@@ -57,3 +60,30 @@ export function expectGuarded(requests: readonly Recorded[]): void {
 
 /** What was done, in order. */
 export const operations = (requests: readonly Recorded[]): string[] => requests.map(({ operation }) => operation)
+
+/** The configuration of a workload identity: its own token stands in a file, the server of tokens is given. */
+export function workloadIdentity(tokenUrl: string, folder = temporaryFolder()): string {
+  writeFileSync(join(folder, 'subject-token'), 'planted-subject-token')
+  return JSON.stringify({
+    type: 'external_account',
+    audience: '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q',
+    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+    token_url: tokenUrl,
+    credential_source: { file: join(folder, 'subject-token') },
+  })
+}
+
+/** What a request of a store fails with, checked for form: one lower-case sentence that says what and where, and what to do. */
+export async function failure(put: Promise<unknown>): Promise<MillraceError> {
+  const error = await put.then(
+    () => undefined,
+    (e: unknown) => e,
+  )
+  if (!(error instanceof MillraceError)) throw new Error(`no failure of ours: ${String(error)}`)
+  expect(error.message).toMatch(/^[a-z][^\n]*[^.]$/)
+  expect(error.place.file).toBeDefined()
+  expect(error.hint).toBeTruthy()
+  const shown = JSON.stringify([error.message, error.hint, error.place, error.stack])
+  expect(shown).not.toMatch(/planted|secret-token|PRIVATE KEY/)
+  return error
+}

@@ -7,24 +7,11 @@ import { secret } from '../../../lib/config/secret.ts'
 import { gcs } from '../../../lib/connectors/gcs/index.ts'
 import type { GcsOptions } from '../../../lib/connectors/gcs/options.ts'
 import { openGcsStore } from '../../../lib/connectors/gcs/store.ts'
-import { ConfigError, MillraceError, TransientError } from '../../../lib/core/errors.ts'
+import { ConfigError, TransientError } from '../../../lib/core/errors.ts'
 import { manualClock, temporaryFolder } from '../../kit/context.ts'
-import { SELF_SIGNED } from '../http/certificate.ts'
-import { opened, operations } from './kit.ts'
+import { failure, opened, operations, workloadIdentity } from './kit.ts'
 
 afterEach(() => vi.unstubAllEnvs())
-
-/** The configuration of a workload identity: its own token stands in a file, the server of tokens is given. */
-function workloadIdentity(tokenUrl: string, folder = temporaryFolder()): string {
-  writeFileSync(join(folder, 'subject-token'), 'planted-subject-token')
-  return JSON.stringify({
-    type: 'external_account',
-    audience: '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q',
-    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
-    token_url: tokenUrl,
-    credential_source: { file: join(folder, 'subject-token') },
-  })
-}
 
 function fileOf(text: string): string {
   const file = join(temporaryFolder(), 'key.json')
@@ -33,21 +20,6 @@ function fileOf(text: string): string {
 }
 
 const storeAt = (options: Partial<GcsOptions>) => openGcsStore({ bucket: 'bucket', timeoutMs: 500, retries: 2, ...options }, manualClock())
-
-/** What a put fails with, checked for form: one lower-case sentence that says what and where, and what to do. */
-async function failure(put: Promise<unknown>): Promise<MillraceError> {
-  const error = await put.then(
-    () => undefined,
-    (e: unknown) => e,
-  )
-  if (!(error instanceof MillraceError)) throw new Error(`no failure of ours: ${String(error)}`)
-  expect(error.message).toMatch(/^[a-z][^\n]*[^.]$/)
-  expect(error.place.file).toBeDefined()
-  expect(error.hint).toBeTruthy()
-  const shown = JSON.stringify([error.message, error.hint, error.place, error.stack])
-  expect(shown).not.toMatch(/planted|secret-token|PRIVATE KEY/)
-  return error
-}
 
 describe('credentials', () => {
   it.each(['keyFile', 'credentials', 'GOOGLE_APPLICATION_CREDENTIALS'] as const)('of a workload identity are used, by %s', async (how) => {
@@ -192,15 +164,6 @@ describe('a service that refuses', () => {
     expect(error).toBeInstanceOf(TransientError)
     expect(error.exitCode).toBe(75)
     expect(error.message).toBe('cannot look at gs://bucket/k: the connection was refused (ECONNREFUSED) (tried 3 times)')
-  })
-
-  it('a self-signed certificate is a ConfigError, tried once, and nothing is sent', async () => {
-    const { server } = await opened({}, { tls: SELF_SIGNED })
-    const error = await failure(storeAt({ apiEndpoint: server.url }).put('k', { bytes: 'x' }))
-    expect(error).toBeInstanceOf(ConfigError)
-    expect(error.message).toMatch(/the server's certificate does not hold \(DEPTH_ZERO_SELF_SIGNED_CERT\)$/)
-    expect(error.hint).toContain('NODE_EXTRA_CA_CERTS')
-    expect(server.requests).toEqual([])
   })
 
   it('a server that accepts and says nothing is a TransientError after timeoutMs', async () => {
