@@ -13,8 +13,3 @@ export function copyStatement(select: string, path: string): string {
 export function readParquet(files: readonly string[], more: readonly string[] = []): string {
   return `read_parquet(${quoteList(files)}, hive_partitioning = false${more.map((option) => `, ${option}`).join('')})`
 }
-
-/** A SELECT of how many `rows` the footers of Parquet files say that they have. */
-export function countRows(files: readonly string[]): string {
-  return `SELECT coalesce(sum(num_rows), 0) AS rows FROM parquet_file_metadata(${quoteList(files)})`
-}

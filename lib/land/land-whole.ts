@@ -2,7 +2,7 @@ import type { RunContext } from '../core/context.ts'
 import { CheckError } from '../core/errors.ts'
 import { hashOf } from '../core/hash.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
-import { countRows } from '../formats/parquet.ts'
+import { rowCounter } from '../formats/count-rows.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 import { requireBalance } from './balance.ts'
 import { bytesOf, commitLoad, confirmed, draftOf } from './commit.ts'
@@ -16,14 +16,14 @@ export async function landWhole(
   request: LandRequest,
   staged: Staged,
   current: LoadManifest | undefined,
-  { store }: LandTools,
+  { store, countRows }: LandTools,
   { db, ctx }: Work,
 ): Promise<Landed> {
-  const [[counted], fingerprint] = await Promise.all([
-    db.meta(countRows([staged.file]), undefined, ctx.signal),
+  const [counted, fingerprint] = await Promise.all([
+    (countRows ?? rowCounter(db))(staged.file),
     fingerprintOf(staged.file, ctx.signal),
   ])
-  requireBalance(staged, Number(counted?.rows))
+  requireBalance(staged, counted)
   const { rows } = staged
   const content = contentOfBytes(fingerprint.sha256, request.columns)
   if (current && (await isSame(current, { ...staged, hash: content.hash }, request, { store }, db, ctx))) {

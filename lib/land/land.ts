@@ -9,6 +9,7 @@ import { refusedByDisk } from '../core/disk-refusal.ts'
 import { placed } from '../core/errors.ts'
 import { tellBytesOf } from '../core/progress.ts'
 import { type DuckDB, openDuckDB } from '../engines/duckdb.ts'
+import { lazyEngine } from '../engines/lazy-engine.ts'
 import { copyStatement } from '../formats/parquet.ts'
 import { landDelta } from './land-delta.ts'
 import { landWhole } from './land-whole.ts'
@@ -35,7 +36,8 @@ export async function land(request: LandRequest, tools: LandTools, ctx: RunConte
   try {
     await mkdir(folder, { recursive: true })
     const { openEngine = openDuckDB } = tools
-    db = await openEngine({ memoryBytes: ctx.limits.memoryBytes, threads: ctx.limits.threads, temp: join(folder, 'spill') })
+    const { memoryBytes, threads } = ctx.limits
+    db = lazyEngine(() => openEngine({ memoryBytes, threads, temp: join(folder, 'spill') }))
     const landed = await landWith(request, tools, { folder, db, ctx })
     ctx.emit({
       type: 'stage',

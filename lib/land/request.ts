@@ -5,6 +5,7 @@ import type { Columns, TimeWindow } from '../core/dataset.ts'
 import type { DuckDB, SqlValues } from '../engines/duckdb.ts'
 import type { OpenEngine } from '../engines/engine-pool.ts'
 import type { Reader, ReaderStatement } from '../engines/reader.ts'
+import type { CountRows } from '../formats/count-rows.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 
 /** How rows are chosen; a pipeline's `ReadKind` fits it. */
@@ -48,6 +49,8 @@ export interface LandTools {
   readonly reader: Pick<Reader, 'execute'>
   /** Default `openDuckDB`. */
   readonly openEngine?: OpenEngine
+  /** Default: by such an engine. */
+  readonly countRows?: CountRows
 }
 
 /** What came of a read. Rows balance: `read` = `rows` + `unchanged` + `superseded` where something was committed. */

@@ -10,6 +10,7 @@ import { duckdbTypeFromText } from '../engines/types.ts'
 import { explainMisfit } from '../extract/explain.ts'
 import { selectDeclared } from '../extract/select.ts'
 import type { Extract, ReadKind } from '../extract/source.ts'
+import type { CountRows } from '../formats/count-rows.ts'
 import { land } from '../land/land.ts'
 import { lastCursor } from '../land/loads.ts'
 import { landingLock, lock } from '../state/lock.ts'
@@ -29,6 +30,7 @@ export interface LandingTools extends LandedTools {
   readonly reader: () => Reader
   /** Opens the stages' engines, those of earlier units again. */
   readonly openEngine: OpenEngine
+  readonly countRows: CountRows
   /** A small engine for questions without data. */
   readonly binder: DuckDB
   /** Read the source again, even what has landed complete. */
@@ -138,7 +140,7 @@ async function readAndLand(tools: LandingTools, source: Source, task: Task, ctx:
         ...(from !== undefined && { cursorFrom: from }),
         ...(keys && { keys }),
       },
-      { store, reader: tools.reader(), openEngine: tools.openEngine },
+      { store, reader: tools.reader(), openEngine: tools.openEngine, countRows: tools.countRows },
       ctx,
     ).catch(async (error: unknown) => {
       throw await explainMisfit(relation, request, error, tools.reader(), ctx)

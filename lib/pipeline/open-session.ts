@@ -4,6 +4,7 @@ import type { RunContext, RunEvent } from '../core/context.ts'
 import { enginePool } from '../engines/engine-pool.ts'
 import { extensionsIn } from '../engines/extensions.ts'
 import { openReader, type Reader } from '../engines/reader.ts'
+import { rowCounter } from '../formats/count-rows.ts'
 import { type EventSink, emitTo, fanOut, silent } from '../observe/events.ts'
 import { bindPipeline } from './bind.ts'
 import { stepHashes } from './input-key.ts'
@@ -91,6 +92,7 @@ export async function openSession(
       binder,
       reader: theReader,
       openEngine: engines.open,
+      countRows: rowCounter(binder),
       refresh: choices.refresh,
       choices,
       locks: statePaths(config.state).locks,

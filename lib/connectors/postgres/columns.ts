@@ -72,28 +72,43 @@ const TYPES = `
   LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = w.relation AND a.attnum = w.attribute
   ORDER BY w.i`
 
-/** The columns behind a RowDescription. @throws ConfigError for columns without a name, or with one of another */
-export async function columnsOf(fields: readonly Field[], client: Pick<Client, 'query'>): Promise<readonly PostgresColumn[]> {
+/** The columns behind RowDescriptions, looked up together. @throws ConfigError for columns without a name, or with one of another */
+export async function columnsOf(
+  relations: readonly (readonly Field[])[],
+  client: Pick<Client, 'query'>,
+): Promise<readonly (readonly PostgresColumn[])[]> {
+  for (const fields of relations) requireNames(fields)
+  const all = relations.flat()
+  const values = [
+    all.map(({ dataTypeID }) => dataTypeID),
+    all.map(({ dataTypeModifier }) => dataTypeModifier),
+    all.map(({ tableID }) => tableID),
+    all.map(({ columnID }) => columnID),
+  ]
+  const { rows } = await client.query<TypeRow>({ text: TYPES, values, rowMode: 'array' })
+  const found = all.map((field, i) => columnOf(field, rows[i]))
+  const counts = relations.map(({ length }) => length)
+  const begins = counts.map((_, i) => counts.slice(0, i).reduce((sum, count) => sum + count, 0))
+  return counts.map((count, i) => found.slice(begins[i], (begins[i] ?? 0) + count))
+}
+
+function requireNames(fields: readonly Field[]): void {
   const names = new Set<string>()
   for (const { name } of fields) {
     if (name === '?column?') throw new ConfigError('a column of the query has no name', { hint: 'name it: SELECT … AS name' })
     if (names.has(name)) throw new ConfigError(`the query has two columns "${name}"`, { column: name, hint: 'name one of them otherwise' })
     names.add(name)
   }
-  const values = [
-    fields.map(({ dataTypeID }) => dataTypeID),
-    fields.map(({ dataTypeModifier }) => dataTypeModifier),
-    fields.map(({ tableID }) => tableID),
-    fields.map(({ columnID }) => columnID),
-  ]
-  const { rows } = await client.query<(string | number | boolean | null)[]>({ text: TYPES, values, rowMode: 'array' })
-  return fields.map(({ name, dataTypeModifier: modifier }, i) => {
-    const [, own, builtIn, text, element, elementBuiltIn, dimensions, local] = rows[i] ?? []
-    // `int[][]`: its values are rarely of one dimension, and a list of lists is not what the server promises either.
-    const array = typeof element === 'string' && dimensions === 1
-    const known = array ? elementBuiltIn && element : element === null && builtIn && own
-    return { name, base: typeof known === 'string' ? known : '', array, modifier, text: String(text), local: local === true }
-  })
+}
+
+type TypeRow = (string | number | boolean | null)[]
+
+function columnOf({ name, dataTypeModifier: modifier }: Field, row: Readonly<TypeRow> = []): PostgresColumn {
+  const [, own, builtIn, text, element, elementBuiltIn, dimensions, local] = row
+  // `int[][]`: its values are rarely of one dimension, and a list of lists is not what the server promises either.
+  const array = typeof element === 'string' && dimensions === 1
+  const known = array ? elementBuiltIn && element : element === null && builtIn && own
+  return { name, base: typeof known === 'string' ? known : '', array, modifier, text: String(text), local: local === true }
 }
 
 /** The described column of a name. @throws CheckError where there is none */

@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { rootCertificates } from 'node:tls'
@@ -79,6 +79,7 @@ async function tlsParameters(settings: Settings, address: Address, folder: strin
   let authority = tls.ca
   if (authority === undefined) {
     authority = join(folder, 'roots.pem')
+    await mkdir(folder, { recursive: true })
     await writeFile(authority, rootCertificates.join('\n'))
   }
   const verified = { sslmode: 'verify-full', sslrootcert: authority }

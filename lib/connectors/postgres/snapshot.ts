@@ -1,17 +1,13 @@
 import type { Client } from 'pg'
 import type { RunContext } from '../../core/context.ts'
-import { CheckError, TransientError } from '../../core/errors.ts'
+import { together } from '../../core/together.ts'
 import { type Address, applicationName, connect, placeText } from './client.ts'
-import { columnsOf, type Field, type PostgresColumn } from './columns.ts'
+import { type Describable, type Described, describeAll } from './describe.ts'
 import { explained } from './faults.ts'
 import type { Settings } from './options.ts'
+import { valuesOf } from './values.ts'
 
-/** What is known of a relation before it is read. */
-export interface Described {
-  readonly columns: readonly PostgresColumn[]
-  /** 8 KiB pages of an ordinary table without children that the server can scan by ranges of them; 0 of anything else. */
-  readonly pages: number
-}
+export { type Described, sameColumns } from './describe.ts'
 
 /**
  * The control session of a run: a transaction whose exported snapshot every other session reads on, and which holds the locks (ACCESS SHARE, as pg_dump does) of what it has described, so that nobody changes a
@@ -27,8 +23,8 @@ export interface Snapshot {
   readonly facts: { readonly version: number; readonly moneyDigits: number }
   /** The session or its transaction is gone, and the snapshot with it. */
   lost(): boolean
-  /** What a SELECT gives, `from` being its `FROM … AS q`; `table`: its quoted name, of a table. @throws what `explained` makes of it; TransientError when it was rewritten since the snapshot */
-  describe(from: string, table: string | undefined, doing: string): Promise<Described>
+  /** What a SELECT gives; tables that are asked for at the same time are described together. @throws what `explained` makes of it; TransientError when it was rewritten since the snapshot */
+  describe(asked: Describable): Promise<Described>
   /** What the server says of sessions of ours; undefined when it does not answer in time. */
   activity(application: string, timeoutMs: number): Promise<readonly Activity[] | undefined>
   /** Cancels what sessions of ours are doing. */
@@ -87,6 +83,9 @@ export async function takeSnapshot(settings: Settings, address: Address, ctx: Ru
     })
   }
 
+  const describe = (asked: readonly Describable[]) => safely((on) => describeAll(on, asked), asked[0]?.doing ?? '')
+  const tables = together(TABLES, describe)
+
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
     const [row] = await valuesOf(client, `SELECT pg_export_snapshot(), current_setting('server_encoding'), ${FACTS}`)
@@ -96,16 +95,8 @@ export async function takeSnapshot(settings: Settings, address: Address, ctx: Ru
       anyBytes: row?.[1] === 'SQL_ASCII',
       facts: factsOf(row?.slice(2)),
       lost: () => gone,
-      describe: (from, table, doing) =>
-        safely(async () => {
-          const { fields } = await client.query({ text: `SELECT * ${from} LIMIT 0`, rowMode: 'array' })
-          if (fields.length === 0) throw new CheckError(`${doing} failed: it has no columns`)
-          await refuseRewritten(client, doing)
-          return {
-            columns: await columnsOf(fields as readonly Field[], client),
-            pages: table === undefined ? 0 : await pagesOf(client, table),
-          }
-        }, doing),
+      // A user's own query is nobody else's to wait for.
+      describe: (asked) => (asked.table === undefined ? describe([asked]).then(([found]) => found as Described) : tables(asked)),
       activity: (named, timeoutMs) =>
         within(
           timeoutMs,
@@ -143,16 +134,11 @@ export async function takeSnapshot(settings: Settings, address: Address, ctx: Ru
   }
 }
 
+/** How many tables are described together at most. */
+const TABLES = 64
 const CANCEL_MS = 5_000
 const CANCEL = 'SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()'
 const ACTIVITY = "SELECT coalesce(state, ''), coalesce(wait_event, '') FROM pg_stat_activity WHERE application_name = $1"
-
-/** The rows of a small query, each value as the server's text. */
-async function valuesOf(client: Client, text: string, values: readonly unknown[] = []): Promise<readonly (readonly (string | null)[])[]> {
-  const types = { getTypeParser: () => (value: string) => value }
-  const { rows } = await client.query({ text, rowMode: 'array', types, ...(values.length > 0 && { values: [...values] }) })
-  return rows as (string | null)[][]
-}
 
 async function activityOf(client: Client, application: string): Promise<readonly Activity[]> {
   return (await fresh(client, ACTIVITY, application)).map(([state, waiting]) => ({ state: state ?? '', waiting: waiting ?? '' }))
@@ -186,32 +172,4 @@ export async function endOf(client: Client): Promise<void> {
     client.end().then(() => true),
   )
   if (ended === undefined) (client as unknown as { connection?: { stream?: { destroy(): void } } }).connection?.stream?.destroy()
-}
-
-/** Relations that the control session has locked, and that are not the ones of its snapshot: made or rewritten between snapshot and lock, they would show no rows. */
-const REWRITTEN = `
-  SELECT l.relation::regclass::text FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation
-  WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
-    AND pg_relation_filenode(l.relation) IS NOT NULL AND pg_get_indexdef(l.relation) IS NULL
-    AND (c.oid IS NULL OR (c.relkind IN ('r', 'm') AND c.relfilenode <> 0 AND c.relfilenode <> pg_relation_filenode(l.relation)))
-  LIMIT 1`
-
-async function refuseRewritten(client: Client, doing: string): Promise<void> {
-  const [found] = await valuesOf(client, REWRITTEN)
-  if (found)
-    throw new TransientError(`${doing} failed: ${found[0]} was made or rewritten after this run's snapshot was taken`, {
-      hint: 'run again: the next run reads it as it is then',
-    })
-}
-
-async function pagesOf(client: Client, table: string): Promise<number> {
-  const sql = `SELECT pg_relation_size(c.oid) / current_setting('block_size')::int FROM pg_catalog.pg_class c
-    WHERE c.oid = to_regclass($1) AND c.relkind IN ('r', 'm') AND NOT c.relhassubclass AND current_setting('server_version_num')::int >= 140000`
-  const [row] = await valuesOf(client, sql, [table])
-  return Number(row?.[0] ?? 0)
-}
-
-/** Whether a described relation is still what it was. */
-export function sameColumns(one: readonly PostgresColumn[], other: readonly PostgresColumn[]): boolean {
-  return JSON.stringify(one) === JSON.stringify(other)
 }

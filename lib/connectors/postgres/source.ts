@@ -1,27 +1,20 @@
-import { randomBytes, randomUUID } from 'node:crypto'
-import { mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { RunContext } from '../../core/context.ts'
-import type { Columns } from '../../core/dataset.ts'
 import { placed, TransientError } from '../../core/errors.ts'
 import { retrying } from '../../core/retry.ts'
 import type { Extensions } from '../../engines/extensions.ts'
-import type { Read, Relation, Source, SourceTools } from '../source.ts'
-import { castOf } from './casts.ts'
+import type { Read, Source, SourceTools } from '../source.ts'
 import { placeText } from './client.ts'
-import { columnNamed, typeOfColumn } from './columns.ts'
+import { typeOfColumn } from './columns.ts'
 import { ConnectionLost } from './faults.ts'
-import { makeFifos } from './fifo.ts'
+import { lanesOf, TOGETHER } from './lanes.ts'
+import { openRelation } from './open-relation.ts'
 import type { Settings } from './options.ts'
 import { places } from './places.ts'
-import { ctidRanges } from './ranges.ts'
-import { readByCopy } from './read-copy.ts'
-import { readByExtension } from './read-extension.ts'
-import { overFifos, overSessions, type Selection, serverSelects } from './relation.ts'
-import { comparesInstants, databaseRequest, nameOf, rowsOf, tableText, withCut } from './rows.ts'
+import { databaseRequest, nameOf, rowsOf, tableText } from './rows.ts'
+import type { ReadSource } from './run-jobs.ts'
 import { framesOf } from './send-frames.ts'
 import type { ServerUse } from './server.ts'
-import { type Snapshot, sameColumns, takeSnapshot } from './snapshot.ts'
+import { type Snapshot, takeSnapshot } from './snapshot.ts'
 import { throttle } from './throttle.ts'
 import type { Patience } from './watch.ts'
 
@@ -30,6 +23,9 @@ export interface Tuning extends Patience {
   /** Pages that a part of a table has at least. */
   readonly leastPages?: number
 }
+
+/** More lanes of small tables would only wait for each other on two cores. */
+const LANES = 2
 
 const TUNING: Tuning = { silenceMs: 30_000, answerMs: 10_000 }
 
@@ -90,107 +86,22 @@ export function openSource(settings: Settings, server: ServerUse, tools: SourceT
   async function described(snapshot: Snapshot, read: Omit<Read, 'columns'>) {
     const request = databaseRequest(read.request)
     const rows = rowsOf(read, settings.schema)
-    const table = request.method === 'table' ? tableText({ schema: settings.schema, ...request }) : undefined
-    return { rows, ...(await snapshot.describe(rows.from, table, await doingOf(read))) }
+    const table = request.method === 'table' ? { table: tableText({ schema: settings.schema, ...request }) } : {}
+    return { rows, ...(await snapshot.describe({ from: rows.from, ...table, doing: await doingOf(read) })) }
   }
 
-  async function planned(snapshot: Snapshot, read: Read, ctx: RunContext) {
-    const { columns, pages, rows: whole } = await described(snapshot, read)
-    const what = nameOf(databaseRequest(read.request), settings.schema)
-    const road = file !== undefined && !snapshot.anyBytes ? ('extension' as const) : ('copy' as const)
-    const rows = withCut(read, columns, whole, settings.zone ?? read.zone)
-    // With a condition the server may know a shorter way than through the whole table; and one CSV stream keeps two cores at work.
-    const parts =
-      road === 'copy' || rows.where.length > 0 ? [''] : ctidRanges(pages, Math.min(capacity, ctx.limits.threads), tuning.leastPages)
-    const castsFor = (located: boolean) =>
-      Object.entries(read.columns).map(([name, type]) => castOf(columnNamed(columns, name, what), type, road, located))
-    const selections: Readonly<Record<'sql' | 'located', Selection>> = {
-      sql: { casts: castsFor(false), rows, parts },
-      located: { casts: castsFor(true), rows, parts: [''], place: what },
-    }
-    return { snapshot, columns, road, selections }
+  const reads: ReadSource = {
+    ...{ settings, server, tools, sessions, pace, file, patience: tuning, onSnapshot, describe: described, snapshot: snapshotOf },
+    used: (count) => {
+      used += count
+    },
   }
-
-  async function read(request: Read, ctx: RunContext): Promise<Relation> {
-    ctx.signal.throwIfAborted()
-    const doing = await doingOf(request)
-    const { snapshot, columns, road, selections } = await onSnapshot(ctx, request.dataset, (on) => planned(on, request, ctx))
-    ctx.signal.throwIfAborted()
-    const zone = comparesInstants(databaseRequest(request.request)) ? (settings.zone ?? request.zone) : undefined
-    const id = randomBytes(4).toString('hex')
-    const folder = join(ctx.workspace, `postgres-${randomUUID()}`)
-    const close = () => rm(folder, { recursive: true, force: true })
-    const inFolder = (over: 'sql' | 'located') => selections[over].parts.map((_, i) => join(folder, `${over}-${i}.csv`))
-    const names = selections.sql.parts.map((_, i) => `millrace_${id}_${i}`)
-    try {
-      await mkdir(folder, { recursive: true })
-      if (road === 'copy') await makeFifos([...inFolder('sql'), ...inFolder('located')])
-    } catch (error) {
-      await close()
-      throw error
-    }
-    const sqlOf = (over: 'sql' | 'located') =>
-      road === 'copy' ? overFifos(selections[over], inFolder(over)) : overSessions(selections[over], names)
-    const rawOf = (over: 'sql' | 'located'): Columns => Object.fromEntries(selections[over].casts.map(({ name, raw }) => [name, raw]))
-
-    const execute: NonNullable<Relation['execute']> = (job, over, signal) =>
-      onSnapshot({ ...ctx, signal, emit: (event) => ctx.emit(event) }, request.dataset, async (on) => {
-        if (on !== snapshot && !sameColumns((await described(on, request)).columns, columns))
-          throw new TransientError(`${doing} failed: its columns changed while the run read`, { hint: 'run again' })
-        const { parts } = selections[over]
-        const release = await sessions.take(parts.length, signal)
-        const common = {
-          settings,
-          address: await server.address(),
-          ctx,
-          snapshot: on,
-          id,
-          doing,
-          patience: tuning,
-          reader: tools.reader,
-          folder,
-          ...(zone !== undefined && { zone }),
-        }
-        try {
-          const result =
-            road === 'copy'
-              ? await readByCopy(
-                  {
-                    ...common,
-                    selects: serverSelects(selections[over]),
-                    paths: inFolder(over),
-                    pace,
-                    whole: over === 'sql' && selections.sql.rows.cut,
-                  },
-                  job,
-                  signal,
-                )
-              : await readByExtension({ ...common, file: file ?? '', names: names.slice(0, parts.length) }, job, signal)
-          if (job.statements?.length) used++
-          return result
-        } finally {
-          release()
-        }
-      }).catch((error: unknown) => {
-        throw placed(error, { dataset: request.dataset })
-      })
-
-    return {
-      sql: sqlOf('sql'),
-      raw: rawOf('sql'),
-      located: sqlOf('located'),
-      locatedRaw: rawOf('located'),
-      before: [],
-      execute,
-      asOf: snapshot.takenAt,
-      ...(settings.zone !== undefined && { zone: settings.zone }),
-      close,
-    }
-  }
+  const nextLane = lanesOf(reads, Math.min(capacity, LANES))
 
   return {
     kind: 'postgres',
-    concurrency: capacity,
+    // Beyond its sessions: small tables share one.
+    concurrency: capacity * TOGETHER,
     version: async () => undefined,
     describe: async (request, ctx) => {
       try {
@@ -201,7 +112,10 @@ export function openSource(settings: Settings, server: ServerUse, tools: SourceT
       }
     },
     read: (request, ctx) =>
-      read(request, ctx).catch((error: unknown) => {
+      openRelation(reads, request, ctx, {
+        ...{ capacity, nextLane },
+        ...(tuning.leastPages !== undefined && { leastPages: tuning.leastPages }),
+      }).catch((error: unknown) => {
         throw placed(error, { dataset: request.dataset })
       }),
     frames: async (request, ctx) => {

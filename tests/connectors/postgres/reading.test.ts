@@ -205,7 +205,8 @@ describe.each(ROADS)('by %s', (road) => {
 
   it('no more sessions than maxConnections are held', async () => {
     const run = testRun(server, database, reader, { road, maxConnections: 3, tuning: { leastPages: 1 } })
-    expect(run.source.concurrency).toBe(2)
+    // Small tables share a session.
+    expect(run.source.concurrency).toBe(2 * 16)
     let [most, reading] = [0, true]
     const watcher = await server.client('postgres')
     const watched = (async () => {

@@ -1,0 +1,147 @@
+import { mkdir } from 'node:fs/promises'
+import type { RunContext } from '../../core/context.ts'
+import { TransientError } from '../../core/errors.ts'
+import type { ReaderJob, ReaderResult } from '../../engines/reader.ts'
+import type { Read, SourceTools } from '../source.ts'
+import type { Road } from './casts.ts'
+import type { PostgresColumn } from './columns.ts'
+import { type Described, sameColumns } from './describe.ts'
+import { makeFifos } from './fifo.ts'
+import type { Settings } from './options.ts'
+import type { Places } from './places.ts'
+import { readByCopy } from './read-copy.ts'
+import { readByExtension } from './read-extension.ts'
+import { type Selection, serverSelects } from './relation.ts'
+import type { Rows } from './rows.ts'
+import type { ServerUse } from './server.ts'
+import type { Snapshot } from './snapshot.ts'
+import type { Pace } from './throttle.ts'
+import type { Patience } from './watch.ts'
+
+/** What reads need of the source that they come from. */
+export interface ReadSource {
+  readonly settings: Settings
+  readonly server: ServerUse
+  readonly tools: SourceTools
+  readonly patience: Patience
+  readonly sessions: Places
+  readonly pace: Pace
+  /** DuckDB's extension, where it reads. */
+  readonly file: string | undefined
+  /** The run's snapshot; a new one in place of one that is lost, while nothing was read on that. */
+  snapshot(ctx: RunContext): Promise<Snapshot>
+  /** Works on it, again after a lost connection. */
+  onSnapshot<T>(ctx: RunContext, dataset: string, work: (snapshot: Snapshot) => Promise<T>): Promise<T>
+  describe(snapshot: Snapshot, read: Omit<Read, 'columns'>): Promise<Described & { readonly rows: Pick<Rows, 'from' | 'where'> }>
+  /** Something was read on the snapshot. */
+  used(reads: number): void
+}
+
+/** For what a relation is read: its rows, or a value that does not fit. */
+export type Over = 'sql' | 'located'
+
+/** A read of which is known what it asks the server for. */
+export interface PlannedRead {
+  readonly request: Read
+  readonly ctx: RunContext
+  readonly doing: string
+  /** In no other one's names. */
+  readonly id: string
+  readonly road: Road
+  /** In which the server understands naive times where it compares them with instants. */
+  readonly zone: string | undefined
+  /** As it was described. */
+  readonly snapshot: Snapshot
+  readonly columns: readonly PostgresColumn[]
+  readonly selections: Readonly<Record<Over, Selection>>
+  /** Of the attached databases, one for each part. */
+  readonly names: Readonly<Record<Over, readonly string[]>>
+  /** Of the FIFOs, one for each part. */
+  readonly paths: Readonly<Record<Over, readonly string[]>>
+  readonly folder: string
+  /** A table that holds little: others may be read on the same session. */
+  readonly small: boolean
+  /** FIFOs that are made. */
+  readonly made: Set<string>
+}
+
+/** A job over a read. */
+export interface ReadJob {
+  readonly read: PlannedRead
+  readonly over: Over
+  readonly job: ReaderJob
+  readonly signal: AbortSignal
+}
+
+/** Runs one job on the run's snapshot, again after a lost connection while that can be right. */
+export function runAlone(source: ReadSource, asked: ReadJob): Promise<ReaderResult> {
+  const { read, signal } = asked
+  const { ctx, request, snapshot, columns, doing } = read
+  return source.onSnapshot({ ...ctx, signal, emit: (event) => ctx.emit(event) }, request.dataset, async (on) => {
+    if (on !== snapshot && !sameColumns((await source.describe(on, request)).columns, columns))
+      throw new TransientError(`${doing} failed: its columns changed while the run read`, { hint: 'run again' })
+    const [result] = await runOn(source, on, [asked], asked.job, signal)
+    return result ?? { rows: [], meta: [] }
+  })
+}
+
+/** Runs jobs over small tables, of one statement each, one after the other on one session. Nothing is tried again, and whose fault a failure is remains unsaid: each alone then says it. */
+export async function runTogether(source: ReadSource, asked: readonly ReadJob[]): Promise<readonly ReaderResult[]> {
+  const [first] = asked
+  if (!first) return []
+  const on = await source.snapshot(first.read.ctx)
+  const plain = asked.every(
+    ({ job, read }) => read.snapshot === on && job.statements?.length === 1 && !job.meta && !job.steps && !job.arrow,
+  )
+  if (!plain) throw new RangeError('these jobs are none to be done together')
+  const statements = asked.flatMap(({ job }) => job.statements ?? [])
+  const { zone } = first.job
+  return runOn(source, on, asked, { ...(zone !== undefined && { zone }), statements }, AbortSignal.any(asked.map(({ signal }) => signal)))
+}
+
+/** `job` is all that is asked. */
+async function runOn(
+  source: ReadSource,
+  snapshot: Snapshot,
+  asked: readonly ReadJob[],
+  job: ReaderJob,
+  signal: AbortSignal,
+): Promise<readonly ReaderResult[]> {
+  const [first] = asked
+  if (!first) return []
+  const { settings, server, sessions, patience, tools, pace, file = '' } = source
+  const { read, over } = first
+  const { ctx, id, doing, folder, zone } = read
+  const release = await sessions.take(read.selections[over].parts.length, signal)
+  try {
+    const common = {
+      ...{ settings, address: await server.address(), ctx, snapshot, id, doing, patience, reader: tools.reader, folder },
+      ...(zone !== undefined && { zone }),
+    }
+    const all: ReaderJob = read.small ? { ...job, small: true } : job
+    if (read.road === 'copy') await makeMissing(asked)
+    const result =
+      read.road === 'copy'
+        ? await readByCopy({ ...common, streams: asked.map(streamOf), pace }, all, signal)
+        : await readByExtension({ ...common, file, names: read.names[over] }, all, signal)
+    if (job.statements?.length) source.used(asked.length)
+    return asked.length === 1 ? [result] : asked.map((_, i) => ({ rows: result.rows.slice(i, i + 1), meta: [] }))
+  } finally {
+    release()
+  }
+}
+
+/** One CSV stream for a relation: two side by side took longer. */
+function streamOf({ read, over }: ReadJob) {
+  const [select = ''] = serverSelects(read.selections[over])
+  return { select, path: read.paths[over][0] ?? '', whole: over === 'sql' && read.selections.sql.rows.cut }
+}
+
+/** All at once: each call of mkfifo is a process. */
+async function makeMissing(asked: readonly ReadJob[]): Promise<void> {
+  const missing = asked.flatMap(({ read, over }) => read.paths[over].filter((path) => !read.made.has(path)))
+  if (missing.length === 0) return
+  await Promise.all(asked.map(({ read }) => mkdir(read.folder, { recursive: true })))
+  await makeFifos(missing)
+  for (const { read, over } of asked) for (const path of read.paths[over]) read.made.add(path)
+}
