@@ -118,7 +118,9 @@ function rowsOf(steps: readonly StepReport[], stage: StepReport['stage']): strin
 function footer({ locations, partitions, peakRssBytes, retries, warnings, run }: RunReport, paint: Paint): string {
   const files = partitions.flatMap(({ steps }) => steps.filter(({ stage, outcome }) => stage === 'export' && outcome === 'done'))
   const delivered = files.flatMap((step) => step.files?.filter((file) => !file.endsWith('.json')) ?? [targetOf(step)])
-  const loaded = partitions.some(({ steps }) => steps.some(({ stage, outcome }) => stage === 'load' && outcome === 'done'))
+  const did = (stage: StepReport['stage']) =>
+    partitions.some(({ steps }) => steps.some((step) => step.stage === stage && step.outcome === 'done'))
+  const loaded = did('load')
   const facts: string[][] = [
     ...(delivered.length > 0
       ? [['delivered', `${formatCount(delivered.length)} ${delivered.length === 1 ? 'file' : 'files'} to ${locations.store}`]]
@@ -126,6 +128,8 @@ function footer({ locations, partitions, peakRssBytes, retries, warnings, run }:
     ...delivered.slice(0, 5).map((file) => ['', file]),
     ...(delivered.length > 5 ? [['', `and ${delivered.length - 5} more`]] : []),
     ...(loaded ? [['loaded', locations.warehouse]] : []),
+    // Said where it is all there is: else the landing zone is on the way.
+    ...(did('land') && !loaded && delivered.length === 0 ? [['landed', locations.landing]] : []),
     ['peak memory', `${formatBytes(peakRssBytes)}${retries > 0 ? `, ${retries} ${retries === 1 ? 'retry' : 'retries'}` : ''}`],
     ['run', run],
   ]

@@ -27,7 +27,7 @@ export interface Pipeline<S, E extends string, T extends string, D extends strin
   readonly partition?: Partitioning
   /** Named values for SQL (`$name`) and frames; they enter the input key. */
   readonly parameters?: Readonly<Record<string, SqlValue>>
-  /** Datasets that are read, by name. */
+  /** Datasets that are read, by name. Where nothing is loaded or exported, what lands is the result: a plain run lands what is new. */
   readonly extract: { readonly [K in E]: K extends T ? 'transform has a dataset of this name' : Extract<keyof Of<S, K> & string> }
   /** Datasets that are computed, by name, in any order: SQL or frames over each other. */
   readonly transform?: { readonly [K in T]: Step<Readable<NoInfer<E>> | Exclude<NoInfer<T>, K>, S, keyof Of<S, K> & string> }

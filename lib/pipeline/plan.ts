@@ -19,6 +19,7 @@ import type { PlannedDataset, PlannedTarget, PlanReport } from './report.ts'
 import { extractedPart, resultingSchema } from './schema-check.ts'
 import { renderSchema, schemaDifference } from './schema-file.ts'
 import { openSources } from './sources.ts'
+import { hasPartitions } from './states.ts'
 import { openWorkspace } from './workspace.ts'
 
 export interface PlanOptions {
@@ -60,7 +61,7 @@ export async function plan(project: Project, name: string, options: PlanOptions 
       profile: config.profile,
       datasets: plannedDatasets(pipeline, extracted),
       targets: pipeline.targets.map(plannedTarget),
-      partitions: partitionsAsLastSeen(project, loaded.definition),
+      partitions: partitionsAsLastSeen(project, pipeline),
       warnings: [...warningsOf(pipeline), ...connectionNotes(config, loaded.definition)],
       schemaChanges,
       schemaFile: loaded.schemaFile,
@@ -185,8 +186,9 @@ function warningsOf(pipeline: BoundPipeline): string[] {
   ]
 }
 
-function partitionsAsLastSeen(project: Project, { name, partition }: AnyPipeline): PlanReport['partitions'] {
-  if (!partition) return { done: 0, due: [], open: [], failed: [] }
+function partitionsAsLastSeen(project: Project, pipeline: BoundPipeline): PlanReport['partitions'] {
+  const { name, partition } = pipeline.definition
+  if (!partition || !hasPartitions(pipeline)) return { done: 0, due: [], open: [], failed: [] }
   const now = project.clock(name).now()
   const ledger = openLedger(statePaths(project.config.state).ledger)
   try {

@@ -98,7 +98,9 @@ async function plannedUnits({ session, options, project, name }: Running): Promi
   const partitions = named ?? states.filter(({ state }) => state === 'due' || (again && state === 'done')).map(({ partition }) => partition)
   const asked = choices.only === 'extract' || choices.only === 'land'
   const results = pipeline.targets.some(({ partitioned }) => !partitioned)
-  const wanted = results || (extractedOf(session, false).length > 0 && (partitions.length > 0 || asked || choices.only === 'check'))
+  // Without any target, what lands is the result.
+  const landing = asked || choices.only === 'check' || pipeline.targets.length === 0
+  const wanted = results || (extractedOf(session, false).length > 0 && (partitions.length > 0 || landing))
   return wanted || !pipeline.definition.partition ? [undefined, ...partitions] : partitions
 }
 
@@ -130,6 +132,8 @@ async function runOne(
       if (partition) await readSharedAgain(session, context(undefined, workspace.folder))
       return runUnit(session, partition, guards, ctx)
     })
+    // What landed is news, also where no target is made of it.
+    if (outcome === 'unchanged' && collector.steps(label).some((step) => step.stage === 'land' && step.outcome === 'done')) outcome = 'done'
     if (partition?.window && partition.window.end > ctx.clock.now()) outcome = 'open'
   } catch (cause) {
     const place = { pipeline: name, ...(partition && { partition: label }) }

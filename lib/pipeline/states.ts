@@ -23,10 +23,15 @@ type Committed = {
   readonly tokens: TokenBook
 }
 
-/** The state of every partition that has begun by `now`, oldest first. Reads commit points, asks no source. */
+/** Whether a pipeline has anything that is read or made for each partition. */
+export function hasPartitions({ definition, bound }: Pick<BoundPipeline, 'definition' | 'bound'>): boolean {
+  return definition.partition !== undefined && Object.values(bound.datasets).some(({ partitioned }) => partitioned)
+}
+
+/** The state of every partition that has begun by `now`, oldest first; none where nothing is partitioned. Reads commit points, asks no source. */
 export async function partitionStates(session: Committed, now: Date): Promise<readonly PartitionState[]> {
   const { definition } = session.pipeline
-  if (!definition.partition) return []
+  if (!definition.partition || !hasPartitions(session.pipeline)) return []
   const states: PartitionState[] = []
   for (const partition of partitionsUntil(definition.partition, now))
     states.push({ partition, state: await partitionState(session, partition, now) })
