@@ -2,6 +2,7 @@ import { lstat, realpath } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { disk, isErrno, makeFolderDurable } from '../../core/disk.ts'
 import { PermanentError } from '../../core/errors.ts'
+import { folderSync } from './sync-folders.ts'
 
 const MOST_ATTEMPTS = 20
 
@@ -12,6 +13,8 @@ export interface Folders {
   ensure(folder: string): Promise<void>
   /** Forgets that a folder is there, since someone removed it. */
   forget(folder: string): void
+  /** Makes what was done in a folder durable, together with what others do in it at the same time. */
+  sync(folder: string): Promise<void>
   /** Whether a folder is there. @throws PermanentError when a link leads to it */
   has(folder: string): Promise<boolean>
 }
@@ -19,6 +22,7 @@ export interface Folders {
 export function foldersOf(root: string): Folders {
   // Only what this process has fsynced into its parent itself: whoever else made a folder may have been killed before.
   const durable = new Set<string>()
+  const sync = folderSync()
   async function ensure(folder: string): Promise<void> {
     if (durable.has(folder)) return
     if (folder === root) await makeFolderDurable(root)
@@ -31,7 +35,7 @@ export function foldersOf(root: string): Folders {
       await ensure(parent)
       try {
         await makeHere(folder)
-        return await disk.syncFolder(parent)
+        return await sync(parent)
       } catch (error) {
         // The parent was empty, and a `delete` at the same time has removed it.
         if (!isErrno(error, 'ENOENT') || attempt === MOST_ATTEMPTS) throw error
@@ -46,6 +50,7 @@ export function foldersOf(root: string): Folders {
     root,
     ensure,
     forget,
+    sync,
     has: async (folder) => {
       try {
         const real = await realpath(folder)

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { lstat } from 'node:fs/promises'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { crc32c } from '@node-rs/crc32'
 import { disk, isErrno } from '../../core/disk.ts'
 import { ConfigError, PermanentError } from '../../core/errors.ts'
@@ -50,7 +50,7 @@ async function bring(body: PutBody, folder: string, temporaries: Temporaries, si
   }
   if ('bytes' in body) {
     const bytes = typeof body.bytes === 'string' ? Buffer.from(body.bytes) : body.bytes
-    return written(Readable.from([bytes], { objectMode: false }), folder, temporaries, signal)
+    return { path: await temporaries.create(folder, bytes), crc32c: hex(crc32c(bytes)), temporary: true }
   }
   const [file, target] = await Promise.all([lstat(body.file), lstat(folder)])
   if (!file.isFile()) throw new ConfigError(`not a finished file: ${body.file}`)

@@ -93,7 +93,7 @@ export function openLocalStore(root: string): Store {
       if ((await identify(path))?.version !== identity.version) throw isThere(key)
     }
     try {
-      await disk.syncFolder(dirname(path))
+      await folders.sync(dirname(path))
     } catch (error) {
       await disk.unlink(path).catch(() => undefined)
       throw error
@@ -103,7 +103,7 @@ export function openLocalStore(root: string): Store {
 
   async function replace(staged: Staged, path: string): Promise<void> {
     await inFolder(path, () => disk.rename(staged.path, path))
-    await disk.syncFolder(dirname(path))
+    await folders.sync(dirname(path))
   }
 
   /** Does something in an object's folder, which a `delete` at the same time may have removed as empty. */
@@ -222,7 +222,7 @@ export function openLocalStore(root: string): Store {
       if (current && options.ifVersion !== undefined && current.version !== options.ifVersion)
         throw new PreconditionFailed(`${key} is version ${current.version}, not version ${options.ifVersion}`, { file: path })
       await disk.unlink(path)
-      await disk.syncFolder(dirname(path))
+      await folders.sync(dirname(path))
       await removeSidecars(root, key, undefined)
       await removeEmpty(dirname(path))
     } catch (error) {

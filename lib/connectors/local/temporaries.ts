@@ -9,8 +9,8 @@ import { META, OWN, TEMPORARY } from './key.ts'
 
 /** Names of temporary files, and which of them nobody will ever finish. */
 export interface Temporaries {
-  /** An empty temporary file in a store's folder, on the disk where the object will be. Its being there keeps the folder from being removed. */
-  create(folder: string): Promise<string>
+  /** A temporary file in a store's folder, on the disk where the object will be: empty, or with these bytes. Its being there keeps the folder from being removed. */
+  create(folder: string, bytes?: Uint8Array): Promise<string>
   /** Removes temporary files under a folder whose owner is gone; gives how many. */
   sweep(folder: string): Promise<number>
   close(): Promise<void>
@@ -59,16 +59,17 @@ export function temporariesOf(folders: Folders): Temporaries {
   }
 
   return {
-    create: async (folder) => {
+    create: async (folder, bytes = new Uint8Array()) => {
       life ??= beginLife()
       await life
       const path = join(folder, `${TEMPORARY}${owner}-${++count}`)
       for (let attempt = 1; ; attempt++) {
         await folders.ensure(folder)
         try {
-          await disk.write(path, '')
+          await disk.write(path, bytes)
           return path
         } catch (error) {
+          if (!isErrno(error, 'ENOENT')) await disk.unlink(path).catch(() => undefined)
           if (!isErrno(error, 'ENOENT') || attempt === 20) throw error
           folders.forget(folder)
         }

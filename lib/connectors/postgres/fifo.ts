@@ -33,7 +33,8 @@ export interface FifoEnd {
   close(): Promise<void>
 }
 
-const LOOK_MS = 5
+/** A reader is mostly about to come; one that lets us wait is looked for at leisure. */
+const [FIRST_LOOKS, FIRST_LOOK_MS, LOOK_MS] = [50, 1, 5]
 
 /** Waits for a reader: only then the opening succeeds, and neither side's holds a thread of this process. @throws the signal's reason, which also closes an open end, some time after the reader was asked to stop */
 export async function openFifoEnd(path: string, signal: AbortSignal): Promise<FifoEnd> {
@@ -70,13 +71,13 @@ export async function openFifoEnd(path: string, signal: AbortSignal): Promise<Fi
 const HEARD_MS = 50
 
 async function openWhenRead(path: string, signal: AbortSignal): Promise<number> {
-  for (;;) {
+  for (let looks = 1; ; looks++) {
     signal.throwIfAborted()
     try {
       return await openFd(path, O_WRONLY | O_NONBLOCK)
     } catch (error) {
       if (!isErrno(error, 'ENXIO')) throw error
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    await new Promise((resolve) => setTimeout(resolve, looks <= FIRST_LOOKS ? FIRST_LOOK_MS : LOOK_MS))
   }
 }
