@@ -4,7 +4,7 @@ import { didYouMean } from '../core/nearest.ts'
 import type { Profile } from './config.ts'
 
 /** What a connection can be used for is what it can open. */
-const OPENS = { source: 'openSource', warehouse: 'openWarehouse', store: 'open' } as const
+const OPENS = { source: 'openSource', warehouse: 'openWarehouse', store: 'openStore' } as const
 
 const connectionOf = (role: keyof typeof OPENS) =>
   z.custom<object>((value) => rolesOf(value).includes(role), {

@@ -95,7 +95,7 @@ export interface SourceTools {
   readonly extensions: Extensions
 }
 
-/** A configured, not yet opened source, as `files` and `http` make it: plain settings that can be printed, and how to open them. */
+/** A configured, not yet opened source, as `files`, `http` and `postgres` make it: plain settings that can be printed, and how to open them. */
 export interface SourceConnection {
   readonly kind: string
   /** The requests that it answers; `plan` refuses others without opening it. */

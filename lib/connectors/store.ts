@@ -54,14 +54,13 @@ export interface Store {
   close(): Promise<void>
 }
 
-/** A configured, not yet opened store, as `local` makes it. */
+/** A configured, not yet opened store, as `local` and `gcs` make it. */
 export interface StoreConnection {
-  readonly role: 'store'
   readonly kind: string
   readonly settings: Readonly<Record<string, unknown>>
   /** Where a person finds the objects: a folder or a bucket URL. */
   readonly location: string
-  open(): Store
+  openStore(): Store
   /** Whether it is there, answers, and lets us write, read, guard and delete objects (`probeStore`): for `millrace doctor`. */
   check?(ctx: CheckContext): Promise<readonly Finding[]>
 }

@@ -102,7 +102,7 @@ export interface WarehouseTools {
   readonly extensions: Extensions
 }
 
-/** A configured, not yet opened warehouse, as `duckdb` makes it. */
+/** A configured, not yet opened warehouse, as `duckdb` and `postgres` make it. */
 export interface WarehouseConnection {
   readonly kind: string
   readonly settings: Readonly<Record<string, unknown>>

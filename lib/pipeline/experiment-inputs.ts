@@ -98,7 +98,7 @@ async function landedInput(name: string, { pipeline, dataset, partition }: Lande
       dataset: name,
     })
   const { kind } = extract
-  const store = project.config.landing.open()
+  const store = project.config.landing.openStore()
   try {
     const columns = definition.schema?.[dataset]
     if (kind.by === 'cursor' && columns)

@@ -65,7 +65,11 @@ export async function openSession(
       () => reader?.close(),
     )
     const extensions = extensionsIn(config.extensions)
-    const [store, exports, warehouse] = [config.landing.open(), config.store.open(), config.warehouse.openWarehouse({ extensions })]
+    const [store, exports, warehouse] = [
+      config.landing.openStore(),
+      config.store.openStore(),
+      config.warehouse.openWarehouse({ extensions }),
+    ]
     const sources = openSources(config.connections, { reader: theReader, extensions })
     closing.push(
       () => store.close(),

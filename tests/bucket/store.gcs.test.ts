@@ -12,8 +12,8 @@ if (!bucket) throw new Error('MILLRACE_TEST_BUCKET is not set; expected the name
 storeContract(`gcs, bucket ${bucket}`, async () => {
   const connection = gcs({ bucket, prefix: `millrace-test/${randomUUID()}`, ...(keyFile && { keyFile }) })
   onTestFinished(async () => {
-    const store = connection.open()
+    const store = connection.openStore()
     for await (const key of store.list('')) await store.delete(key)
   })
-  return { store: connection.open(), another: () => connection.open() }
+  return { store: connection.openStore(), another: () => connection.openStore() }
 })

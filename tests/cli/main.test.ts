@@ -32,7 +32,7 @@ async function run(...argv: string[]) {
 const CONFIG = `import { config } from '${lib}config/config.ts'
 import { secret } from '${lib}config/secret.ts'
 const open = () => {}
-const store = { role: 'store', kind: 'local', settings: { folder: 'landing' }, location: '/x', open }
+const store = { kind: 'local', settings: { folder: 'landing' }, location: '/x', openStore: open }
 const crm = { kind: 'http', methods: ['GET'], settings: { url: 'https://h/', auth: { bearer: secret('env:MILLRACE_TEST_ABSENT') } }, openSource: open }
 export default config({ profiles: { dev: {
   connections: { crm }, landing: store, store, warehouse: { kind: 'duckdb', settings: {}, location: '/w', openWarehouse: open },

@@ -11,7 +11,7 @@ const lib = new URL('../../lib/', import.meta.url).href
 const HEAD = `import { config } from '${lib}config/config.ts'
 import { secret } from '${lib}config/secret.ts'
 const open = () => { throw new Error('opened') }
-const store = { role: 'store', kind: 'local', settings: { folder: 'x' }, location: '/x', open }
+const store = { kind: 'local', settings: { folder: 'x' }, location: '/x', openStore: open }
 const warehouse = { kind: 'duckdb', settings: {}, location: '/w', openWarehouse: open }
 const source = (settings) => ({ kind: 'http', methods: ['GET'], settings, openSource: open })
 const rest = { connections: {}, warehouse, landing: store, store }

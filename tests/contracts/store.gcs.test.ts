@@ -13,5 +13,5 @@ afterAll(() => server.stop())
 
 storeContract('gcs', async () => {
   const connection = gcs({ bucket: 'bucket', prefix: `a prefix/${stores++}`, apiEndpoint: server.url })
-  return { store: connection.open(), another: () => connection.open() }
+  return { store: connection.openStore(), another: () => connection.openStore() }
 })

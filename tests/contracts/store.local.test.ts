@@ -4,5 +4,5 @@ import { storeContract } from './store.ts'
 
 storeContract('local', async () => {
   const connection = local(`${temporaryFolder()}/store`)
-  return { store: connection.open(), another: () => connection.open() }
+  return { store: connection.openStore(), another: () => connection.openStore() }
 })

@@ -6,7 +6,7 @@ import { requestOfNames } from './names.ts'
 
 // Delivers a dataset of names, given as JSON, from a process with limits of its own; prints what came of it as JSON.
 const [dataset = '', folder = '', workspace = ''] = process.argv.slice(2)
-const store = local(folder).open()
+const store = local(folder).openStore()
 try {
   const receipt = await deliver(requestOfNames(JSON.parse(dataset)), store, {
     pipeline: 'p',

@@ -48,7 +48,7 @@ describe('deliver, after the failure of any disk operation and a rerun,', () => 
     const old = requestOf(await namesDataset(5), { inputKey: keyOf('0') })
     const request = requestOf(await namesDataset(2_000))
     const prepared = join(temporaryFolder(), 'store')
-    const opened = local(prepared).open()
+    const opened = local(prepared).openStore()
     await deliver(old, opened, testContext(), connectToTestEngine)
     await opened.close()
 
@@ -58,7 +58,7 @@ describe('deliver, after the failure of any disk operation and a rerun,', () => 
       await cp(prepared, folder, { recursive: true })
       return folder
     }
-    const reference = local(await copied()).open()
+    const reference = local(await copied()).openStore()
     onTestFinished(() => reference.close())
     await deliver(request, reference, testContext(), connectToTestEngine)
     const wanted = await contentOf(reference)
@@ -66,10 +66,10 @@ describe('deliver, after the failure of any disk operation and a rerun,', () => 
     let failed = 0
     for (let n = 1; ; n++) {
       const folder = await copied()
-      const store = local(folder).open()
+      const store = local(folder).openStore()
       const asked = await withFailingDisk(n, dead, () => deliver(request, store, testContext({ run: 'first' }), connectToTestEngine))
       await store.close()
-      const again = local(folder).open()
+      const again = local(folder).openStore()
       // At this instant a reader sees one delivery or the other, whole.
       expect((await followLatest(again, LATEST))?.rows).toSatisfy((rows: number) => rows === 5 || rows === 2_000)
       await deliver(request, again, testContext({ run: 'second' }), connectToTestEngine)
@@ -154,7 +154,7 @@ describe('deliver says what is wrong with the store:', () => {
       process.seteuid?.(65_534)
     }
     try {
-      const failed = deliver(requestOf(dataset), local(root).open(), ctx)
+      const failed = deliver(requestOf(dataset), local(root).openStore(), ctx)
       await expect(failed).rejects.toBeInstanceOf(PermanentError)
       await expect(failed).rejects.toThrow(/^permission denied: .*store/)
     } finally {
@@ -183,7 +183,7 @@ describe('deliver says what is wrong with the store:', () => {
       name: 'PermanentError',
       message: expect.stringMatching(/^the file is too large .*_tmp.*\(EFBIG\)/),
     })
-    const store = local(join(folder, 'store')).open()
+    const store = local(join(folder, 'store')).openStore()
     onTestFinished(() => store.close())
     expect(await keysOf(store)).toEqual([])
     expect(await child('unlimited')).toMatchObject({ outcome: 'delivered', rows: 100_000 })

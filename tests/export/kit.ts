@@ -14,7 +14,7 @@ export { exportOf, idName, keyOf, requestOfNames as requestOf } from './names.ts
 
 /** A fresh folder store, closed after the test. */
 export function freshStore(folder = temporaryFolder()): Store {
-  const store = local(join(folder, 'store')).open()
+  const store = local(join(folder, 'store')).openStore()
   onTestFinished(() => store.close())
   return store
 }

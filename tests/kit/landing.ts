@@ -27,7 +27,7 @@ export interface Landing {
 /** A landing zone in a fresh folder, with rows that come from SQL. */
 export function testLanding(defaults: Partial<LandRequest> & { readonly columns: Columns }): Landing {
   const folder = `${temporaryFolder()}/landing`
-  const store = local(folder).open()
+  const store = local(folder).openStore()
   const reader = inProcessReader()
   onTestFinished(async () => {
     await store.close()

@@ -47,7 +47,7 @@ async function runScript(
   tools: { reader: ReturnType<typeof inProcessReader>; run: string; workspace: string },
   steps = script,
 ): Promise<void> {
-  const store = local(folder).open()
+  const store = local(folder).openStore()
   try {
     for (const step of steps) await land(step, { store, reader: tools.reader }, testContext({ run: tools.run, workspace: tools.workspace }))
   } finally {
@@ -62,7 +62,7 @@ const partitions = [
 
 /** What has landed, without what differs from run to run. */
 async function landed(folder: string): Promise<unknown> {
-  const store = local(folder).open()
+  const store = local(folder).openStore()
   try {
     const loads: LoadManifest[] = []
     for (const [dataset, partition] of partitions) loads.push(...(await loadsOf(store, 'test', dataset, partition)))
@@ -89,7 +89,7 @@ async function keysOf(store: Store): Promise<string[]> {
 
 /** How far the script has come, by what has landed. */
 async function stepsDone(folder: string): Promise<number> {
-  const store = local(folder).open()
+  const store = local(folder).openStore()
   try {
     const [windows, cursors] = [await loadsOf(store, 'test', 'w', 'p'), await loadsOf(store, 'test', 'c', '_all')]
     return windows.at(-1)?.open === false ? 3 + cursors.length : windows.length
@@ -134,7 +134,7 @@ describe.each(['dead', 'once'] as const)('the Nth disk operation fails (%s)', (m
 })
 
 async function everyLoadIsIntact(folder: string): Promise<number> {
-  const store = local(folder).open()
+  const store = local(folder).openStore()
   try {
     let count = 0
     for (const [dataset, partition] of partitions) {
@@ -242,7 +242,7 @@ describe('a power cut', () => {
   test('is noticed with the manifest written before the data', async () => {
     const folder = join(temporaryFolder(), 'landing')
     await using cut = await recordDisk(folder)
-    const store = local(folder).open()
+    const store = local(folder).openStore()
     onTestFinished(() => store.close())
     const early: Store = {
       ...store,

@@ -105,13 +105,13 @@ describe.each(EMULATORS)('$name', ({ name, command, ready, unmet, describesCopie
     name,
     async () => {
       const connection = connectionTo(url)
-      return { store: connection.open(), another: () => connection.open() }
+      return { store: connection.openStore(), another: () => connection.openStore() }
     },
     unmet,
   )
 
   test('a stream in pieces arrives whole, through a temporary and a copy', async () => {
-    const store = connectionTo(url, CHUNK).open()
+    const store = connectionTo(url, CHUNK).openStore()
     await store.put('k', { stream: Readable.from([LONG]) }, { metadata: { a: '1' } })
     expect(await read(store, 'k')).toEqual(LONG)
     if (describesCopies) expect((await store.head('k'))?.metadata).toEqual({ a: '1' })
@@ -120,7 +120,7 @@ describe.each(EMULATORS)('$name', ({ name, command, ready, unmet, describesCopie
 
   test('bytes that were damaged on the way are refused by the server', async () => {
     await using proxy = await tcpProxy(url)
-    const store = connectionTo(proxy.url, CHUNK).open()
+    const store = connectionTo(proxy.url, CHUNK).openStore()
     proxy.replaceOnce(Buffer.from('one,two'), Buffer.from('one,twa'))
     await expect(store.put('k', { bytes: 'one,two\n' }, { ifAbsent: true })).rejects.toThrow(/400/)
     expect(await store.head('k')).toBeUndefined()
@@ -129,7 +129,7 @@ describe.each(EMULATORS)('$name', ({ name, command, ready, unmet, describesCopie
   if (resumes)
     test('an upload goes on after its connection was cut at byte 200,000', async () => {
       await using proxy = await tcpProxy(url)
-      const store = connectionTo(proxy.url, CHUNK).open()
+      const store = connectionTo(proxy.url, CHUNK).openStore()
       proxy.cutOnceAfter(200_000)
       await store.put('k', { stream: Readable.from([LONG]) })
       expect(proxy.cuts).toBe(1)

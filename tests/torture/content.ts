@@ -30,9 +30,9 @@ export async function contentOf(state: string): Promise<Content> {
   const temp = mkdtempSync(join(tmpdir(), 'millrace-look-'))
   const db = await openDuckDB({ memoryBytes: 2 ** 28, threads: 1, temp: join(temp, 'spill') })
   try {
-    await readLanding(local(join(state, 'landing')).open(), SALES, { temp, db }, content)
+    await readLanding(local(join(state, 'landing')).openStore(), SALES, { temp, db }, content)
     await readWarehouse(state, temp, content)
-    await readExports(local(join(state, 'export')).open(), content)
+    await readExports(local(join(state, 'export')).openStore(), content)
   } finally {
     db.close()
     rmSync(temp, { recursive: true, force: true })

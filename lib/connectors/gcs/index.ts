@@ -35,11 +35,10 @@ export function gcs(options: GcsOptions): StoreConnection {
       hint: 'Cloud Storage takes uploads in multiples of 256 KiB',
     })
   return {
-    role: 'store',
     kind: 'gcs',
     settings: { ...options },
     location: `gs://${bucket}${prefix === '' ? '' : `/${prefix.slice(0, -1)}`}`,
-    open: () => openGcsStore(options),
+    openStore: () => openGcsStore(options),
     check: (ctx) => checkBucket(options, ctx),
   }
 }

@@ -6,11 +6,10 @@ import { openLocalStore } from './store.ts'
 /** A folder as a store, for `landing` and `store`: `local('deliveries')`. A relative path is taken from the project's folder; the folder is made by the first write. */
 export function local(folder: string): StoreConnection {
   return {
-    role: 'store',
     kind: 'local',
     settings: { folder },
     location: folder,
-    open: () => openLocalStore(resolve(folder)),
+    openStore: () => openLocalStore(resolve(folder)),
     check: (ctx) => checkStore(resolve(folder), ctx),
   }
 }

@@ -181,7 +181,7 @@ describe('a service that refuses', () => {
 describe('gcs', () => {
   it('is printable, without a secret', () => {
     const connection = gcs({ bucket: 'deliveries', prefix: 'daily/', credentials: secret('env:NOTHING') })
-    expect(connection).toMatchObject({ role: 'store', kind: 'gcs', location: 'gs://deliveries/daily' })
+    expect(connection).toMatchObject({ kind: 'gcs', location: 'gs://deliveries/daily' })
     expect(JSON.stringify(connection.settings)).toContain('[secret]')
   })
 

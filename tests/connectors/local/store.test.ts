@@ -21,7 +21,7 @@ import { temporaryFolder } from '../../kit/context.ts'
 import { failDisk } from '../../kit/failing-disk.ts'
 
 function openStore(folder = join(temporaryFolder(), 'store')) {
-  const store = local(folder).open()
+  const store = local(folder).openStore()
   onTestFinished(() => store.close())
   return Object.assign(store, { folder })
 }
@@ -42,7 +42,7 @@ async function keysOf(store: ReturnType<typeof openStore>, prefix = '') {
 test('local describes itself and touches nothing before the first put', async () => {
   const folder = join(temporaryFolder(), 'store')
   const connection = local(folder)
-  expect(connection).toMatchObject({ role: 'store', kind: 'local', location: folder, settings: { folder } })
+  expect(connection).toMatchObject({ kind: 'local', location: folder, settings: { folder } })
   const store = openStore(folder)
   expect(await keysOf(store)).toEqual([])
   expect(await store.head('k')).toBeUndefined()
@@ -213,7 +213,7 @@ test('a listing and a sweep that the disk refuses are errors that say where and 
 })
 
 const put = (folder: string, bytes: number) => `import { local } from '${projectUrl('lib/connectors/local/index.ts')}'
-const store = local(${JSON.stringify(folder)}).open()
+const store = local(${JSON.stringify(folder)}).openStore()
 try {
   await store.put('d/k', { bytes: Buffer.alloc(${bytes}) }, { metadata: { a: '1' } })
   console.log('put')
@@ -266,7 +266,7 @@ test('what a killed put leaves is not listed, and swept when its owner is gone, 
   const folder = join(temporaryFolder(), 'store')
   const child = startNode(`import { Readable } from 'node:stream'
 import { local } from '${projectUrl('lib/connectors/local/index.ts')}'
-const store = local(${JSON.stringify(folder)}).open()
+const store = local(${JSON.stringify(folder)}).openStore()
 const stream = new Readable({ read() {} })
 stream.push(Buffer.alloc(200_000))
 store.put('d/k', { stream })
@@ -291,7 +291,7 @@ test('compare-and-set holds between processes', async () => {
   await store.put('counter', { bytes: '0' })
   const code = `import { text } from 'node:stream/consumers'
 import { local } from '${projectUrl('lib/connectors/local/index.ts')}'
-const store = local(${JSON.stringify(store.folder)}).open()
+const store = local(${JSON.stringify(store.folder)}).openStore()
 for (let i = 0; i < 20; ) {
   const { version } = await store.head('counter')
   const value = Number(await text(await store.get('counter')))

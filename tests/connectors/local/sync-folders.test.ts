@@ -76,7 +76,7 @@ test('folderSync of a folder that was removed meanwhile and made anew is done fo
 
 test('put of many objects at the same time makes fewer fsyncs of the folder above them than objects', async () => {
   const root = join(temporaryFolder(), 'store')
-  const store = local(root).open()
+  const store = local(root).openStore()
   onTestFinished(() => store.close())
   let count = 0
   onTestFinished(

@@ -23,7 +23,7 @@ async function halt(moment: string): Promise<void> {
 }
 
 export function haltingStore(connection: StoreConnection): StoreConnection {
-  return { ...connection, open: () => halting(connection.open()) }
+  return { ...connection, openStore: () => halting(connection.openStore()) }
 }
 
 function halting(store: Store): Store {

@@ -117,14 +117,14 @@ export async function groundOf(
   }
   const temporaries = async () => {
     const keys: string[] = []
-    for await (const key of bucket.under(prefix).open().list('')) if (/(^|\/)(_tmp|\.millrace-tmp)\//.test(key)) keys.push(key)
+    for await (const key of bucket.under(prefix).openStore().list('')) if (/(^|\/)(_tmp|\.millrace-tmp)\//.test(key)) keys.push(key)
     return keys
   }
   const left = async (at: ProjectFolder) => [...leftovers(at.state), ...(await sessions()), ...(await temporaries()), ...balance(at)]
   const content = (at: ProjectFolder) =>
     contentIn({
-      landing: landing === 'bucket' ? bucket.under(`${prefix}/landing`).open() : local(join(at.state, 'landing')).open(),
-      store: bucket.under(`${prefix}/store`).open(),
+      landing: landing === 'bucket' ? bucket.under(`${prefix}/landing`).openStore() : local(join(at.state, 'landing')).openStore(),
+      store: bucket.under(`${prefix}/store`).openStore(),
       warehouse: () => postgres.client(WAREHOUSE),
     })
   return {

@@ -81,7 +81,7 @@ function bucketOf({ url }: Pick<GcsProcess, 'url'>): Bucket {
     under,
     copy: async (from, to) => {
       const names: string[] = []
-      for await (const key of under(from).open().list('')) names.push(key)
+      for await (const key of under(from).openStore().list('')) names.push(key)
       const object = (prefix: string, key: string) => `b/${BUCKET}/o/${encodeURIComponent(`${prefix}/${key}`)}`
       for (const key of names) {
         const answer = await fetch(`${url}/storage/v1/${object(from, key)}/rewriteTo/${object(to, key)}`, { method: 'POST' })

@@ -14,7 +14,7 @@ const MANIFEST = /\/customer\/_all\/_manifests\/\d+\.json$/
  * says.
  */
 export function cursorFirst(connection: StoreConnection, file: string): StoreConnection {
-  return { ...connection, open: () => openCursorFirst(connection.open(), resolve(file)) }
+  return { ...connection, openStore: () => openCursorFirst(connection.openStore(), resolve(file)) }
 }
 
 function openCursorFirst(store: Store, file: string): Store {

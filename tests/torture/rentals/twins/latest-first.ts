@@ -2,7 +2,7 @@ import type { Store, StoreConnection } from '../../../../lib/connectors/store.ts
 
 /** A broken twin of a store: a delivery's file gets its name only after `latest.json` leads there. */
 export function latestFirst(connection: StoreConnection): StoreConnection {
-  return { ...connection, open: () => openLatestFirst(connection.open()) }
+  return { ...connection, openStore: () => openLatestFirst(connection.openStore()) }
 }
 
 function openLatestFirst(store: Store): Store {
