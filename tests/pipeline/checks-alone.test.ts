@@ -27,5 +27,6 @@ export default pipeline({
     expect(JSON.stringify(status)).toMatch(/"partition":"krakow","state":"failed".*"partition":"wien","state":"done"/)
   }
   project.write({ 'data/krakow.csv': 'item,left\nlamp,3\n' })
+  expect(await run()).toMatchObject({ code: 0, outcomes: { krakow: 'done', wien: 'unchanged' } })
   expect(await run()).toMatchObject({ code: 0, outcomes: { krakow: 'unchanged', wien: 'unchanged' } })
 })
