@@ -15,6 +15,8 @@ import { comparesInstants, databaseRequest, nameOf, withCut } from './rows.ts'
 import { type Over, type PlannedRead, type ReadJob, type ReadSource, runAlone } from './run-jobs.ts'
 import type { Snapshot } from './snapshot.ts'
 
+const OVERS: readonly Over[] = ['sql', 'located']
+
 /** A way that small tables go, one batch after the other. */
 export interface Lane {
   /** Of the attached database. */
@@ -42,6 +44,7 @@ export async function openRelation(source: ReadSource, request: Read, ctx: RunCo
   const sqlOf = (over: Over) => (road === 'copy' ? overFifos(selections[over], paths[over]) : overSessions(selections[over], names[over]))
   const rawOf = (over: Over): Columns => Object.fromEntries(selections[over].casts.map(({ name, raw }) => [name, raw]))
   const { zone } = source.settings
+  const unclean = new Set<Over>()
   return {
     sql: sqlOf('sql'),
     raw: rawOf('sql'),
@@ -50,15 +53,21 @@ export async function openRelation(source: ReadSource, request: Read, ctx: RunCo
     before: [],
     execute: async (job, over, signal) => {
       try {
+        unclean.add(over)
         const asked: ReadJob = { read: relationRead, over, job, signal }
-        return await (lane && over === 'sql' ? lane.run(asked) : runAlone(source, asked))
+        const result = await (lane && over === 'sql' ? lane.run(asked) : runAlone(source, asked))
+        if (job.statements?.length) unclean.delete(over)
+        return result
       } catch (error) {
         throw placed(error, { dataset: request.dataset })
       }
     },
     asOf: read.snapshot.takenAt,
     ...(zone !== undefined && { zone }),
-    close: () => rm(read.folder, { recursive: true, force: true }),
+    close: async () => {
+      if (road === 'copy') for (const over of OVERS) for (const path of paths[over]) await read.fifos.giveBack(path, !unclean.has(over))
+      else await rm(read.folder, { recursive: true, force: true })
+    },
   }
 }
 
@@ -86,6 +95,7 @@ async function planned(
   }
   const id = randomBytes(4).toString('hex')
   const folder = join(ctx.workspace, `postgres-${randomUUID()}`)
+  const fifos = source.fifos(ctx.workspace)
   const each = (over: Over, name: (i: number) => string) => selections[over].parts.map((_, i) => name(i))
   const both = (name: (over: Over, i: number) => string): Readonly<Record<Over, readonly string[]>> => ({
     sql: each('sql', (i) => name('sql', i)),
@@ -95,8 +105,8 @@ async function planned(
     ...{ request, ctx, id, road, zone, snapshot, columns, selections, folder },
     doing: `reading ${what} from ${placeText(settings, await server.address())}`,
     names: both((_, i) => `millrace_${id}_${i}`),
-    paths: both((over, i) => join(folder, `${over}-${i}.csv`)),
+    paths: road === 'copy' ? both(() => fifos.take()) : { sql: [], located: [] },
     small: small && parts.length === 1 && zone === undefined,
-    made: new Set(),
+    fifos,
   }
 }

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import type { RunContext } from '../../core/context.ts'
 import { TransientError } from '../../core/errors.ts'
 import type { ReaderJob, ReaderResult } from '../../engines/reader.ts'
@@ -6,7 +5,7 @@ import type { Read, SourceTools } from '../source.ts'
 import type { Road } from './casts.ts'
 import type { PostgresColumn } from './columns.ts'
 import { type Described, sameColumns } from './describe.ts'
-import { makeFifos } from './fifo.ts'
+import type { FifoStock } from './fifo-stock.ts'
 import type { Settings } from './options.ts'
 import type { Places } from './places.ts'
 import { readByCopy } from './read-copy.ts'
@@ -33,6 +32,8 @@ export interface ReadSource {
   /** Works on it, again after a lost connection. */
   onSnapshot<T>(ctx: RunContext, dataset: string, work: (snapshot: Snapshot) => Promise<T>): Promise<T>
   describe(snapshot: Snapshot, read: Omit<Read, 'columns'>): Promise<Described & { readonly rows: Pick<Rows, 'from' | 'where'> }>
+  /** FIFOs of a workspace. */
+  fifos(workspace: string): FifoStock
   /** Something was read on the snapshot. */
   used(reads: number): void
 }
@@ -61,8 +62,7 @@ export interface PlannedRead {
   readonly folder: string
   /** A table that holds little: others may be read on the same session. */
   readonly small: boolean
-  /** FIFOs that are made. */
-  readonly made: Set<string>
+  readonly fifos: FifoStock
 }
 
 /** A job over a read. */
@@ -119,7 +119,7 @@ async function runOn(
       ...(zone !== undefined && { zone }),
     }
     const all: ReaderJob = read.small ? { ...job, small: true } : job
-    if (read.road === 'copy') await makeMissing(asked)
+    if (read.road === 'copy') await read.fifos.make(asked.flatMap((each) => each.read.paths[each.over]))
     const result =
       read.road === 'copy'
         ? await readByCopy({ ...common, streams: asked.map(streamOf), pace }, all, signal)
@@ -135,13 +135,4 @@ async function runOn(
 function streamOf({ read, over }: ReadJob) {
   const [select = ''] = serverSelects(read.selections[over])
   return { select, path: read.paths[over][0] ?? '', whole: over === 'sql' && read.selections.sql.rows.cut }
-}
-
-/** All at once: each call of mkfifo is a process. */
-async function makeMissing(asked: readonly ReadJob[]): Promise<void> {
-  const missing = asked.flatMap(({ read, over }) => read.paths[over].filter((path) => !read.made.has(path)))
-  if (missing.length === 0) return
-  await Promise.all(asked.map(({ read }) => mkdir(read.folder, { recursive: true })))
-  await makeFifos(missing)
-  for (const { read, over } of asked) for (const path of read.paths[over]) read.made.add(path)
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { RunContext } from '../../core/context.ts'
 import { placed, TransientError } from '../../core/errors.ts'
 import { retrying } from '../../core/retry.ts'
@@ -6,6 +7,7 @@ import type { Read, Source, SourceTools } from '../source.ts'
 import { placeText } from './client.ts'
 import { typeOfColumn } from './columns.ts'
 import { ConnectionLost } from './faults.ts'
+import { fifoStocks } from './fifo-stock.ts'
 import { lanesOf, TOGETHER } from './lanes.ts'
 import { openRelation } from './open-relation.ts'
 import type { Settings } from './options.ts'
@@ -92,6 +94,7 @@ export function openSource(settings: Settings, server: ServerUse, tools: SourceT
 
   const reads: ReadSource = {
     ...{ settings, server, tools, sessions, pace, file, patience: tuning, onSnapshot, describe: described, snapshot: snapshotOf },
+    fifos: fifoStocks(`fifos-${randomUUID()}`),
     used: (count) => {
       used += count
     },
