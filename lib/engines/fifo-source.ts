@@ -71,7 +71,8 @@ export async function openFifo(path: string, produce: Producer, onChunk?: (chunk
   reader.on('data', (chunk: Buffer) => {
     if (stop.signal.aborted) return
     onChunk?.(chunk)
-    if (!stream.push(chunk)) reader.pause()
+    // What saw the chunk may have destroyed the stream: whoever pauses then leaves the producer at a full pipe, for ever.
+    if (!stream.push(chunk) && !stop.signal.aborted) reader.pause()
   })
   const ended = new Promise<void>((resolve, reject) => reader.once('end', resolve).once('error', reject))
   ended.catch(() => {})

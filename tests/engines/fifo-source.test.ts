@@ -98,6 +98,16 @@ test('openFifo stops the producer of a stream that nobody reads before the FIFO 
   expect(stopped()).toBe(true)
 })
 
+test('openFifo reads on for a producer whose stream is destroyed by what sees the chunks', async () => {
+  const source = await openFifo(
+    await fifo(),
+    writing(3_000_000, () => 7),
+    () => void source.stream.destroy(new Error('seen enough')),
+  )
+  source.stream.resume()
+  expect(await source.rows).toBe(7)
+})
+
 test('openFifo interrupts DuckDB in the middle of a copy', async () => {
   const db = await openDuckDB({ memoryBytes: 2 ** 28, threads: 2, temp: join(temporaryFolder(), 't') })
   try {
