@@ -23,8 +23,15 @@ export const show = command({
       rows,
       signal,
     })
+    const { undecoded } = found
     const files = `${formatCount(found.files)} ${found.files === 1 ? 'file' : 'files'}`
     const head = `${found.pipeline} ${found.dataset}${found.partition ? ` ${found.partition}` : ''}: ${formatRows(found.rows)}, ${files}, ${formatBytes(found.bytes)}`
+    if (undecoded) {
+      const rows = Object.entries(found.columns).map(([name, type]) => [name, type, undecoded.columns[name] ?? null])
+      const there = `landed undecoded, as ${undecoded.format}, ${formatBytes(undecoded.bytes)} unpacked: nothing reads it but the load into its table in the warehouse, ${undecoded.tables.join(', ')}`
+      const columns = table([{ name: 'column' }, { name: 'type' }, { name: 'in the source' }], rows)
+      return { text: `${head}\n\n${columns}\n\n${there}`, json: found, exitCode: 0 }
+    }
     const more = found.rows > found.sample.length && rows > 0 ? `\n${formatCount(found.sample.length)} of ${formatRows(found.rows)}` : ''
     return { text: `${head}\n\n${table(datasetColumns(found.columns), found.sample)}${more}`, json: found, exitCode: 0 }
   },

@@ -26,13 +26,15 @@ export interface Frames {
   readonly format: string
   /** In the order of the bytes. */
   readonly columns: readonly FrameColumn[]
-  /** What the bytes mean depends on these facts about the sending system; the format says which there are. */
+  /** What these bytes mean depends on these facts about the sending system, and on no others; the format says which there can be. */
   readonly facts: Readonly<Record<string, number>>
   /** The rows are of this moment, or of a later one. */
   readonly asOf: Date
   /** What is sent, for messages: `public.payment of shop on 127.0.0.1:5432`. */
   readonly what: string
   send(take: TakeFrames, signal: AbortSignal): Promise<Sent>
+  /** Runs `work`, which sends once, again where another attempt may succeed, as often as the sender's own settings allow: for a receiver that has no attempts of its own. */
+  inAttempts<T>(work: () => Promise<T>): Promise<T>
 }
 
 /** What a configured connection says of frames, without being opened. */

@@ -62,6 +62,8 @@ export interface ReceiveRequest {
   token(): Token | undefined
   /** The value of `_load`. */
   readonly load: string
+  /** The next loads of the table will mostly have the same value: it may be kept with the table, at the price of a change to that where it is another. */
+  readonly lasting: boolean
 }
 
 export interface ReceiveReceipt {

@@ -38,7 +38,7 @@ interface StageEnded extends Happening {
   /** How the rows add up. land: `read` = rows + `unchanged` + `superseded`, and keys that are `gone`; load: the dataset's = rows + `superseded`, and what was `removed`. */
   readonly counts?: Readonly<Record<string, number>>
   readonly ms: number
-  /** `done`, or why nothing was done. `stopped`: the run was interrupted; a stage says `failed`, its context's `emit` knows better. */
+  /** `done`, or why nothing was done. `stopped`: the run was interrupted (a stage says `failed`, its context's `emit` knows better), or the stage beside it has failed. */
   readonly outcome: 'done' | 'unchanged' | 'skipped' | 'failed' | 'stopped'
 }
 

@@ -23,8 +23,8 @@ export interface Extract<out C extends string = never> {
   readonly kind: ReadKind
   /** Column → SQL expression over the source's own columns. */
   readonly expressions?: Readonly<Record<string, string>>
-  /** It goes straight into the warehouse, as the source's own bulk format. */
-  readonly forward?: true
+  /** It goes into the warehouse as the source's own bulk format: straight, or by way of the landing zone. */
+  readonly forward?: true | 'land'
   /** Only a type: the columns that `kind` names. */
   readonly _columns?: C
 }
@@ -50,10 +50,10 @@ export interface ReadOptions<C extends string> {
 /** What becomes of a table's rows. */
 export interface ForwardOption {
   /**
-   * Its rows go from the database into a warehouse of the same kind in that kind's own bulk format, undecoded, and do not land: the dataset, whole or with a window, can be loaded by `replace` and `replacePartition`,
-   * and nothing else may read it.
+   * Its rows go from the database into a warehouse of the same kind in that kind's own bulk format, undecoded: the dataset, whole or with a window, can be loaded by `replace` and `replacePartition`,
+   * and nothing else may read it. `true`: they do not land. `'land'`: they land as they come, and are loaded from there, as often as it takes, without the source.
    */
-  readonly forward?: true
+  readonly forward?: true | 'land'
 }
 
 /** Options of a dataset that is read whole. Without a column in them nothing may be inferred, hence the overloads. */

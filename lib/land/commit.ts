@@ -9,9 +9,9 @@ import type { ContentName } from './content-hash.ts'
 import { type Fingerprint, fingerprintOf } from './fingerprint.ts'
 import { landingPlace } from './keys.ts'
 import { nextConfirmation } from './loads.ts'
-import type { LandRequest, LandTools } from './request.ts'
+import type { Asked } from './request.ts'
 
-/** A finished Parquet file of a new load, in the workspace. */
+/** A finished file of a new load, in the workspace: Parquet, or undecoded rows. */
 export interface StagedFile {
   readonly file: string
   readonly rows: number
@@ -31,7 +31,7 @@ export type Draft = Omit<LoadManifest, 'pipeline' | 'files' | 'tombstones' | 'ro
 export async function commitLoad(draft: Draft, staged: readonly StagedFile[], store: Store, ctx: RunContext): Promise<LoadManifest> {
   const place = landingPlace(ctx.pipeline, draft.dataset, draft.partition)
   const landed = { '': [] as LandedFile[], gone: [] as LandedFile[] }
-  for (const each of staged) landed[each.kind].push(await putFile(place, draft.id, each, store, ctx))
+  for (const each of staged) landed[each.kind].push(await putFile(place, draft, each, store, ctx))
   ctx.signal.throwIfAborted()
   const manifest: LoadManifest = {
     ...{ pipeline: ctx.pipeline, ...draft, files: landed[''] },
@@ -56,17 +56,20 @@ export async function commitConfirmation(
   return { ...rest, ...found }
 }
 
+const PARQUET = { extension: 'parquet', contentType: 'application/vnd.apache.parquet' }
+
 async function putFile(
   place: ReturnType<typeof landingPlace>,
-  id: number,
+  { id, undecoded }: Pick<Draft, 'id' | 'undecoded'>,
   { file, rows, kind, fingerprint }: StagedFile,
   store: Store,
   ctx: RunContext,
 ): Promise<LandedFile> {
   const { bytes, sha256, crc32c } = fingerprint ?? (await fingerprintOf(file, ctx.signal))
-  const key = place.file(id, sha256, kind)
+  const { extension, contentType } = undecoded ? { extension: `${undecoded.format}.zst`, contentType: 'application/zstd' } : PARQUET
+  const key = place.file(id, sha256, kind, extension)
   try {
-    await store.put(key, { file }, { ifAbsent: true, crc32c, contentType: 'application/vnd.apache.parquet', signal: ctx.signal })
+    await store.put(key, { file }, { ifAbsent: true, crc32c, contentType, signal: ctx.signal })
   } catch (error) {
     if (!(error instanceof PreconditionFailed)) throw error
     // The same bytes are what an attempt that was cut off has left where it could not be swept, or what another run is landing at this moment.
@@ -104,8 +107,8 @@ function provenance(ctx: RunContext): LoadManifest['run'] {
 /** The current load, confirmed where what is known of it has changed. */
 export async function confirmed(
   current: LoadManifest,
-  { open, readKey, sourceVersion }: LandRequest,
-  store: LandTools['store'],
+  { open, readKey, sourceVersion }: Asked,
+  store: Store,
   ctx: RunContext,
 ): Promise<LoadManifest> {
   // A window that had ended stays complete, whatever a clock says later.
@@ -115,7 +118,7 @@ export async function confirmed(
 }
 
 /** What a request says of the load that it becomes. */
-export function draftOf(request: LandRequest, id: number, { hash, hashName }: ContentName): Draft {
+export function draftOf(request: Asked, id: number, { hash, hashName }: ContentName): Draft {
   const { dataset, partition, columns, readKey, window, open, sourceVersion } = request
   return {
     ...{ dataset, partition, id, columns, readKey, contentHash: hash, hashName, open },

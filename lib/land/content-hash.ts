@@ -6,6 +6,7 @@ import { quoteIdentifier } from '../core/quote.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
 import { type ColumnType, parseType } from '../engines/types.ts'
 import { readParquet } from '../formats/parquet.ts'
+import type { UndecodedRows } from '../state/manifest.ts'
 
 /** What names a content: equal names say equal rows under equal columns; others say nothing. */
 export interface ContentName {
@@ -26,6 +27,17 @@ const rowsHashName = `millrace1-duckdb-${version()}`
 export function contentOfBytes(sha256: string, columns: Columns): ContentName {
   const hashName = 'millrace2-sha256'
   return { hash: hashOf({ name: hashName, columns: Object.entries(columns), sha256 }).slice(0, 32), hashName }
+}
+
+/** Names undecoded rows by their bytes as they came, with what those mean: columns, types, facts of the system that wrote them. */
+export function contentOfUndecoded({
+  format,
+  columns,
+  facts,
+  sha256,
+}: Pick<UndecodedRows, 'format' | 'columns' | 'facts' | 'sha256'>): ContentName {
+  const hashName = 'millrace1-undecoded-sha256'
+  return { hash: hashOf({ name: hashName, format, columns, facts, sha256 }).slice(0, 32), hashName }
 }
 
 /** 2⁶⁴ divided by the golden ratio: as good as any odd number. */

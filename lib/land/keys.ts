@@ -6,8 +6,8 @@ export interface LandingPlace {
   readonly manifests: string
   manifest(id: number): string
   confirmation(id: number, n: number): string
-  /** A data file of a load, named by its bytes, so that two runs of the same input name it the same; `kind` is '' for rows, 'gone' for tombstones. */
-  file(id: number, sha256: string, kind?: '' | 'gone'): string
+  /** A data file of a load, named by its bytes, so that two runs of the same input name it the same; `kind` is '' for rows, 'gone' for tombstones; `extension` by default `parquet`. */
+  file(id: number, sha256: string, kind?: '' | 'gone', extension?: string): string
 }
 
 export function landingPlace(pipeline: string, dataset: string, partition: string): LandingPlace {
@@ -18,7 +18,8 @@ export function landingPlace(pipeline: string, dataset: string, partition: strin
     manifests,
     manifest: (id) => `${manifests}${padded(id)}.json`,
     confirmation: (id, n) => `${manifests}${padded(id)}.confirmed-${padded(n)}.json`,
-    file: (id, sha256, kind = '') => `${folder}${padded(id)}-${sha256.slice(0, 12)}${kind && `-${kind}`}.parquet`,
+    file: (id, sha256, kind = '', extension = 'parquet') =>
+      `${folder}${padded(id)}-${sha256.slice(0, 12)}${kind && `-${kind}`}.${extension}`,
   }
 }
 

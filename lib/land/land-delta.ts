@@ -85,7 +85,7 @@ export async function landDelta(
   }
 }
 
-/** The loads that the state is made of. When all of the source was read, damaged ones are given up: what was read begins the state anew. */
+/** The loads that the state is made of. When all of the source was read, damaged and undecoded ones are given up: what was read begins the state anew. */
 async function readableHistory(
   { dataset, cursorFrom }: LandRequest,
   loads: readonly LoadManifest[],
@@ -94,6 +94,7 @@ async function readableHistory(
 ): Promise<readonly LoadManifest[]> {
   const history = loadsOfState(loads)
   if (cursorFrom !== undefined) return history
+  if (history.some(({ undecoded }) => undecoded)) return []
   try {
     await verifyFiles(store, history)
     return history

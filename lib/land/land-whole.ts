@@ -19,10 +19,7 @@ export async function landWhole(
   { store, countRows }: LandTools,
   { db, ctx }: Work,
 ): Promise<Landed> {
-  const [counted, fingerprint] = await Promise.all([
-    (countRows ?? rowCounter(db))(staged.file),
-    fingerprintOf(staged.file, ctx.signal),
-  ])
+  const [counted, fingerprint] = await Promise.all([(countRows ?? rowCounter(db))(staged.file), fingerprintOf(staged.file, ctx.signal)])
   requireBalance(staged, counted)
   const { rows } = staged
   const content = contentOfBytes(fingerprint.sha256, request.columns)
@@ -44,7 +41,8 @@ async function isSame(
   db: DuckDB,
   ctx: RunContext,
 ): Promise<boolean> {
-  if (current.rows !== staged.rows || hashOf(Object.entries(current.columns)) !== hashOf(Object.entries(columns))) return false
+  if (current.undecoded || current.rows !== staged.rows || hashOf(Object.entries(current.columns)) !== hashOf(Object.entries(columns)))
+    return false
   try {
     await verifyFiles(store, [current])
     if (current.contentHash === staged.hash) return true

@@ -1,18 +1,13 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Relation, runOver } from '../connectors/source.ts'
-import { elapsedMs } from '../core/clock.ts'
 import type { RunContext } from '../core/context.ts'
-import { disk } from '../core/disk.ts'
-import { refusedByDisk } from '../core/disk-refusal.ts'
-import { placed } from '../core/errors.ts'
 import { tellBytesOf } from '../core/progress.ts'
-import { type DuckDB, openDuckDB } from '../engines/duckdb.ts'
+import { openDuckDB } from '../engines/duckdb.ts'
 import { lazyEngine } from '../engines/lazy-engine.ts'
 import { copyStatement } from '../formats/parquet.ts'
 import { landDelta } from './land-delta.ts'
 import { landWhole } from './land-whole.ts'
+import { asLanding } from './landing.ts'
 import { loadsOf } from './loads.ts'
 import type { Landed, LandRequest, LandTools, Selected, Staged, Work } from './request.ts'
 import { sweepLanding } from './sweep.ts'
@@ -28,42 +23,16 @@ import { sweepLanding } from './sweep.ts'
  * the source changed meanwhile, PermanentError for a full disk
  */
 export async function land(request: LandRequest, tools: LandTools, ctx: RunContext): Promise<Landed> {
-  const { dataset, partition } = request
-  const begun = elapsedMs(ctx.clock)
-  ctx.emit({ type: 'stage', phase: 'start', stage: 'land', dataset })
-  const folder = join(ctx.workspace, 'land', randomUUID())
-  let db: DuckDB | undefined
-  try {
-    await mkdir(folder, { recursive: true })
+  return asLanding(request, ctx, async (folder) => {
     const { openEngine = openDuckDB } = tools
     const { memoryBytes, threads } = ctx.limits
-    db = lazyEngine(() => openEngine({ memoryBytes, threads, temp: join(folder, 'spill') }))
-    const landed = await landWith(request, tools, { folder, db, ctx })
-    ctx.emit({
-      type: 'stage',
-      phase: 'end',
-      stage: 'land',
-      dataset,
-      rows: landed.rows,
-      bytes: landed.bytes,
-      files: landed.manifest.files.map(({ key }) => key),
-      counts: { read: landed.read, unchanged: landed.unchanged, superseded: landed.superseded, gone: landed.removed },
-      ms: elapsedMs(ctx.clock) - begun,
-      outcome: landed.outcome,
-    })
-    return landed
-  } catch (error) {
-    ctx.emit({ type: 'stage', phase: 'end', stage: 'land', dataset, ms: elapsedMs(ctx.clock) - begun, outcome: 'failed' })
-    throw placed(refusedByDisk(error, folder), {
-      stage: 'land',
-      pipeline: ctx.pipeline,
-      dataset,
-      ...(partition !== '_all' && { partition }),
-    })
-  } finally {
-    db?.close()
-    await disk.removeTree(folder).catch(() => undefined)
-  }
+    const db = lazyEngine(() => openEngine({ memoryBytes, threads, temp: join(folder, 'spill') }))
+    try {
+      return await landWith(request, tools, { folder, db, ctx })
+    } finally {
+      db.close()
+    }
+  })
 }
 
 async function landWith(request: LandRequest, tools: LandTools, work: Work): Promise<Landed> {

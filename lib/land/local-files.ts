@@ -5,15 +5,16 @@ import type { Store } from '../connectors/store.ts'
 import type { RunContext } from '../core/context.ts'
 import { disk, exists } from '../core/disk.ts'
 import { refusedByDisk } from '../core/disk-refusal.ts'
-import { CheckError, NotFound } from '../core/errors.ts'
+import { CheckError, ConfigError, NotFound } from '../core/errors.ts'
 import type { LandedFile, LoadManifest } from '../state/manifest.ts'
 import { fingerprintOfStream } from './fingerprint.ts'
 
 /**
  * Local paths of landed files, for engines: those of a local store after a look at presence and size, those of another store copied into the workspace and compared byte for byte.
- * @throws CheckError naming the file that is missing or is not what the manifest says
+ * @throws CheckError naming the file that is missing or is not what the manifest says, ConfigError for a load that is not Parquet
  */
 export async function localFiles(store: Store, load: LoadManifest, files: readonly LandedFile[], ctx: RunContext): Promise<string[]> {
+  if (load.undecoded) throw undecodedError(load, load.undecoded.format)
   const paths: string[] = []
   for (const file of files) {
     const path = store.localPath(file.key)
@@ -82,7 +83,15 @@ async function download(store: Store, load: LoadManifest, file: LandedFile, ctx:
   }
 }
 
-function damaged({ pipeline, dataset, partition }: LoadManifest, file: LandedFile, what: string): CheckError {
+function undecodedError({ pipeline, dataset, partition }: LoadManifest, format: string): ConfigError {
+  return new ConfigError(`"${dataset}" has landed undecoded, as ${format}: nothing reads it but the load into its table`, {
+    ...{ stage: 'land', pipeline, dataset, ...(partition !== '_all' && { partition }) },
+    hint: 'query the table; or leave `forward` away and run again: the dataset then lands as Parquet, and everything may read it',
+  })
+}
+
+/** The error of a landed file that is not what its manifest says. */
+export function damaged({ pipeline, dataset, partition }: LoadManifest, file: LandedFile, what: string): CheckError {
   return new CheckError(`the landed file ${file.key} ${what}`, {
     ...{ stage: 'land', pipeline, dataset, file: file.key, ...(partition !== '_all' && { partition }) },
     hint: `read the source again: millrace run ${pipeline}${partition === '_all' ? '' : ` --partition ${partition}`} --refresh`,

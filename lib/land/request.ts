@@ -22,22 +22,26 @@ export interface Selected {
   readonly fast?: NonNullable<ReaderStatement['fast']>
 }
 
-/** One read to be landed. */
-export interface LandRequest {
+/** What a load's manifest says of how it was read. */
+export interface Asked {
   readonly dataset: string
   /** Partition name; `_all` for a dataset without partitions. */
   readonly partition: string
-  /** What `select` gives, in order. */
+  /** In order. */
   readonly columns: Columns
-  readonly kind: LandKind
   /** Hash of what was asked; recorded. */
   readonly readKey: string
-  readonly select: Selected
-  readonly relation: Relation
   readonly window?: TimeWindow
   /** The window had not ended when the read began. */
   readonly open: boolean
   readonly sourceVersion?: string
+}
+
+/** One read to be landed; its `columns` are what `select` gives. */
+export interface LandRequest extends Asked {
+  readonly kind: LandKind
+  readonly select: Selected
+  readonly relation: Relation
   /** The cursor value from which rows were asked, overlap taken off, as DuckDB's text; absent: all rows. */
   readonly cursorFrom?: string
   /** With `deletes: 'keys'`: the key columns of every row of the source, read after `relation`. */

@@ -5,7 +5,7 @@ import type { RunContext } from '../core/context.ts'
 import { placed } from '../core/errors.ts'
 import type { Load } from './targets.ts'
 
-/** One dataset on its way into one table, without ever being ours. */
+/** One dataset on its way into one table, undecoded. */
 export interface ReceiveTask {
   readonly pipeline: string
   readonly dataset: string
@@ -16,8 +16,10 @@ export interface ReceiveTask {
   /** The token as the caller has read it. */
   readonly expected: Token | undefined
   readonly load: string
-  /** The input key for frames of this SHA-256. */
-  inputKey(content: string): string
+  /** As in `ReceiveRequest`. */
+  readonly lasting: boolean
+  /** The input key, or what it is for frames of this SHA-256. */
+  readonly inputKey: string | ((content: string) => string)
   /** Commit also what the table holds already. */
   readonly force: boolean
 }
@@ -33,7 +35,7 @@ export interface Received {
  * @throws what source and warehouse throw, placed (stage, pipeline, partition, dataset, table)
  */
 export async function receive(task: ReceiveTask, frames: Frames, warehouse: Warehouse, ctx: RunContext): Promise<Received> {
-  const { pipeline, dataset, target, partition, expected, load, force } = task
+  const { pipeline, dataset, target, partition, expected, load, lasting, force, inputKey } = task
   const { table, disposition } = target
   if (!warehouse.receive || (disposition.mode !== 'replace' && disposition.mode !== 'replacePartition'))
     throw new RangeError(`"${table}" cannot take frames by ${disposition.mode}`)
@@ -41,15 +43,16 @@ export async function receive(task: ReceiveTask, frames: Frames, warehouse: Ware
   const begun = performance.now()
   ctx.emit({ type: 'stage', phase: 'start', ...about })
   const place = { pipeline, table, partition: partition ?? '' }
-  const hashed = hashing(frames)
+  const hashed = typeof inputKey === 'string' ? { frames, key: () => inputKey } : hashing(frames, inputKey)
   let token: Token | undefined
   const tokenOf = () => {
-    const inputKey = task.inputKey(hashed.content())
-    token = !force && expected?.inputKey === inputKey ? undefined : { ...place, inputKey, loads: {} }
+    const key = hashed.key()
+    token = !force && expected?.inputKey === key ? undefined : { ...place, inputKey: key, loads: {} }
     return token
   }
   try {
-    const receipt = await warehouse.receive({ dataset, table, disposition, place, expected, token: tokenOf, load }, hashed.frames, ctx)
+    const request = { dataset, table, disposition, place, expected, token: tokenOf, load, lasting }
+    const receipt = await warehouse.receive(request, hashed.frames, ctx)
     const { rows, bytes, removed, unchanged } = receipt
     ctx.emit({
       type: 'stage',
@@ -66,11 +69,11 @@ export async function receive(task: ReceiveTask, frames: Frames, warehouse: Ware
   }
 }
 
-/** The same frames, and the SHA-256 of those that were sent last. */
-function hashing(frames: Frames): { readonly frames: Frames; content(): string } {
+/** The same frames, and the key for the SHA-256 of those that were sent last. */
+function hashing(frames: Frames, keyOf: (content: string) => string): { readonly frames: Frames; key(): string } {
   let content = ''
   return {
-    content: () => content,
+    key: () => keyOf(content),
     frames: {
       ...frames,
       send: async (take, signal) => {

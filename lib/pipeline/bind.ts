@@ -32,6 +32,9 @@ export type Target = {
   readonly appliesLoadsOf: readonly string[]
 } & ({ readonly stage: 'load'; readonly load: Load<string> } | { readonly stage: 'export'; readonly export: Export<never> })
 
+/** A table that a dataset goes to. */
+export type LoadTarget = Extract<Target, { stage: 'load' }>
+
 /** A pipeline bound on zero rows: every name and type in it checked, what depends on what known. Nothing was opened for it. */
 export interface BoundPipeline {
   readonly loaded: LoadedPipeline

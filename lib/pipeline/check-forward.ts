@@ -26,8 +26,8 @@ export function checkForward(definition: AnyPipeline, surroundings: ForwardSurro
     const refuse = (why: string, hint = HINT): never => {
       throw new ConfigError(`"${dataset}" is forwarded, ${why}`, { stage: 'extract', dataset, hint })
     }
-    if (extract.forward !== true)
-      throw new ConfigError(`unknown forward ${JSON.stringify(extract.forward)}; expected true`, { stage: 'extract', dataset })
+    if (extract.forward !== true && extract.forward !== 'land')
+      throw new ConfigError(`unknown forward ${JSON.stringify(extract.forward)}; expected true or "land"`, { stage: 'extract', dataset })
     checkRead(extract, refuse)
     checkReaders(dataset, definition, surroundings, refuse)
     checkLoads(loadsOf(definition, dataset), refuse)

@@ -1,20 +1,18 @@
-import type { Source } from '../connectors/source.ts'
 import type { RunContext } from '../core/context.ts'
 import { placed } from '../core/errors.ts'
 import { hashOf } from '../core/hash.ts'
 import { receive } from '../load/receive.ts'
-import type { Target } from './bind.ts'
+import type { LoadTarget, Target } from './bind.ts'
 import { unchanged } from './commit.ts'
 import type { LandedTools } from './landed.ts'
 import { readKey } from './landed.ts'
 import type { Partition } from './partitions.ts'
 import type { Session, TokenBook } from './session.ts'
-
-type LoadTarget = Extract<Target, { stage: 'load' }>
+import { type SourceFrames, withSourceFrames } from './source-frames.ts'
 
 /** The target, if its rows come straight from the source, without landing. */
 export function forwarded({ definition }: LandedTools['pipeline'], target: Target): LoadTarget | undefined {
-  return target.stage === 'load' && definition.extract[target.dataset]?.forward ? target : undefined
+  return target.stage === 'load' && definition.extract[target.dataset]?.forward === true ? target : undefined
 }
 
 /**
@@ -65,53 +63,37 @@ export async function forwardTargets(
 }
 
 async function forward(session: Session, target: LoadTarget, partition: Partition | undefined, ctx: RunContext): Promise<boolean> {
-  const { pipeline, schema, sources, tokens, choices } = session
+  const { pipeline, sources, tokens, choices } = session
   const { dataset, load } = target
-  const extract = pipeline.definition.extract[dataset]
-  if (!extract) throw new RangeError(`${dataset} is not extracted`)
-  const { definition, zone } = pipeline
-  const place = { pipeline: definition.name, dataset, ...(partition && { partition: partition.name }) }
-  const begun = performance.now()
-  const ended = (outcome: 'done' | 'failed', more: { rows?: number; bytes?: number } = {}) =>
-    ctx.emit({ type: 'stage', phase: 'end', stage: 'extract', dataset, ...more, ms: performance.now() - begun, outcome })
-  ctx.emit({ type: 'stage', phase: 'start', stage: 'extract', dataset })
+  const { definition } = pipeline
+  const connection = definition.extract[dataset]?.connection
+  if (connection === undefined) throw new RangeError(`${dataset} is not extracted`)
   const asked = askedKey(session, target, partition)
-  const window = partition?.window
-  const work = async (source: Source): Promise<boolean> => {
-    try {
-      const read = {
+  const passOn = async ({ frames, open }: SourceFrames): Promise<boolean> => {
+    const { token } = await receive(
+      {
+        pipeline: definition.name,
         dataset,
-        request: extract.request,
-        columns: schema[dataset] ?? {},
-        ...(partition && { partition: partition.name }),
-        ...(window && { window: { ...window, ...(extract.kind.by === 'window' && { column: extract.kind.column }) } }),
-        ...(definition.partition?.by === 'time' && { zone }),
-      }
-      const frames = await source.frames?.(read, ctx)
-      if (!frames) throw new RangeError(`a ${source.kind} source gives no frames`)
-      const open = window !== undefined && window.end > frames.asOf
-      const { receipt, token } = await receive(
-        {
-          pipeline: definition.name,
-          dataset,
-          target: load,
-          partition: partition?.name,
-          expected: tokens.get(load.table, partition?.name ?? ''),
-          load: asked.slice(0, 12),
-          inputKey: (content) => `${asked}-${content}${open ? '-open' : ''}`,
-          force: choices.force,
-        },
-        frames,
-        session.warehouse(),
-        ctx,
-      )
-      ended('done', { rows: receipt.rows, bytes: receipt.bytes })
-      if (token) tokens.set(token)
-      return token !== undefined
-    } catch (error) {
-      ended('failed')
-      throw placed(error, { stage: 'extract', ...place })
-    }
+        target: load,
+        partition: partition?.name,
+        expected: tokens.get(load.table, partition?.name ?? ''),
+        load: asked.slice(0, 12),
+        lasting: true,
+        inputKey: (content) => `${asked}-${content}${open ? '-open' : ''}`,
+        force: choices.force,
+      },
+      frames,
+      session.warehouse(),
+      ctx,
+    )
+    if (token) tokens.set(token)
+    return token !== undefined
   }
-  return sources.use(extract.connection, work, { undecoded: true })
+  try {
+    return await sources.use(connection, (source) => withSourceFrames(session, source, { dataset, partition }, ctx, passOn), {
+      undecoded: true,
+    })
+  } catch (error) {
+    throw placed(error, { stage: 'extract', pipeline: definition.name, dataset, ...(partition && { partition: partition.name }) })
+  }
 }

@@ -94,7 +94,8 @@ function ownContents({ bound }: BoundPipeline, { dataset }: Target, contentOf: (
 export function madeFrom(key: string, pipeline: BoundPipeline, target: Target, contentOf: (dataset: string) => string): boolean {
   const [, was] = key.split('-')
   const is = ownContents(pipeline, target, contentOf)
-  return was === undefined || was === is || was.slice(0, 8) !== is.slice(0, 8)
+  // What was forwarded without landing is of no load at all, and its key longer.
+  return was === undefined || was === is || (was.length === is.length && was.slice(0, 8) !== is.slice(0, 8))
 }
 
 /** A dataset and all that it is computed from, itself first. */

@@ -40,6 +40,8 @@ export function readKey({ definition }: Pick<BoundPipeline, 'definition'>, schem
     expressions: extract.expressions,
     columns: schema[dataset],
     source: schema[`${dataset}.source`],
+    // Of another form than what lands otherwise.
+    ...(extract.forward === 'land' && { forward: extract.forward }),
   })
 }
 
@@ -62,7 +64,7 @@ export async function landedDataset(
   ctx: RunContext,
 ): Promise<Dataset> {
   const { bound, definition } = tools.pipeline
-  if (definition.extract[dataset]?.forward)
+  if (definition.extract[dataset]?.forward === true)
     throw new ConfigError(`"${dataset}" is forwarded: it goes into the warehouse, and does not land`, {
       ...{ pipeline: definition.name, stage: 'land', dataset },
       hint: 'look at its table',
@@ -71,14 +73,24 @@ export async function landedDataset(
     partition && bound.datasets[dataset]?.partitioned ? partitionsSeen(tools.pipeline, dataset, partition).map((p) => p.name) : [ALL]
   const loads = await Promise.all(names.map((name) => currentLoad(tools.store, tools.pipeline.definition.name, dataset, name)))
   const missing = names.filter((_, i) => loads[i] === undefined)
-  if (missing.length > 0)
-    throw new ConfigError(`"${dataset}" has not landed${missing[0] === ALL ? '' : ` for ${missing.join(', ')}`}`, {
-      pipeline: definition.name,
-      stage: 'land',
-      dataset,
-      hint: `land it first: millrace run ${definition.name}${missing[0] === ALL || !partition ? '' : ` --partition ${partition.name}`}`,
-    })
+  if (missing.length > 0) throw notLanded(definition.name, dataset, missing, partition?.name)
   const found = loads.filter((load) => load !== undefined)
   await verifyOnce(tools.store, found, ctx)
   return datasetOfLoads(tools.store, found, ctx)
+}
+
+/** The current load of one partition of a dataset. @throws ConfigError when there is none */
+export async function landedLoad({ pipeline, store }: LandedTools, dataset: string, partition: string): Promise<LoadManifest> {
+  const { name } = pipeline.definition
+  const load = await currentLoad(store, name, dataset, partition)
+  if (!load) throw notLanded(name, dataset, [partition], partition)
+  return load
+}
+
+function notLanded(pipeline: string, dataset: string, missing: readonly string[], partition: string | undefined): ConfigError {
+  const whole = missing[0] === ALL
+  return new ConfigError(`"${dataset}" has not landed${whole ? '' : ` for ${missing.join(', ')}`}`, {
+    ...{ pipeline, stage: 'land', dataset },
+    hint: `land it first: millrace run ${pipeline}${whole || partition === undefined ? '' : ` --partition ${partition}`}`,
+  })
 }

@@ -17,6 +17,7 @@ import { landingLock, lock } from '../state/lock.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 import type { Schema } from './definition.ts'
 import { ALL, type LandedTools, readKey, usableLoad } from './landed.ts'
+import { readAndLandUndecoded } from './landing-undecoded.ts'
 import { parentValues } from './parents.ts'
 import type { Partition } from './partitions.ts'
 import type { Sources } from './sources.ts'
@@ -65,8 +66,14 @@ export async function bringUpToDate(
     const meanwhile = await usableLoad(tools, dataset, partition?.name ?? ALL)
     if (meanwhile && meanwhile.id !== usable?.id && extract.kind.by === 'window' && !meanwhile.open) return meanwhile
     const parents = await parentValues(tools, tools.binder, extract, partition, ctx)
-    return await tools.sources.use(extract.connection, (source) =>
-      readAndLand(tools, source, { dataset, extract, partition, usable: meanwhile, parents }, ctx),
+    const undecoded = extract.forward === 'land'
+    return await tools.sources.use(
+      extract.connection,
+      (source) =>
+        undecoded
+          ? readAndLandUndecoded(tools, source, { dataset, partition }, ctx)
+          : readAndLand(tools, source, { dataset, extract, partition, usable: meanwhile, parents }, ctx),
+      { undecoded },
     )
   } catch (error) {
     throw placed(error, place)

@@ -8,7 +8,7 @@ import { checkAll, compute, pin, sharedIsCurrent } from './compute.ts'
 import { inputKey } from './input-key.ts'
 import { ALL, partitionsSeen } from './landed.ts'
 import type { Partition } from './partitions.ts'
-import { does, extractedOf, type Session } from './session.ts'
+import { does, readableOf, type Session } from './session.ts'
 
 /**
  * Computes, checks and commits the targets that are made from current states and are not up to date. Checks run before anything is committed; with `guards` also when no
@@ -23,7 +23,7 @@ export async function makeTargets(
 ): Promise<boolean> {
   const { pipeline, choices, steps } = session
   const targets = all.filter(({ appliesLoadsOf, stage }) => appliesLoadsOf.length === 0 && does(choices, stage))
-  const contents = () => contentsOf(session, extractedOf(session, partition !== undefined), partition)
+  const contents = () => contentsOf(session, readableOf(session, partition !== undefined), partition)
   const keyOf = (target: Target, hashes: Contents['hashes']) =>
     inputKey(pipeline, target, { steps, partition, contents: (name) => hashes.get(name) ?? [] })
   const { hashes, loads } = await contents()

@@ -117,7 +117,10 @@ function plannedDatasets({ bound, definition }: BoundPipeline, extracted: Schema
       reads: [connection],
       request: requestText(request),
       partitioned,
-      note: [readNote(kind, partitioned), ...(forward ? ['forwarded'] : [])].join(', '),
+      note: [
+        readNote(kind, partitioned),
+        ...(forward === undefined ? [] : [forward === 'land' ? 'lands undecoded, forwarded' : 'forwarded']),
+      ].join(', '),
     }
   })
   const steps = bound.order.map((name): PlannedDataset => {

@@ -66,6 +66,8 @@ export interface ShowResult {
   readonly rows: number
   readonly files: number
   readonly bytes: number
+  /** It has landed in a form that nothing reads but its load: there is no sample. `bytes`: unpacked; `columns`: with the types of the source; `tables`: where its rows are. */
+  readonly undecoded?: { readonly format: string; readonly bytes: number; readonly columns: Columns; readonly tables: readonly string[] }
   /** The first rows as text, null for NULL, in the columns' order. */
   readonly sample: readonly (readonly (string | null)[])[]
 }

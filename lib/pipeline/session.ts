@@ -69,6 +69,12 @@ export function tokenBook(tokens: readonly Token[]): TokenBook {
 export function extractedOf({ pipeline }: Pick<Session, 'pipeline'>, partitioned: boolean): readonly string[] {
   const { definition, bound } = pipeline
   return Object.entries(definition.extract).flatMap(([name, { forward }]) =>
-    !forward && (bound.datasets[name]?.partitioned ?? false) === partitioned ? [name] : [],
+    forward !== true && (bound.datasets[name]?.partitioned ?? false) === partitioned ? [name] : [],
   )
+}
+
+/** Those of them that others read: what lands undecoded is only loaded. */
+export function readableOf(session: Pick<Session, 'pipeline'>, partitioned: boolean): readonly string[] {
+  const { extract } = session.pipeline.definition
+  return extractedOf(session, partitioned).filter((name) => extract[name]?.forward === undefined)
 }

@@ -13,7 +13,8 @@ import { LOOKING, openSession } from './open-session.ts'
 import { type Partition, partitionNamed, partitionsUntil } from './partitions.ts'
 import type { Project } from './project.ts'
 import type { ShowResult } from './report.ts'
-import { extractedOf, type Session } from './session.ts'
+import { extractedOf, readableOf, type Session } from './session.ts'
+import { showUndecoded } from './show-undecoded.ts'
 
 /** What `show` may be told. */
 export interface ShowOptions {
@@ -25,7 +26,7 @@ export interface ShowOptions {
 }
 
 /**
- * A dataset's columns, counts and first rows: an extracted one as it has landed, a computed one computed now from what has landed. Commits nothing.
+ * A dataset's columns, counts and first rows: an extracted one as it has landed (undecoded: without rows), a computed one computed now from what has landed. Commits nothing.
  * @throws ConfigError for an unknown dataset or partition, and where nothing has landed
  */
 export async function show(project: Project, name: string, dataset: string, options: ShowOptions): Promise<ShowResult> {
@@ -45,8 +46,9 @@ export async function show(project: Project, name: string, dataset: string, opti
     const partition = bound.partitioned ? await shownPartition(project, session, dataset, options.partition) : undefined
     if (!bound.partitioned && options.partition !== undefined)
       throw new ConfigError(`"${dataset}" has no partitions`, { pipeline: name, dataset })
+    if (session.pipeline.definition.extract[dataset]?.forward === 'land') return await showUndecoded(session, dataset, partition)
     const ctx = context(partition?.name, workspace.folder)
-    for (const each of extractedOf(session, false))
+    for (const each of readableOf(session, false))
       if (bound.inputs.includes(each)) session.shared.set(each, await sharedDataset(session, each, ctx))
     const found = (await compute(session, new Set([dataset]), partition, ctx))[dataset]
     if (!found) throw new RangeError(`${dataset} was not computed`)

@@ -48,7 +48,7 @@ export async function partitionState(
   if (window !== undefined && window.end > now) return 'open'
   const contents = new Map<string, string>()
   for (const [dataset, { forward }] of Object.entries(pipeline.definition.extract)) {
-    if (forward || !pipeline.bound.datasets[dataset]?.partitioned) continue
+    if (forward === true || !pipeline.bound.datasets[dataset]?.partitioned) continue
     const load = await usableLoad({ pipeline, schema, store }, dataset, name)
     if (load === undefined || load.open) return 'due'
     contents.set(dataset, load.contentHash)

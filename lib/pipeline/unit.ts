@@ -4,9 +4,10 @@ import { sharedDataset } from './compute.ts'
 import { forwarded, forwardTargets } from './forward.ts'
 import { partitionsSeen } from './landed.ts'
 import { bringUpToDate } from './landing.ts'
+import { loadedUndecoded, loadUndecoded } from './load-undecoded.ts'
 import { makeTargets } from './make-targets.ts'
 import type { Partition } from './partitions.ts'
-import { does, extractedOf, type Session } from './session.ts'
+import { does, extractedOf, readableOf, type Session } from './session.ts'
 
 /** How a unit ended. */
 export type UnitOutcome = 'done' | 'unchanged'
@@ -21,14 +22,18 @@ export async function runUnit(session: Session, partition: Partition | undefined
   const extracted = extractedOf(session, partition !== undefined)
   if (does(choices, 'extract')) await landAll(session, extracted, partition, ctx)
   if (!does(choices, 'transform')) return 'done'
-  if (partition === undefined) for (const name of extracted) session.shared.set(name, await sharedDataset(session, name, ctx))
+  if (partition === undefined)
+    for (const name of readableOf(session, false)) session.shared.set(name, await sharedDataset(session, name, ctx))
   const targets = pipeline.targets.filter((target) => target.partitioned === (partition !== undefined))
   const passing = targets.flatMap((target) => forwarded(pipeline, target) ?? [])
-  const landed = targets.filter((target) => !forwarded(pipeline, target))
+  const undecoded = targets.flatMap((target) => loadedUndecoded(pipeline, target) ?? [])
+  const landed = targets.filter((target) => !forwarded(pipeline, target) && !loadedUndecoded(pipeline, target))
   const made = await makeTargets(session, landed, partition, guards || (await hasLoadsToApply(session, landed)), ctx)
   const applied = await applyLoads(session, landed, ctx)
-  const passed = does(choices, 'load') && (await forwardTargets(session, passing, partition, ctx))
-  return made || applied || passed ? 'done' : 'unchanged'
+  const loads = does(choices, 'load')
+  const loaded = loads && (await loadUndecoded(session, undecoded, partition, ctx))
+  const passed = loads && (await forwardTargets(session, passing, partition, ctx))
+  return made || applied || loaded || passed ? 'done' : 'unchanged'
 }
 
 /** Lands the datasets side by side; a child request waits for its parent. With look-backs the earlier partitions land first. */

@@ -5,6 +5,14 @@ const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}
 const count = z.int().nonnegative()
 const runSchema = z.object({ id: z.string(), at: z.string(), millrace: z.string(), duckdb: z.string() })
 const fileSchema = z.object({ key: z.string().min(1), rows: count, bytes: count, sha256: hex(64) })
+const undecodedSchema = z.object({
+  format: z.string().min(1),
+  compression: z.literal('zstd'),
+  columns: z.array(z.object({ name: z.string(), type: z.string() })).min(1),
+  facts: z.record(z.string(), z.number()),
+  bytes: count,
+  sha256: hex(64),
+})
 
 /** What a manifest must be. */
 export const manifestSchema = z.object({
@@ -15,6 +23,7 @@ export const manifestSchema = z.object({
   columns: z.record(z.string(), z.string()),
   readKey: z.string(),
   files: z.array(fileSchema).min(1),
+  undecoded: undecodedSchema.exactOptional(),
   tombstones: z.array(fileSchema).min(1).exactOptional(),
   rows: count,
   contentHash: hex(32),

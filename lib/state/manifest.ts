@@ -10,6 +10,23 @@ export interface LandedFile {
 }
 
 /**
+ * What a load's one file holds where that is not Parquet: the bytes of a system's own bulk format, as they came from the source, compressed. A warehouse that speaks the format takes them; nothing else
+ * reads them.
+ */
+export interface UndecodedRows {
+  /** `postgres-copy-binary`: PostgreSQL's COPY … (FORMAT binary), from its header to its trailer. */
+  readonly format: string
+  readonly compression: 'zstd'
+  /** In the order of the bytes, with types in the words of the systems that speak the format: `numeric(12,2)`. */
+  readonly columns: readonly { readonly name: string; readonly type: string }[]
+  /** About the system that the bytes come from: what they mean depends on these. */
+  readonly facts: Readonly<Record<string, number>>
+  /** Of the bytes as they came. */
+  readonly bytes: number
+  readonly sha256: string
+}
+
+/**
  * One load of one dataset's partition: the landing's commit point, an immutable object `<pipeline>/<dataset>/<partition>/_manifests/<id>.json`, written last by
  * create-if-absent. The highest id is current (for a cursor dataset the loads add up). What stands under `run` differs from run to run and is left out when two runs are compared.
  */
@@ -23,12 +40,14 @@ export interface LoadManifest {
   /** Hash of what was asked (request, kind, columns, expressions): a load made under another one is not used again but read anew. */
   readonly readKey: string
   readonly files: readonly LandedFile[]
+  /** Absent: the files are Parquet. */
+  readonly undecoded?: UndecodedRows
   /** Keys that are gone from the source (cursor datasets with `deletes: 'keys'`): Parquet with the key columns. */
   readonly tombstones?: readonly LandedFile[]
   readonly rows: number
   /** Hex, 128 bits, with the columns' names and types in it: where it is equal, the rows are. */
   readonly contentHash: string
-  /** Which hash it is: of the file's bytes, or of the rows in whatever order, then with the engine version that defines it. */
+  /** Which hash it is: of the file's bytes, of undecoded bytes as they came, or of the rows in whatever order, then with the engine version that defines it. */
   readonly hashName: string
   /** UTC instants, ISO 8601. */
   readonly window?: { readonly start: string; readonly end: string }

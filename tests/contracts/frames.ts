@@ -50,7 +50,7 @@ export function framesContract(name: string, open: () => Promise<FramesSubject>)
       const token = (): Token => ({ ...place, inputKey: key, loads: {} })
       const disposition = { mode: partition === '' ? 'replace' : 'replacePartition' } as const
       const expected = await tokenOf(partition)
-      const whole = { dataset: 'd', table: 'copies', disposition, place, expected, token, load: 'l1', ...request }
+      const whole = { dataset: 'd', table: 'copies', disposition, place, expected, token, load: 'l1', lasting: true, ...request }
       const received = await warehouse.receive?.(whole, given, signal ? { ...ctx, signal } : ctx)
       if (!received) throw new Error('the warehouse takes no frames')
       return received
@@ -139,6 +139,22 @@ export function framesContract(name: string, open: () => Promise<FramesSubject>)
       await serve(0)
       expect(await receive(await frames(), { key: 'k3' })).toMatchObject({ rows: 0, removed: ROWS + 7 })
       expect(await table('copies')).toEqual([])
+    })
+
+    it('receive gives rows their _load also where the next load has another', async () => {
+      const { frames, receive, table } = await setup()
+      await receive(await frames(), { load: '1', lasting: false })
+      await receive(await frames(), { load: '2', lasting: false, key: 'k2' })
+      expect(await table('copies')).toEqual([`${ROWS}|${ROWS}||2`])
+      await receive(await frames(), { load: 'l3', lasting: true, key: 'k3' })
+      expect(await table('copies')).toEqual([`${ROWS}|${ROWS}||l3`])
+    })
+
+    it('inAttempts gives what its work gives, and throws what it throws', async () => {
+      const one = await (await setup()).frames()
+      expect(await one.inAttempts(() => sent(one))).toMatchObject({ rows: ROWS })
+      const refusal = new Error('no')
+      await expect(one.inAttempts(() => Promise.reject(refusal))).rejects.toBe(refusal)
     })
 
     it('receive leaves everything as it was where the request gives no token', async () => {

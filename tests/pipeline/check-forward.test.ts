@@ -91,8 +91,8 @@ const CASES: readonly (readonly [string, string, string, string])[] = [
   [
     'another-word',
     "table('shop', { forward: true }",
-    "table('shop', { forward: 'land' as never as true }",
-    'shop: unknown forward "land"; expected true',
+    "table('shop', { forward: 'straight' as never as true }",
+    'shop: unknown forward "straight"; expected true or "land"',
   ],
   [
     'rows-per-second',
@@ -111,8 +111,9 @@ beforeAll(async () => {
     if (text === RIGHT) throw new Error(`case ${name} changes nothing`)
     return [`pipelines/${name}/pipeline.ts`, text.replace('$NAME', name)] as const
   })
-  const right = ['pipelines/right/pipeline.ts', RIGHT.replace('$NAME', 'right')] as const
-  project = makeProject({ 'millrace.config.ts': CONFIG, ...Object.fromEntries([...files, right]) })
+  const right = (name: string, text: string) => [`pipelines/${name}/pipeline.ts`, text.replace('$NAME', name)] as const
+  const rights = [right('right', RIGHT), right('landing', RIGHT.replaceAll('forward: true', "forward: 'land'"))]
+  project = makeProject({ 'millrace.config.ts': CONFIG, ...Object.fromEntries([...files, ...rights]) })
   opened = await openProject(project.folder)
 })
 
@@ -134,6 +135,15 @@ describe('plan', () => {
     expect(datasets.map(({ name, note }) => `${name}: ${note}`)).toEqual([
       'sale: window sold, forwarded',
       'shop: whole, forwarded',
+      'other: whole',
+    ])
+  })
+
+  it('says which of them land before', async () => {
+    const { datasets } = await plan(opened, 'landing')
+    expect(datasets.map(({ name, note }) => `${name}: ${note}`)).toEqual([
+      'sale: window sold, lands undecoded, forwarded',
+      'shop: whole, lands undecoded, forwarded',
       'other: whole',
     ])
   })

@@ -82,17 +82,22 @@ it('a whole table is forwarded in each run, and committed when it changed', asyn
   const bytes = first.steps[0]?.bytes
   expect(first.steps.map(({ stage, dataset, outcome, rows, bytes, counts }) => ({ stage, dataset, outcome, rows, bytes, counts }))).toEqual(
     [
-      { stage: 'load', dataset: 'shop', outcome: 'done', rows: 100, bytes, counts: { dataset: 100, superseded: 0, removed: 0 } },
       { stage: 'extract', dataset: 'shop', outcome: 'done', rows: 100, bytes, counts: undefined },
+      { stage: 'load', dataset: 'shop', outcome: 'done', rows: 100, bytes, counts: { dataset: 100, superseded: 0, removed: 0 } },
     ],
   )
   expect(await warehouse('SELECT count(*), max(address), max(_partition) FROM dim_shop')).toEqual(['100|10.0.0.101|'])
   const second = await run()
   expect(second.units).toEqual(['shared unchanged'])
-  expect(second.steps.map(({ stage, outcome }) => `${stage} ${outcome}`)).toEqual(['load unchanged', 'extract done'])
+  expect(second.steps.map(({ stage, outcome }) => `${stage} ${outcome}`)).toEqual(['extract done', 'load unchanged'])
   await source('DELETE FROM shop WHERE id = 1')
   expect((await run()).units).toEqual(['shared done'])
   expect(await warehouse('SELECT count(*) FROM dim_shop')).toEqual(['99'])
+  await warehouse('DELETE FROM dim_shop; ALTER TABLE dim_shop ADD CHECK (id < 50)')
+  const refused = await run('--force')
+  expect(refused.steps.map(({ stage, outcome }) => `${stage} ${outcome}`)).toEqual(['extract done', 'load failed'])
+  await source('DROP TABLE shop')
+  expect((await run()).steps.map(({ stage, outcome }) => `${stage} ${outcome}`)).toEqual(['extract failed'])
   const shown = await project.millrace('show', 'p', 'shop')
   expect(shown.code).toBe(2)
   expect(shown.stderr).toContain('"shop" is forwarded: it goes into the warehouse, and does not land')
@@ -152,4 +157,6 @@ it('a run that is killed in the middle leaves the old rows, and the next one loa
   }
   expect((await run()).units).toEqual(['shared done'])
   expect(await warehouse("SELECT count(*), count(*) FILTER (WHERE name LIKE 'new%') FROM shop")).toEqual(['200000|200000'])
+  await warehouse('ALTER TABLE shop ADD CHECK (id > 1) NOT VALID')
+  expect((await run('--force')).steps.map(({ stage, outcome }) => `${stage} ${outcome}`)).toEqual(['load failed', 'extract stopped'])
 })

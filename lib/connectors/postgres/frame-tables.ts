@@ -13,12 +13,21 @@ const SETTINGS: Readonly<Record<string, string>> = { _partition: 'millrace.parti
 export type OwnDefaults = Readonly<Record<string, string>>
 
 /**
- * Frames hold the dataset's columns alone, so a table's defaults fill its own two. Partitions change with each load, and a default cannot without
- * a lock that readers wait for, so it reads a setting of the transaction; of a whole table it is the value itself, which spares the server a tenth of its time.
+ * Frames hold the dataset's columns alone, so a table's defaults fill its own two. What changes with each load (partitions, ids of loads) a default cannot be without
+ * a lock that readers wait for, so it reads a setting of the transaction; what lasts is the value itself: both of them spare the server a tenth of its time.
  */
-export function ownDefaults({ disposition, place, load }: Pick<ReceiveRequest, 'disposition' | 'place' | 'load'>): OwnDefaults {
-  if (disposition.mode === 'replace') return { _partition: `${quoteLiteral(place.partition)}::text`, _load: `${quoteLiteral(load)}::text` }
-  return Object.fromEntries(Object.entries(SETTINGS).map(([column, setting]) => [column, `current_setting('${setting}'::text, true)`]))
+export function ownDefaults({
+  disposition,
+  place,
+  load,
+  lasting,
+}: Pick<ReceiveRequest, 'disposition' | 'place' | 'load' | 'lasting'>): OwnDefaults {
+  const settings = Object.fromEntries(
+    Object.entries(SETTINGS).map(([column, setting]) => [column, `current_setting('${setting}'::text, true)`]),
+  )
+  if (disposition.mode !== 'replace') return settings
+  const value = (text: string) => `${quoteLiteral(text)}::text`
+  return { ...settings, _partition: value(place.partition), ...(lasting && { _load: value(load) }) }
 }
 
 const DEFAULTS = `SELECT a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef AS d
@@ -68,12 +77,19 @@ export async function fitFrameTable(session: LoadSession, name: string, table: s
 }
 
 const INFINITE_INTERVALS = 170_000
+const MONEY = /^money\b/
+const INTERVAL = /^interval\b/
+
+/** Those facts of a server that the bytes of these columns depend on. */
+export function factsBehind(columns: Frames['columns'], { version, moneyDigits }: ReturnType<typeof factsOf>): Frames['facts'] {
+  const has = (type: RegExp) => columns.some((column) => type.test(column.type))
+  return { ...(has(INTERVAL) && { version }), ...(has(MONEY) && { moneyDigits }) }
+}
 
 /** @throws ConfigError where the bytes of a type mean something else on this server */
 export async function requireSameMeaning(session: LoadSession, frames: Frames): Promise<void> {
   const has = (type: RegExp) => frames.columns.find((column) => type.test(column.type))
-  const money = has(/^money\b/)
-  const interval = has(/^interval\b/)
+  const [money, interval] = [has(MONEY), has(INTERVAL)]
   if (!money && !interval) return
   const { rows } = await session.query(`SELECT ${FACTS}`)
   const here = factsOf(rows[0])

@@ -9,6 +9,7 @@ import { applicationName, placeText } from './client.ts'
 import { columnNamed, type PostgresColumn, typeOfColumn } from './columns.ts'
 import { copyIntoFifo, newProgress } from './copy-stream.ts'
 import { explained } from './faults.ts'
+import { factsBehind } from './frame-tables.ts'
 import { instantLiteral } from './literals.ts'
 import type { Settings } from './options.ts'
 import type { Places } from './places.ts'
@@ -71,10 +72,11 @@ export async function framesOf(source: FrameSource, read: Read, ctx: RunContext)
     }
   }
 
+  const sentColumns = wanted.map((column) => ({ name: column.name, type: column.text }))
   return {
     format: COPY_BINARY,
-    columns: wanted.map((column) => ({ name: column.name, type: column.text })),
-    facts: snapshot.facts,
+    columns: sentColumns,
+    facts: factsBehind(sentColumns, snapshot.facts),
     asOf: snapshot.takenAt,
     what: `${name} of ${place}`,
     send: async (take, signal) => {
@@ -92,6 +94,7 @@ export async function framesOf(source: FrameSource, read: Read, ctx: RunContext)
         throw refused ? refused.by : placed(explained(error, doing), { stage: 'extract', dataset: read.dataset })
       }
     },
+    inAttempts: (work) => source.onSnapshot(ctx, read.dataset, work),
   }
 }
 

@@ -104,6 +104,7 @@ async function setup(servers: { from?: TestPostgres; to?: TestPostgres } = {}): 
             partition: more.partition,
             expected: 'expected' in more ? more.expected : await token(more.into ?? table, more.partition),
             load: 'abcdef012345',
+            lasting: true,
             inputKey: (content) => `asked-${content}`,
             force: more.force ?? false,
           },
