@@ -1,4 +1,5 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { joined } from './joined.ts'
 
 /** What becomes of one connection's answers. */
 export interface AnswerFault {
@@ -38,18 +39,7 @@ export async function answerProxy(target: { readonly host: string; readonly port
     stalls.add(() => {
       stalled = true
     })
-    for (const [socket, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(socket)
-      socket
-        .on('error', () => undefined)
-        .on('close', () => {
-          sockets.delete(socket)
-          if (!stalled) other.destroy()
-        })
-    }
+    joined(client, upstream, sockets, () => stalled)
     client.on('data', (bytes) => {
       said.push(bytes)
       if (!stalled) upstream.write(bytes)

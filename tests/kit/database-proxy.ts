@@ -1,4 +1,5 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { joined } from './joined.ts'
 
 /** What happens when a client first says a certain text. */
 export type ProxyFault =
@@ -38,18 +39,7 @@ export async function databaseProxy(target: { readonly host: string; readonly po
       upstream.destroy()
       client.resetAndDestroy()
     }
-    for (const [socket, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(socket)
-      socket
-        .on('error', () => undefined)
-        .on('close', () => {
-          sockets.delete(socket)
-          if (!frozen) other.destroy()
-        })
-    }
+    joined(client, upstream, sockets, () => frozen)
     upstream.on('data', (bytes) => {
       if (swallowing) cut()
       else if (!frozen && !client.write(bytes)) {

@@ -1,4 +1,5 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { joined } from './joined.ts'
 
 /** A TCP proxy before a server, which damages or cuts what the client sends. */
 export interface TcpProxy extends AsyncDisposable {
@@ -19,18 +20,7 @@ export async function tcpProxy(target: string): Promise<TcpProxy> {
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname)
     let sent = 0
-    for (const [socket, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(socket)
-      socket
-        .on('error', () => undefined)
-        .on('close', () => {
-          sockets.delete(socket)
-          other.destroy()
-        })
-    }
+    joined(client, upstream, sockets)
     upstream.on('data', (bytes) => client.write(bytes))
     client.on('data', (bytes) => {
       sent += bytes.length
