@@ -4,11 +4,12 @@ import type { RunContext } from '../../core/context.ts'
 import { disk } from '../../core/disk.ts'
 import { CheckError, ConfigError, messageOf, OutrunError } from '../../core/errors.ts'
 import { quoteIdentifier } from '../../core/quote.ts'
+import { addedColumns } from '../../engines/added-columns.ts'
 import type { DuckDB } from '../../engines/duckdb.ts'
 import { tellRows } from '../../engines/query-progress.ts'
 import type { LoadReceipt, LoadRequest } from '../warehouse.ts'
 import { withFile } from './open.ts'
-import { addedColumns, checkNames, columnDefinitions, describeTable } from './table.ts'
+import { checkNames, columnDefinitions, describeTable } from './table.ts'
 import { createTokens, isCommitted, readTokens, sameToken, TOKENS, writeToken } from './tokens.ts'
 import { insertRows, mergeRows, type Target } from './write.ts'
 
@@ -77,7 +78,9 @@ async function loadRows(db: DuckDB, request: LoadRequest, signal: AbortSignal): 
     throw new ConfigError(`table "${table}" is in the warehouse but was not made by millrace: it has no columns _partition and _load`, {
       table,
     })
-  const added = existing ? addedColumns(table, existing.columns, dataset.columns) : []
+  // DuckDB tells names apart without case.
+  const likeness = { nameOf: (column: string) => column.toLowerCase() }
+  const added = existing ? addedColumns(table, existing.columns, dataset.columns, likeness) : []
   const addedTypes = Object.fromEntries(added.map((column) => [column, dataset.columns[column] ?? '']))
   const target: Target = { table, name, isNew: !existing }
 

@@ -2,7 +2,7 @@ import type { Columns } from '../../core/dataset.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { quoteIdentifier } from '../../core/quote.ts'
 import type { DuckDB } from '../../engines/duckdb.ts'
-import { duckdbTypeFromText, parseType, textFromDuckdbType, typeText } from '../../engines/types.ts'
+import { duckdbTypeFromText, textFromDuckdbType } from '../../engines/types.ts'
 
 /** Columns of every table beside the dataset's. */
 export const OWN_COLUMNS: readonly string[] = ['_partition', '_load']
@@ -34,33 +34,6 @@ export async function describeTable(db: DuckDB, table: string): Promise<Table | 
     ),
     loadable: OWN_COLUMNS.every((own) => columns.some(([name, type]) => name === own && type === 'VARCHAR')),
   }
-}
-
-/**
- * The columns that a table lacks for a dataset. Names are compared without case; order does not matter.
- * @throws ConfigError that says every column that changed its type (old and new) or that the dataset no longer has
- */
-export function addedColumns(table: string, existing: Columns, dataset: Columns): string[] {
-  const old = new Map(Object.entries(existing).map(([name, type]) => [name.toLowerCase(), { name, type }]))
-  const problems: { readonly column: string; readonly text: string }[] = []
-  const added: string[] = []
-  for (const [column, type] of Object.entries(dataset)) {
-    const before = old.get(column.toLowerCase())
-    old.delete(column.toLowerCase())
-    if (!before) added.push(column)
-    else if (before.type !== typeText(parseType(type)))
-      problems.push({ column, text: `column "${column}" is ${before.type} there and ${type} in the dataset` })
-  }
-  for (const { name, type } of old.values())
-    problems.push({ column: name, text: `column "${name}" (${type}) is not in the dataset any more` })
-  const [first] = problems
-  if (first)
-    throw new ConfigError(`table "${table}" does not fit the dataset: ${problems.map((problem) => problem.text).join('; ')}`, {
-      table,
-      column: first.column,
-      hint: 'change the dataset back, load into a new table, or drop the old one and run its partitions again',
-    })
-  return added
 }
 
 /** @throws ConfigError for column names that a table of this warehouse cannot have */

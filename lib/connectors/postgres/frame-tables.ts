@@ -1,11 +1,12 @@
 import type { Columns } from '../../core/dataset.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { quoteIdentifier, quoteLiteral } from '../../core/quote.ts'
+import { addedColumns } from '../../engines/added-columns.ts'
 import type { Frames } from '../frames.ts'
 import type { ReceiveRequest } from '../warehouse.ts'
 import type { LoadSession } from './load-session.ts'
 import { FACTS, factsOf } from './snapshot.ts'
-import { addedColumns, OWN_COLUMNS } from './tables.ts'
+import { OWN_COLUMNS } from './tables.ts'
 
 const SETTINGS: Readonly<Record<string, string>> = { _partition: 'millrace.partition', _load: 'millrace.load' }
 
@@ -70,7 +71,7 @@ export async function fitFrameTable(session: LoadSession, name: string, table: s
   const existing: Columns = Object.fromEntries(rows.flatMap(([column, type]) => (column && type ? [[column, type]] : [])))
   const there = Object.fromEntries(Object.entries(existing).filter(([column]) => !OWN_COLUMNS.includes(column)))
   const sent = Object.fromEntries(frames.columns.map((column) => [column.name, column.type]))
-  const added = addedColumns(table, there, sent, (type) => type)
+  const added = addedColumns(table, there, sent, { asThere: (type) => type })
   const each = added.map((column) => `ADD COLUMN ${quoteIdentifier(column)} ${sent[column]}`)
   if (added.length > 0) await session.query(`ALTER TABLE ${name} ${each.join(', ')}`)
   return added

@@ -1,10 +1,11 @@
 import { CheckError, ConfigError, OutrunError, TransientError } from '../../core/errors.ts'
 import { quoteIdentifier } from '../../core/quote.ts'
+import { addedColumns } from '../../engines/added-columns.ts'
 import type { LoadReceipt, LoadRequest, Token } from '../warehouse.ts'
 import { buildIndexes, dropIndexes } from './indexes.ts'
 import type { LoadSession } from './load-session.ts'
 import type { Settings } from './options.ts'
-import { addColumns, addedColumns, createTable, describeTable, requireLoadable, type Table } from './tables.ts'
+import { addColumns, createTable, describeTable, requireLoadable, type Table } from './tables.ts'
 import { readToken, sameToken } from './tokens.ts'
 import { insertRows, mergeRows, type Work } from './write-rows.ts'
 

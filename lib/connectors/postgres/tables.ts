@@ -1,7 +1,7 @@
 import type { Columns } from '../../core/dataset.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { quoteIdentifier, quoteLiteral } from '../../core/quote.ts'
-import { parseType, typeText } from '../../engines/types.ts'
+import { parseType } from '../../engines/types.ts'
 import type { LoadSession } from './load-session.ts'
 import { columnTypeFromPostgres, noteOf, postgresType } from './postgres-types.ts'
 import { TOKENS } from './tokens.ts'
@@ -51,34 +51,6 @@ export function requireLoadable({ loadable }: Pick<Table, 'loadable'>, table: st
     throw new ConfigError(`table "${table}" is in the warehouse but was not made by millrace: it has no columns _partition and _load`, {
       table,
     })
-}
-
-/**
- * The columns that a table lacks for a dataset. Order does not matter. Types are compared as `asThere` writes the dataset's.
- * @throws ConfigError that says every column that changed its type (old and new) or that the dataset no longer has
- */
-export function addedColumns(
-  table: string,
-  existing: Columns,
-  dataset: Columns,
-  asThere = (type: string) => typeText(parseType(type)),
-): string[] {
-  const problems: { readonly column: string; readonly text: string }[] = []
-  for (const [column, type] of Object.entries(dataset)) {
-    const before = Object.hasOwn(existing, column) ? existing[column] : undefined
-    if (before !== undefined && before !== asThere(type))
-      problems.push({ column, text: `column "${column}" is ${before} there and ${type} in the dataset` })
-  }
-  for (const [column, type] of Object.entries(existing))
-    if (!Object.hasOwn(dataset, column)) problems.push({ column, text: `column "${column}" (${type}) is not in the dataset any more` })
-  const [first] = problems
-  if (first)
-    throw new ConfigError(`table "${table}" does not fit the dataset: ${problems.map((problem) => problem.text).join('; ')}`, {
-      table,
-      column: first.column,
-      hint: 'change the dataset back, load into a new table, or drop the old one and run its partitions again',
-    })
-  return Object.keys(dataset).filter((column) => !Object.hasOwn(existing, column))
 }
 
 const SYSTEM_COLUMNS: readonly string[] = ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']
