@@ -44,6 +44,7 @@ GROUP BY ALL
 
 /** What the readers of ${name}/{partition}.csv were promised. */
 export const dailyContract = contract({
+  formulas: 'reject',
   columns: { day: 'date', shop: 'text', sales: 'int64', revenue: 'decimal(12,2)' },
   orderBy: ['day', 'shop'],
 })

@@ -1,9 +1,11 @@
 import type { Columns } from '../core/dataset.ts'
 import { ConfigError } from '../core/errors.ts'
-import { quoteIdentifier } from '../core/quote.ts'
 import { parseType, typeText } from '../engines/types.ts'
 import { checkDialect } from '../formats/csv-write.ts'
+import { ENCODINGS, isUnicode, unfitIn } from '../formats/encodings.ts'
+import { FORMULAS, formulaIn } from '../formats/formulas.ts'
 import type { Contract } from './contract.ts'
+import { orderColumns } from './order.ts'
 
 const MAX_DECIMALS = 15
 // What DuckDB's strftime takes; held by a test against the engine.
@@ -38,8 +40,12 @@ export function checkContract(contract: Contract, columns: Columns): void {
       )
   }
   checkDialect(contract)
+  checkTexts(contract)
+  checkNotNull(contract)
   checkOrder(contract)
   checkRound(contract)
+  if (!Number.isInteger(contract.version) || contract.version < 1)
+    throw new ConfigError(`contract version ${JSON.stringify(contract.version)} must be a whole number from 1 on`)
   for (const option of ['dateFormat', 'timestampFormat'] as const) {
     const format = contract[option]
     if (format !== undefined && !STRFTIME.test(format))
@@ -51,35 +57,38 @@ export function checkContract(contract: Contract, columns: Columns): void {
 const CHOICES = {
   header: [true, false],
   lineEnd: ['\n', '\r\n'],
-  compression: ['none', 'gzip'],
+  compression: ['none', 'gzip', 'zstd'],
+  formulas: FORMULAS,
+  quoting: ['minimal', 'nonNumeric', 'all'],
+  encoding: ENCODINGS,
+  byteOrderMark: [true, false],
+  unfit: [undefined, 'fail', 'replace'],
+  decimalPoint: ['.', ','],
   zeroRows: ['headerOnly', 'noFile', 'fail', 'keepLast'],
 } as const
 
-/** A column of the order. */
-export interface OrderColumn {
-  readonly name: string
-  readonly descending: boolean
+/** What a contract says itself, in names and fixed texts, must be something that its file can hold. */
+function checkTexts(contract: Contract): void {
+  const { booleans, encoding, formulas, quote, quoting } = contract
+  const names = Object.keys(contract.columns)
+  if (contract.escape !== quote && quoting === 'minimal')
+    throw new ConfigError(`escape ${JSON.stringify(contract.escape)} needs quoting "nonNumeric" or "all": it is written inside quotes only`)
+  if (contract.byteOrderMark && !isUnicode(encoding)) throw new ConfigError(`${encoding} has no byte-order mark`)
+  const [yes, no] = booleans
+  if (typeof yes !== 'string' || typeof no !== 'string' || yes === no || booleans.length !== 2)
+    throw new ConfigError(`contract booleans ${JSON.stringify(booleans)} must be two texts that differ`)
+  for (const text of [...names, ...booleans, contract.null]) {
+    const char = unfitIn(text, encoding)
+    if (char !== undefined) throw new ConfigError(`${encoding} has no ${JSON.stringify(char)}, which is in ${JSON.stringify(text)}`)
+  }
+  const formula = contract.header && formulas === 'reject' ? names.find((name) => formulaIn(name, contract)) : undefined
+  if (formula !== undefined)
+    throw new ConfigError(`the name of column "${formula}" is a formula, and the contract says formulas: "reject"`, { column: formula })
 }
 
-/** The order's columns. `-x` is the column of that very name where there is one, else `x` descending. */
-export function orderColumns(contract: Pick<Contract, 'columns' | 'orderBy'>): readonly OrderColumn[] {
-  return contract.orderBy.map((entry) =>
-    Object.hasOwn(contract.columns, entry) || !entry.startsWith('-')
-      ? { name: entry, descending: false }
-      : { name: entry.slice(1), descending: true },
-  )
-}
-
-/** `"a", "b" DESC` for ORDER BY, NULLs last. */
-export function orderSql(contract: Pick<Contract, 'columns' | 'orderBy'>): string {
-  return orderColumns(contract)
-    .map(({ name, descending }) => `${quoteIdentifier(name)} ${direction(descending)}`)
-    .join(', ')
-}
-
-/** How one column of an order is sorted. */
-export function direction(descending: boolean): string {
-  return `${descending ? 'DESC' : 'ASC'} NULLS LAST`
+function checkNotNull(contract: Contract): void {
+  const unknown = contract.notNull.find((name) => !Object.hasOwn(contract.columns, name))
+  if (unknown !== undefined) throw new ConfigError(`notNull names "${unknown}", which is no column of the contract`, { column: unknown })
 }
 
 function checkOrder(contract: Contract): void {
@@ -97,8 +106,13 @@ function checkRound(contract: Contract): void {
   for (const [column, decimals] of Object.entries(contract.round)) {
     const type = Object.hasOwn(contract.columns, column) ? contract.columns[column] : undefined
     if (type === undefined) throw new ConfigError(`round names "${column}", which is no column of the contract`, { column })
-    if (!/^float(32|64)$/.test(type))
-      throw new ConfigError(`round names "${column}", which is ${type}; only floats are rounded`, { column })
+    const parsed = parseType(type)
+    if (parsed.name !== 'float32' && parsed.name !== 'float64' && parsed.name !== 'decimal')
+      throw new ConfigError(`round names "${column}", which is ${type}; only floats and decimals are rounded`, { column })
+    if (parsed.name === 'decimal' && Number(decimals) > parsed.scale)
+      throw new ConfigError(`round of "${column}" is ${decimals}, and it has ${parsed.scale} decimal places: that rounds nothing`, {
+        column,
+      })
     if (!Number.isInteger(decimals) || Number(decimals) < 0 || Number(decimals) > MAX_DECIMALS)
       throw new ConfigError(`round of "${column}" is ${decimals}; expected decimal places from 0 to ${MAX_DECIMALS}`, { column })
   }

@@ -1,13 +1,23 @@
 import type { Columns } from '../core/dataset.ts'
 import { ConfigError } from '../core/errors.ts'
+import { type Encoding, isUnicode } from '../formats/encodings.ts'
+import type { Formulas } from '../formats/formulas.ts'
+import type { Compression } from './members.ts'
 
-/**
- * How values become CSV text; what text each type has, formats/csv-values.ts lists. The file is UTF-8 without a byte-order mark. A value is quoted when it holds the delimiter, the quote, CR
- * or LF, begins with `#`, or is the null text; a quote inside is doubled. Every default is written into the manifest.
- */
+/** How values become CSV text; what text each type has, formats/csv-values.ts lists. Every default is written into the manifest. */
 export interface ContractOptions<R extends Columns> {
   /** The file's columns in order, each with the dataset's type. A name of digits alone is refused: JavaScript would put it first. */
   readonly columns: R
+  /** The contract's version, a whole number. Default 1. A delivery whose columns are removed, renamed, retyped or in another order than those of the last one is refused unless this grew: readers are told by it. */
+  readonly version?: number
+  /** Columns that are never NULL: a row in which one is fails the delivery. Default none. */
+  readonly notNull?: readonly `${keyof R & string}`[]
+  /**
+   * What becomes of texts (of columns of type text, json, list and struct, and of the header) that a spreadsheet would run as a formula: they begin with `=`, `+`, `-`, `@`, their full-width forms, tab, CR, LF or NUL, or
+   * one of the signs stands after a delimiter, a quote or a line end inside. `raw`: as they are, for readers that are programs. `escape`: an apostrophe before each, which readers see. `reject`: such a row fails the
+   * delivery. Numbers are never touched. There is no default.
+   */
+  readonly formulas: Formulas
   /**
    * A total order of the rows, so that the same rows give the same bytes: two rows that are equal in all of them are a CheckError. A leading `-` means descending (where no column has that very
    * name). Values are compared as values, texts by their bytes; NULLs come last, NaN after all numbers.
@@ -18,6 +28,13 @@ export interface ContractOptions<R extends Columns> {
   /** One ASCII character. Default `"`. */
   readonly quote?: string
   /**
+   * Which values are quoted. `minimal` (default): those that hold the delimiter, the quote, CR or LF, begin with `#`, or are the null text. `nonNumeric`: all but numbers. `all`. NULL itself never is. The name of a column
+   * that is quoted is, too.
+   */
+  readonly quoting?: 'minimal' | 'nonNumeric' | 'all'
+  /** What stands before a quote inside a value, one ASCII character. Default the quote: it is doubled. Another one stands before itself too, and needs `quoting` `nonNumeric` or `all`. */
+  readonly escape?: string
+  /**
    * The text of NULL, never quoted, while a value that is the same text always is: so with the default '' the empty text is written `""`. A contract of one column should name one: many readers skip blank
    * lines.
    */
@@ -26,8 +43,18 @@ export interface ContractOptions<R extends Columns> {
   readonly header?: boolean
   /** Default `\n`. Line ends inside values stay as they are. */
   readonly lineEnd?: '\n' | '\r\n'
-  /** gzip: the objects end in `.gz`; members of 4 MiB of plain bytes, level 1. Default none. */
-  readonly compression?: 'none' | 'gzip'
+  /** Default `utf-8`. `utf-16le` and `windows-1252` as WHATWG has them; `latin-1` is ISO 8859-1. */
+  readonly encoding?: Encoding
+  /** Whether the file begins with a byte-order mark: Excel takes UTF-8 for UTF-8 only so. Default false; only with utf-8 and utf-16le. */
+  readonly byteOrderMark?: boolean
+  /** Of `latin-1` and `windows-1252`, where it must be given: what becomes of a character that the encoding has not. `fail`: such a row fails the delivery. `replace`: a `?` for each. */
+  readonly unfit?: 'fail' | 'replace'
+  /** gzip: the objects end in `.gz`; members of 4 MiB of plain bytes, level 1. zstd: in `.zst`, frames likewise, level 3. Default none. */
+  readonly compression?: 'none' | Compression
+  /** The texts of true and false. Default `true` and `false`. */
+  readonly booleans?: readonly [yes: string, no: string]
+  /** What stands before the fraction of decimals and floats. Default `.`. */
+  readonly decimalPoint?: '.' | ','
   /** strftime format of date columns. Default ISO 8601. */
   readonly dateFormat?: string
   /** strftime format of timestamp and timestamptz columns, the latter in `zone`. Default ISO 8601. */
@@ -35,7 +62,7 @@ export interface ContractOptions<R extends Columns> {
   /** IANA zone in which timestamptz values are written. Default UTC. */
   readonly zone?: string
   /**
-   * Decimal places of float columns, by column, half away from zero and always written out: `2` gives `7.00`. Float aggregates whose last digits depend on thread order are rounded here.
+   * Decimal places of float and decimal columns, by column, half away from zero and always written out: `2` gives `7.00`. Float aggregates whose last digits depend on thread order are rounded here.
    */
   readonly round?: { readonly [C in keyof R]?: number }
   /**
@@ -46,25 +73,38 @@ export interface ContractOptions<R extends Columns> {
 }
 
 /** What the downstream team was promised: written by hand, checked at plan and at every export. */
-export interface Contract<R extends Columns = Columns> extends Required<Omit<ContractOptions<R>, 'dateFormat' | 'timestampFormat'>> {
+export interface Contract<R extends Columns = Columns>
+  extends Required<Omit<ContractOptions<R>, 'dateFormat' | 'timestampFormat' | 'unfit'>> {
   readonly dateFormat: string | undefined
   readonly timestampFormat: string | undefined
+  readonly unfit: 'fail' | 'replace' | undefined
 }
 
 /**
  * Declares a contract. Columns are a subset of the dataset's with equal types: `plan` and the compiler hold that.
- * @throws ConfigError without columns or `orderBy`
+ * @throws ConfigError without columns or `orderBy`, or an answer for characters that the encoding has not
  */
 export function contract<const R extends Columns>(options: ContractOptions<R>): Contract<R> {
   if (Object.keys(options.columns).length === 0) throw new ConfigError('a contract needs columns')
   if (options.orderBy.length === 0) throw new ConfigError('a contract needs orderBy, a total order of its rows')
+  if (options.unfit === undefined && !isUnicode(options.encoding ?? 'utf-8'))
+    throw new ConfigError(`a contract in ${options.encoding} needs unfit: "fail" or "replace", for characters that it has not`)
   return {
+    version: 1,
+    notNull: [],
     delimiter: ',',
     quote: '"',
+    quoting: 'minimal',
+    escape: options.quote ?? '"',
     null: '',
     header: true,
     lineEnd: '\n',
+    encoding: 'utf-8',
+    byteOrderMark: false,
+    unfit: undefined,
     compression: 'none',
+    booleans: ['true', 'false'],
+    decimalPoint: '.',
     zone: 'UTC',
     round: {},
     zeroRows: 'headerOnly',

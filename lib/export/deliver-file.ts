@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { ObjectInfo } from '../connectors/store.ts'
 import { MillraceError, messageOf, NotFound, PermanentError, PreconditionFailed } from '../core/errors.ts'
 import { copyToCsv } from '../formats/csv-write.ts'
+import { checkValues } from './check-values.ts'
 import { conflict, type File, type Work } from './delivery.ts'
 import { TEMPORARY } from './layout.ts'
 import { anotherDelivery, INPUT_KEY, sameContent } from './objects.ts'
@@ -22,11 +23,14 @@ export async function deliverFile(work: Work): Promise<File> {
     const db = await work.openEngine({ ...ctx.limits, temp: join(folder, 'spill'), zone: contract.zone })
     try {
       const { inOrder } = await checkTotalOrder(db, dataset, contract, ctx.signal)
+      await checkValues(db, dataset, contract, ctx.signal)
       const select = deliverySelect(dataset, contract, inOrder)
       const written = await writeThroughFifo(
         {
           key: temporary,
           compression: contract.compression,
+          encoding: contract.encoding,
+          byteOrderMark: contract.byteOrderMark,
           rows: dataset.rows,
           threads: ctx.limits.threads,
           workspace: folder,

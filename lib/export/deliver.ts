@@ -5,6 +5,7 @@ import { CheckError, ConfigError, type ErrorPlace, PermanentError } from '../cor
 import { openDuckDB } from '../engines/duckdb.ts'
 import type { OpenEngine } from '../engines/engine-pool.ts'
 import { checkContract } from './check-contract.ts'
+import { refuseBreaking } from './contract-changes.ts'
 import { createCopy, deliverFile } from './deliver-file.ts'
 import { sweepDelivery } from './delivered.ts'
 import { type Before, conflict, type DeliveryRequest, type ExportReceipt, type Work } from './delivery.ts'
@@ -12,6 +13,7 @@ import { type DeliveryLayout, deliveryLayout } from './layout.ts'
 import type { DeliveryManifest, Latest } from './manifest.ts'
 import { exportError, outrun, readJson, sameContent } from './objects.ts'
 import { createManifest, describeDelivery, keepLast, replaceLatest, settlePlain } from './pointers.ts'
+import { writtenContract } from './written-contract.ts'
 
 export type { DeliveryRequest, ExportReceipt } from './delivery.ts'
 
@@ -84,6 +86,7 @@ async function settle(work: Work): Promise<ExportReceipt> {
     const receipt = await settleDelivered(work, before.latest)
     if (receipt) return receipt
   }
+  await refuseBroken(work)
   if (dataset.rows === 0 && contract.zeroRows === 'keepLast') return keepLast(work)
   if (dataset.rows === 0 && contract.zeroRows === 'fail')
     throw new CheckError('there are no rows to deliver, and the contract says zeroRows: fail')
@@ -94,6 +97,17 @@ async function settle(work: Work): Promise<ExportReceipt> {
   await replaceLatest(work, key, manifestSha256, file)
   const plain = await settlePlain(work, key, file)
   return receiptOf('delivered', manifest, key, plain.key)
+}
+
+/** Readers of the last delivery were promised its columns. */
+async function refuseBroken({ before, request, store }: Work): Promise<void> {
+  if (!before.latest) return
+  const last = await readJson(store, before.latest.manifest, 'DeliveryManifest').catch((error: unknown) => {
+    // Of an earlier format, or damaged: it promises nothing that could be compared.
+    if (error instanceof PermanentError) return undefined
+    throw error
+  })
+  if (last) refuseBreaking(last.value.contract, writtenContract(request.export.contract))
 }
 
 const NOTHING = createHash('sha256').digest('hex')

@@ -6,7 +6,7 @@ import type { Export } from './contract.ts'
 export interface DeliveryLayout {
   /** `quakes/2018-02-04`: the path with `{partition}` filled, without its extension. */
   readonly folder: string
-  /** `.csv`, `.csv.gz`: the path's own, `.csv` where it has none, with `.gz` where the contract compresses. */
+  /** `.csv`, `.csv.gz`: the path's own, `.csv` where it has none, with `.gz` or `.zst` where the contract compresses. */
   readonly extension: string
   readonly latest: string
   readonly keptLast: string
@@ -20,6 +20,8 @@ export interface DeliveryLayout {
   isDelivery(key: string): boolean
 }
 
+const ENDINGS = { none: '', gzip: '.gz', zstd: '.zst' } as const
+
 /** The prefix of objects that are being written. */
 export const TEMPORARY = '_tmp/'
 
@@ -31,21 +33,24 @@ const DELIVERY = /^(?:[0-9a-f]{12}-[0-9a-f]{8}\.[A-Za-z0-9.]+|manifest-[0-9a-f]{
  *
  * In a partition's name `/`, `\`, `%`, control characters and a leading `.` become `%XX`, so that each partition is one part of the path and no two are the same.
  *
- * @throws ConfigError for a path that names no file or lacks its partition, a plain copy at a path without extension (a local store cannot have a file and a folder of one name) or of gzip bytes at one that does not
- * end in `.gz`, and for a path under `_tmp/`
+ * @throws ConfigError for a path that names no file or lacks its partition, a plain copy at a path without extension (a local store cannot have a file and a folder of one name) or of compressed bytes at one that does
+ * not say so, and for a path under `_tmp/`
  */
 export function deliveryLayout(target: Export, partition: string | undefined): DeliveryLayout {
   const { path, contract, plain } = target
-  const own = /\.[A-Za-z0-9]+(?:\.gz)?$/.exec(path.slice(path.lastIndexOf('/') + 1))?.[0] ?? ''
+  const own = /\.[A-Za-z0-9]+(?:\.(?:gz|zst))?$/.exec(path.slice(path.lastIndexOf('/') + 1))?.[0] ?? ''
   const filled = path.replaceAll('{partition}', () => encodePartition(partition ?? ''))
   if (partition === undefined && filled !== path) throw new ConfigError(`export path "${path}" has {partition}, but there is no partition`)
   if (filled.startsWith(TEMPORARY)) throw new ConfigError(`export path "${path}" must not begin with ${TEMPORARY}`)
   if (plain && own === '') throw new ConfigError(`export path "${path}" needs an extension such as .csv for its plain copy`)
-  if (plain && contract.compression === 'gzip' && !own.endsWith('.gz'))
-    throw new ConfigError(`export path "${path}" would be the name of gzip bytes in its plain copy`, { hint: `write "${path}.gz"` })
+  const ending = ENDINGS[contract.compression]
+  if (plain && !own.endsWith(ending))
+    throw new ConfigError(`export path "${path}" would be the name of ${contract.compression} bytes in its plain copy`, {
+      hint: `write "${path}${ending}"`,
+    })
   const folder = filled.slice(0, filled.length - own.length)
   if (folder === '' || folder.endsWith('/')) throw new ConfigError(`export path "${path}" needs a name before its extension`)
-  const extension = contract.compression === 'gzip' && !own.endsWith('.gz') ? `${own || '.csv'}.gz` : own || '.csv'
+  const extension = own.endsWith(ending) ? own || '.csv' : `${own || '.csv'}${ending}`
   const name = (inputKey: string, sha256: string) => `${inputKey.slice(0, 12)}-${sha256.slice(0, 8)}`
   return {
     folder,

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { ENCODINGS } from '../formats/encodings.ts'
+import { FORMULAS } from '../formats/formulas.ts'
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 const crc32c = z.string().regex(/^[0-9a-f]{8}$/)
@@ -15,16 +17,25 @@ const run = z.strictObject({
 
 /** The contract as it was in force, every default written out. */
 const contract = z.strictObject({
+  version: z.int().min(1),
   /** In the file's order. */
-  columns: z.array(z.strictObject({ name: z.string(), type: z.string() })).min(1),
+  columns: z.array(z.strictObject({ name: z.string(), type: z.string(), notNull: z.boolean() })).min(1),
   orderBy: z.array(z.string()).min(1),
   delimiter: z.string(),
   quote: z.string(),
+  quoting: z.enum(['minimal', 'nonNumeric', 'all']),
+  escape: z.string(),
+  formulas: z.enum(FORMULAS),
   null: z.string(),
   header: z.boolean(),
   lineEnd: z.enum(['\n', '\r\n']),
-  compression: z.enum(['none', 'gzip']),
-  encoding: z.literal('utf-8'),
+  compression: z.enum(['none', 'gzip', 'zstd']),
+  encoding: z.enum(ENCODINGS),
+  byteOrderMark: z.boolean(),
+  /** null: the encoding has every character. */
+  unfit: z.enum(['fail', 'replace']).nullable(),
+  booleans: z.tuple([z.string(), z.string()]),
+  decimalPoint: z.enum(['.', ',']),
   /** null: ISO 8601. */
   dateFormat: z.string().nullable(),
   timestampFormat: z.string().nullable(),
@@ -34,10 +45,10 @@ const contract = z.strictObject({
 })
 
 /**
- * `manifest-<key12>-<sha8>.json`, an immutable object beside the files that it vouches for: what a downstream reader checks a delivery against. Format 1.
+ * `manifest-<key12>-<sha8>.json`, an immutable object beside the files that it vouches for: what a downstream reader checks a delivery against. Format 2: format 1 knew fewer dialects.
  */
 export const DeliveryManifest = z.strictObject({
-  format: z.literal(1),
+  format: z.literal(2),
   pipeline: z.string(),
   dataset: z.string(),
   /** The export's path as the pipeline has it, with `{partition}`. */

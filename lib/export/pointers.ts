@@ -1,59 +1,23 @@
 import { PermanentError, PreconditionFailed } from '../core/errors.ts'
 import { canonicalJson, hashOf } from '../core/hash.ts'
-import type { Contract } from './contract.ts'
 import { conflict, type ExportReceipt, type File, identity, runOf, type Work } from './delivery.ts'
 import type { DeliveryManifest } from './manifest.ts'
 import { INPUT_KEY, MANIFEST, OBJECT, putJson, readJson, recordOf, sameButRun, sameContent, unchangedSince, won } from './objects.ts'
+import { writtenContract } from './written-contract.ts'
 
 /** The manifest of what is being delivered. */
 export async function describeDelivery({ request, ctx }: Work, file: File | undefined): Promise<DeliveryManifest> {
-  const { contract } = request.export
-  const columns = Object.entries(contract.columns).map(([name, type]) => ({ name, type }))
+  const { columns } = request.export.contract
   return recordOf('DeliveryManifest', {
     ...identity(request),
+    format: 2,
     files: file ? [file] : [],
     rows: request.dataset.rows,
-    contract: writtenContract(contract, columns),
-    schemaHash: hashOf(columns.map(({ name, type }) => [name, type])),
+    contract: writtenContract(request.export.contract),
+    schemaHash: hashOf(Object.entries(columns)),
     ...(request.codeVersion !== undefined && { codeVersion: request.codeVersion }),
     run: runOf(ctx),
   })
-}
-
-function writtenContract(contract: Contract, columns: DeliveryManifest['contract']['columns']): DeliveryManifest['contract'] {
-  const {
-    orderBy,
-    delimiter,
-    quote,
-    null: nullText,
-    header,
-    lineEnd,
-    compression,
-    dateFormat,
-    timestampFormat,
-    zone,
-    round,
-    zeroRows,
-  } = contract
-  const formats = {
-    dateFormat: dateFormat ?? null,
-    timestampFormat: timestampFormat ?? null,
-    zone,
-    round: { ...round } as Record<string, number>,
-  }
-  return {
-    columns,
-    orderBy: [...orderBy],
-    delimiter,
-    quote,
-    null: nullText,
-    header,
-    lineEnd,
-    compression,
-    encoding: 'utf-8',
-    ...formats,
-    zeroRows,
-  }
 }
 
 /** Gives the SHA-256 of the manifest that stands there: one of a killed run that says the same is adopted. */

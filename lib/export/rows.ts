@@ -3,26 +3,58 @@ import { CheckError } from '../core/errors.ts'
 import { quoteIdentifier } from '../core/quote.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
 import { relationOfFiles } from '../engines/relation.ts'
-import { parseType } from '../engines/types.ts'
-import { csvColumn } from '../formats/csv-values.ts'
-import { direction, orderColumns, orderSql } from './check-contract.ts'
+import { type ColumnType, parseType } from '../engines/types.ts'
+import { csvValue } from '../formats/csv-values.ts'
+import { replaceUnfit } from '../formats/encodings.ts'
+import { escapedFormula, escapeFormula } from '../formats/formulas.ts'
 import type { Contract } from './contract.ts'
+import { direction, orderColumns, orderSql } from './order.ts'
 
 /**
  * The SELECT of a delivery: the contract's columns as CSV text, rows in the contract's order. Values are sorted as what they are and turned to text above the
  * sort: a projection keeps its input's order, as does a scan of files. `inOrder`: the files are in that order already, and are not sorted again.
  */
 export function deliverySelect(dataset: Dataset, contract: Contract, inOrder = false): string {
-  const round: Readonly<Record<string, number | undefined>> = contract.round
-  const texts = Object.entries(contract.columns).map(([name, type]) => csvColumn('t', name, parseType(type), contract, round[name]))
+  const texts = Object.keys(contract.columns).map(
+    (name) => `${deliveredText(name, contract)} AS ${quoteIdentifier(headerName(name, contract))}`,
+  )
   const order = inOrder ? '' : ` ORDER BY ${orderSql(contract)}`
   return `SELECT ${texts.join(', ')} FROM (${relationOfFiles(contract.columns, dataset.files)}${order}) AS t`
 }
 
-/** Columns whose values are quoted always: that of a contract with one column, where an empty text would be a blank line. */
+/** A column's name as the header has it. */
+export function headerName(name: string, contract: Contract): string {
+  return contract.formulas === 'escape' ? escapedFormula(name, contract) : name
+}
+
+/** The SQL of a value of the row `t` as the file has it, but for quotes. */
+function deliveredText(name: string, contract: Contract): string {
+  const type = parseType(contract.columns[name] ?? 'text')
+  const round: Readonly<Record<string, number | undefined>> = contract.round
+  const value = csvValue(`t.${quoteIdentifier(name)}`, type, contract, round[name])
+  if (!isTextual(type)) return value
+  const fit = contract.unfit === 'replace' ? replaceUnfit(value, contract.encoding) : value
+  return contract.formulas === 'escape' ? escapeFormula(fit, contract) : fit
+}
+
+/** Whether a value's text is somebody's words: only such texts can be formulas, or have characters that an encoding has not. */
+export function isTextual({ name }: ColumnType): boolean {
+  return name === 'text' || name === 'json' || name === 'list' || name === 'struct'
+}
+
+const NUMERIC = /^(u?int(8|16|32|64)|decimal|float32|float64)$/
+
+/**
+ * Columns whose values are quoted always, by their names in the header: those that the contract's quoting says, and that of a contract with one column, where an empty text would be a blank line.
+ */
 export function quotedColumns(contract: Contract): readonly string[] {
-  const names = Object.keys(contract.columns)
-  return names.length === 1 && contract.null !== '' ? names : []
+  const { columns, quoting } = contract
+  const names = Object.keys(columns)
+  const quoted = names.filter(
+    (name) => quoting === 'all' || (quoting === 'nonNumeric' && !NUMERIC.test(parseType(columns[name] ?? 'text').name)),
+  )
+  const all = quoted.length > 0 || names.length > 1 || contract.null === '' ? quoted : names
+  return all.map((name) => headerName(name, contract))
 }
 
 /**

@@ -7,14 +7,17 @@ import { crc32c } from '@node-rs/crc32'
 import type { Store } from '../connectors/store.ts'
 import { PermanentError } from '../core/errors.ts'
 import { makeFifo, openFifo, type Producer } from '../engines/fifo-source.ts'
-import { gzipMembers } from './gzip-members.ts'
+import { charsetOf, type Encoding, encoded } from '../formats/encodings.ts'
+import { type Compression, members } from './members.ts'
 
 export interface WriteRequest {
   readonly key: string
-  readonly compression: 'none' | 'gzip'
+  readonly compression: 'none' | Compression
+  readonly encoding: Encoding
+  readonly byteOrderMark: boolean
   /** The rows that the producer must report. */
   readonly rows: number
-  /** How many gzip members are compressed at once. */
+  /** How many members are compressed at once. */
   readonly threads: number
   /** A folder for the FIFO. */
   readonly workspace: string
@@ -57,18 +60,15 @@ export async function writeThroughFifo(request: WriteRequest, produce: Producer,
 }
 
 async function stream(request: WriteRequest, path: string, produce: Producer, store: Store): Promise<Written> {
-  const { key, compression, rows, threads, signal } = request
+  const { key, rows, signal } = request
   signal.throwIfAborted()
   const sums = measure(request.progress)
-  const fifo = await openFifo(path, produce, compression === 'none' ? sums.add : undefined)
+  const asItComes = request.compression === 'none' && request.encoding === 'utf-8' && !request.byteOrderMark
+  const fifo = await openFifo(path, produce, asItComes ? sums.add : undefined)
   const stop = () => void fifo.stream.destroy(signal.reason)
   signal.addEventListener('abort', stop, { once: true })
-  const { body, flow } = compression === 'none' ? { body: fifo.stream, flow: undefined } : compressed(fifo.stream, threads, sums.add)
-  const put = store.put(
-    key,
-    { stream: body },
-    { ifAbsent: true, signal, contentType: compression === 'gzip' ? 'application/gzip' : 'text/csv; charset=utf-8' },
-  )
+  const { body, flow } = asItComes ? { body: fifo.stream, flow: undefined } : converted(fifo.stream, request, sums.add)
+  const put = store.put(key, { stream: body }, { ifAbsent: true, signal, contentType: contentTypeOf(request) })
   // A store that gives up leaves nobody who reads: the producer is stopped, not left to wait. One that returns early is no success either.
   const stored = put.finally(() => body.destroy())
   const [produced, flowed, kept] = await Promise.allSettled([fifo.rows, flow, stored])
@@ -85,14 +85,24 @@ async function stream(request: WriteRequest, path: string, produce: Producer, st
   return sums.result()
 }
 
-function compressed(plain: Readable, threads: number, add: (chunk: Uint8Array) => void): { body: Readable; flow: Promise<void> } {
+function contentTypeOf({ compression, encoding }: WriteRequest): string {
+  return compression === 'none' ? `text/csv; charset=${charsetOf(encoding)}` : `application/${compression}`
+}
+
+/** The bytes in the contract's encoding, and compressed, before they are measured. */
+function converted(
+  plain: Readable,
+  { compression, encoding, byteOrderMark, threads }: WriteRequest,
+  add: (chunk: Uint8Array) => void,
+): { body: Readable; flow: Promise<void> } {
   const body = new PassThrough({ highWaterMark: 2 ** 20 })
   const flow = pipeline(
     plain,
     async function* (chunks: AsyncIterable<Uint8Array>) {
-      for await (const member of gzipMembers(chunks, threads)) {
-        add(member)
-        yield member
+      const text = encoded(chunks, encoding, byteOrderMark)
+      for await (const chunk of compression === 'none' ? text : members(text, compression, threads)) {
+        add(chunk)
+        yield chunk
       }
     },
     body,

@@ -9,6 +9,10 @@ export interface ValueFormats {
   readonly timestampFormat: string | undefined
   /** Zone in which timestamptz is written: the session's TimeZone is the same. */
   readonly zone: string
+  /** The texts of true and false. */
+  readonly booleans: readonly [yes: string, no: string]
+  /** What stands before the fraction of decimals and floats; inside JSON always a point. */
+  readonly decimalPoint: '.' | ','
 }
 
 /**
@@ -16,8 +20,8 @@ export interface ValueFormats {
  *
  * | type | text |
  * | --- | --- |
- * | boolean | `true`, `false` |
- * | integers, decimal | plain digits; a decimal always with its scale |
+ * | boolean | `true`, `false`, or the texts of `booleans` |
+ * | integers, decimal | plain digits; a decimal always with its scale, or with the decimal places of `round`, half away from zero |
  * | float32, float64 | shortest text that reads back equal; `NaN`, `Infinity`, `-Infinity`; with `round` fixed decimal places, half away from zero, never `-0.00` |
  * | text, uuid, json | as it is |
  * | date | `2018-02-04` |
@@ -31,9 +35,13 @@ export interface ValueFormats {
  */
 export function csvValue(value: string, type: ColumnType, formats: ValueFormats, round?: number): string {
   switch (type.name) {
+    case 'boolean':
+      return booleanText(value, formats.booleans)
+    case 'decimal':
+      return withPoint(round === undefined ? value : decimalText(value, type, round), formats.decimalPoint)
     case 'float32':
     case 'float64':
-      return floatText(value, round)
+      return withPoint(floatText(value, round), formats.decimalPoint)
     case 'date':
       return formats.dateFormat === undefined ? value : `strftime(${value}, ${quoteLiteral(formats.dateFormat)})`
     case 'timestamp':
@@ -55,6 +63,21 @@ export function csvValue(value: string, type: ColumnType, formats: ValueFormats,
 /** Whether a zone is written as `Z`. */
 export function isUtc(zone: string): boolean {
   return /^(etc\/)?(utc|uct|zulu|universal)$/i.test(zone)
+}
+
+function booleanText(value: string, [yes, no]: ValueFormats['booleans']): string {
+  return yes === 'true' && no === 'false'
+    ? value
+    : `CASE WHEN ${value} THEN ${quoteLiteral(yes)} WHEN NOT ${value} THEN ${quoteLiteral(no)} END`
+}
+
+function withPoint(text: string, point: ValueFormats['decimalPoint']): string {
+  return point === '.' ? text : `replace(CAST(${text} AS VARCHAR), '.', ',')`
+}
+
+/** DuckDB's cast to fewer decimal places rounds half away from zero, which may take one digit more before the point. */
+function decimalText(value: string, { precision, scale }: ColumnType & { readonly name: 'decimal' }, round: number): string {
+  return `CAST(${value} AS DECIMAL(${Math.min(38, precision - scale + round + 1)},${round}))`
 }
 
 function floatText(value: string, round: number | undefined): string {

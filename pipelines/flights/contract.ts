@@ -5,6 +5,7 @@ import { contract } from '#millrace'
  * defines them (vega-datasets, scripts/flights.py: `ArrDelay` of the Bureau of Transportation Statistics, without cancelled flights). Late is 15 minutes and more.
  */
 export const delayContract = contract({
+  formulas: 'reject',
   columns: {
     month: 'text',
     origin: 'text',
@@ -21,6 +22,7 @@ export const delayContract = contract({
 
 /** Bands of 250 miles over the whole sample, with the same delays. */
 export const distanceContract = contract({
+  formulas: 'reject',
   columns: { distance_from_mi: 'int32', flights: 'int64', mean_delay_min: 'float64', late_share: 'float64' },
   orderBy: ['distance_from_mi'],
   round: { mean_delay_min: 3, late_share: 5 },

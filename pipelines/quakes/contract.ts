@@ -6,6 +6,7 @@ import { contract } from '#millrace'
  * first read; the service's later revisions come with a new delivery of the day, when it is refreshed.
  */
 export const summaryContract = contract({
+  formulas: 'reject',
   columns: {
     day: 'date',
     region: 'text',
@@ -22,6 +23,7 @@ export const summaryContract = contract({
 
 /** The earthquakes that the summary's `strong_quakes` counts: magnitude 4.5 and more, no explosions. A day without any gives the header alone. Revised as the summary is. */
 export const strongContract = contract({
+  formulas: 'reject',
   columns: {
     id: 'text',
     time: 'timestamptz',

@@ -5,6 +5,7 @@ import { contract } from '#millrace'
  * delivered as the header alone.
  */
 export const revenueContract = contract({
+  formulas: 'raw',
   columns: {
     store_id: 'int32',
     day: 'date',

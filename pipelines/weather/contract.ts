@@ -2,6 +2,7 @@ import { contract } from '#millrace'
 
 /** One row for each station and UTC day. `hours` were observed, mostly 24; those without a measured gust have none. Winds beyond 200 mph are errors of measurement, and left out. */
 export const climateContract = contract({
+  formulas: 'reject',
   columns: {
     origin: 'text',
     airport: 'text',

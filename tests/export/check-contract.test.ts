@@ -1,14 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { ConfigError } from '../../lib/core/errors.ts'
 import { openDuckDB } from '../../lib/engines/duckdb.ts'
-import { checkContract, orderColumns, orderSql } from '../../lib/export/check-contract.ts'
+import { checkContract } from '../../lib/export/check-contract.ts'
 import { type Contract, type ContractOptions, contract } from '../../lib/export/contract.ts'
+import { orderColumns, orderSql } from '../../lib/export/order.ts'
 import { temporaryFolder } from '../kit/context.ts'
 
-const dataset = { id: 'int64', amount: 'decimal(10,2)', rate: 'float64', at: 'timestamptz', '2018': 'int8' }
+const dataset = { '=sum': 'text', id: 'int64', amount: 'decimal(10,2)', rate: 'float64', at: 'timestamptz', '2018': 'int8' }
 const good = { columns: { id: 'int64', rate: 'float64', at: 'timestamptz' }, orderBy: ['id'] } as const
 const of = (changes: Partial<Record<keyof ContractOptions<Record<string, string>>, unknown>>) =>
-  contract({ ...good, ...changes } as ContractOptions<Record<string, string>>)
+  contract({ formulas: 'raw', ...good, ...changes } as ContractOptions<Record<string, string>>)
 
 describe('checkContract', () => {
   test('passes a subset of the columns with equal types, however they are spelt', () => {
@@ -25,7 +26,7 @@ describe('checkContract', () => {
     [
       'an unknown column',
       { columns: { id: 'int64', nam: 'text' } },
-      'contract column "nam" is not in the dataset; it has 2018, id, amount, rate, at',
+      'contract column "nam" is not in the dataset; it has 2018, =sum, id, amount, rate, at',
     ],
     [
       'a column of Object.prototype',
@@ -50,10 +51,32 @@ describe('checkContract', () => {
     ['a delimiter in the null text', { null: 'N,A' }, 'the null text "N,A" contains ","'],
     ['a line end in the null text', { null: 'N\nA' }, 'the null text "N\\nA" contains "\\n"'],
     ['another line end', { lineEnd: '\r' }, 'contract lineEnd "\\r" is unknown; expected "\\n", "\\r\\n"'],
-    ['another compression', { compression: 'zstd' }, 'contract compression "zstd" is unknown; expected "none", "gzip"'],
+    ['another compression', { compression: 'lz4' }, 'contract compression "lz4" is unknown; expected "none", "gzip", "zstd"'],
+    ['no answer to formulas', { formulas: undefined }, 'contract formulas undefined is unknown; expected "raw", "escape", "reject"'],
+    ['another quoting', { quoting: 'text' }, 'contract quoting "text" is unknown; expected "minimal", "nonNumeric", "all"'],
+    ['another encoding', { encoding: 'utf-16', unfit: 'fail' }, 'contract encoding "utf-16" is unknown'],
+    ['a mark that the encoding has not', { encoding: 'latin-1', unfit: 'fail', byteOrderMark: true }, 'latin-1 has no byte-order mark'],
+    ['an escape outside quotes', { escape: '\\' }, 'escape "\\\\" needs quoting "nonNumeric" or "all"'],
+    ['an escape in the null text', { escape: '\\', quoting: 'all', null: '\\N' }, 'the null text "\\\\N" contains "\\\\"'],
+    ['a delimiter that escapes', { escape: ',', quoting: 'all' }, 'delimiter and escape are both ","'],
+    ['booleans that are the same', { booleans: ['1', '1'] }, 'contract booleans ["1","1"] must be two texts that differ'],
+    ['a null text that the encoding has not', { encoding: 'latin-1', unfit: 'fail', null: '–' }, 'latin-1 has no "–", which is in "–"'],
+    ['NULL where no column is', { notNull: ['amount'] }, 'notNull names "amount", which is no column of the contract'],
+    [
+      'a name that is a formula',
+      { columns: { id: 'int64', '=sum': 'text' }, formulas: 'reject' },
+      'the name of column "=sum" is a formula',
+    ],
+    ['version 0', { version: 0 }, 'contract version 0 must be a whole number from 1 on'],
+    ['a decimal point', { decimalPoint: ';' }, 'contract decimalPoint ";" is unknown; expected ".", ","'],
+    [
+      'rounding to more decimals than there are',
+      { columns: { id: 'int64', amount: 'decimal(10,2)' }, round: { amount: 3 } },
+      'round of "amount" is 3, and it has 2 decimal places: that rounds nothing',
+    ],
     ['another answer to zero rows', { zeroRows: 'skip' }, 'contract zeroRows "skip" is unknown'],
     ['rounding what is no column', { round: { amount: 2 } }, 'round names "amount", which is no column of the contract'],
-    ['rounding what is no float', { round: { id: 2 } }, 'round names "id", which is int64; only floats are rounded'],
+    ['rounding what is no float', { round: { id: 2 } }, 'round names "id", which is int64; only floats and decimals are rounded'],
     ['too many decimals', { round: { rate: 16 } }, 'round of "rate" is 16; expected decimal places from 0 to 15'],
     ['half a decimal', { round: { rate: 1.5 } }, 'round of "rate" is 1.5'],
     ['a wrong date format', { dateFormat: '%Q' }, 'contract dateFormat "%Q" is no strftime format'],
@@ -105,11 +128,11 @@ function accepts(given: Contract): boolean {
 
 test('orderColumns takes a leading - for descending, unless a column has that very name', () => {
   const columns = { a: 'int8', '-a': 'int8', b: 'int8' }
-  expect(orderColumns(contract({ columns, orderBy: ['-a', '-b', 'a', '--a'] }))).toEqual([
+  expect(orderColumns(contract({ formulas: 'raw', columns, orderBy: ['-a', '-b', 'a', '--a'] }))).toEqual([
     { name: '-a', descending: false },
     { name: 'b', descending: true },
     { name: 'a', descending: false },
     { name: '-a', descending: true },
   ])
-  expect(orderSql(contract({ columns, orderBy: ['-b', 'a'] }))).toBe('"b" DESC NULLS LAST, "a" ASC NULLS LAST')
+  expect(orderSql(contract({ formulas: 'raw', columns, orderBy: ['-b', 'a'] }))).toBe('"b" DESC NULLS LAST, "a" ASC NULLS LAST')
 })

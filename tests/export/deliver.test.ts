@@ -51,7 +51,7 @@ describe('deliver', () => {
     const said = DeliveryManifest.parse(JSON.parse(await readText(store, manifest)))
     const head = await store.head(data)
     expect(said).toMatchObject({
-      format: 1,
+      format: 2,
       pipeline: 'p',
       dataset: 'names',
       path: 'names/{partition}.csv',
@@ -63,18 +63,26 @@ describe('deliver', () => {
       run: { id: 'run-1', at: '2018-02-07T01:30:00.000Z' },
     })
     expect(said.contract).toEqual({
+      version: 1,
       columns: [
-        { name: 'id', type: 'int64' },
-        { name: 'name', type: 'text' },
+        { name: 'id', type: 'int64', notNull: false },
+        { name: 'name', type: 'text', notNull: false },
       ],
       orderBy: ['id'],
       delimiter: ',',
       quote: '"',
+      quoting: 'minimal',
+      escape: '"',
+      formulas: 'raw',
       null: '',
       header: true,
       lineEnd: '\n',
       compression: 'none',
       encoding: 'utf-8',
+      byteOrderMark: false,
+      unfit: null,
+      booleans: ['true', 'false'],
+      decimalPoint: '.',
       dateFormat: null,
       timestampFormat: null,
       zone: 'UTC',

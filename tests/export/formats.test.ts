@@ -1,4 +1,4 @@
-import { gunzipSync } from 'node:zlib'
+import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import type { Columns } from '../../lib/core/dataset.ts'
 import type { ContractOptions } from '../../lib/export/contract.ts'
@@ -194,5 +194,46 @@ describe('deliver writes the same bytes', () => {
     expect(plain.length).toBeGreaterThan(3 * 4 * 1024 * 1024)
     expect(one.equals(two)).toBe(true)
     expect(gunzipSync(one).equals(plain)).toBe(true)
+  })
+})
+
+describe('a dialect', () => {
+  const rows = `SELECT 1 AS id, true AS flag, 2.345::DECIMAL(10,3) AS amount, 1.5::DOUBLE AS rate, 'a\\b "c"' AS name, NULL::VARCHAR AS nothing UNION ALL SELECT 2, false, -9999999.995, 'nan', '', ''`
+  const columns = { id: 'int64', flag: 'boolean', amount: 'decimal(10,3)', rate: 'float64', name: 'text', nothing: 'text' } as const
+
+  test('of a European spreadsheet', async () => {
+    const options = {
+      delimiter: ';',
+      decimalPoint: ',',
+      booleans: ['ja', 'nein'],
+      round: { amount: 2 },
+      lineEnd: '\r\n',
+      byteOrderMark: true,
+    } as const
+    expect(await csvOf(columns, rows, options)).toBe(
+      '\uFEFFid;flag;amount;rate;name;nothing\r\n1;ja;2,35;1,5;"a\\b ""c""";\r\n2;nein;-10000000,00;NaN;"";""\r\n',
+    )
+  })
+
+  test('with everything but numbers in quotes', async () => {
+    expect(await csvOf(columns, rows, { quoting: 'nonNumeric', null: 'NULL' })).toBe(
+      'id,"flag",amount,rate,"name","nothing"\n1,"true",2.345,1.5,"a\\b ""c""",NULL\n2,"false",-9999999.995,NaN,"",""\n',
+    )
+  })
+
+  test('with backslashes before quotes and backslashes', async () => {
+    expect(await csvOf(columns, rows, { quoting: 'all', escape: '\\' })).toBe(
+      '"id","flag","amount","rate","name","nothing"\n"1","true","2.345","1.5","a\\\\b \\"c\\"",\n"2","false","-9999999.995","NaN","",""\n',
+    )
+  })
+
+  test('compressed by zstd in frames', async () => {
+    const bytes = await bytesOf({ id: 'int64', name: 'text' }, `SELECT range AS id, 'name ' || range AS name FROM range(500000)`, {
+      compression: 'zstd',
+    })
+    const text = zstdDecompressSync(bytes).toString()
+    expect(text.length).toBeGreaterThan(8 * 2 ** 20)
+    expect(text.slice(0, 28)).toBe('id,name\n0,name 0\n1,name 1\n2,')
+    expect(text.split('\n')).toHaveLength(500_002)
   })
 })

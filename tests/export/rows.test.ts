@@ -7,7 +7,7 @@ import { temporaryFolder } from '../kit/context.ts'
 import { datasetOf } from '../kit/dataset.ts'
 
 const columns = { place: 'int64', 'row number': 'text', k0: 'int64' } as const
-const target = contract({ columns, orderBy: ['-place', 'row number', 'k0'] })
+const target = contract({ formulas: 'raw', columns, orderBy: ['-place', 'row number', 'k0'] })
 
 async function inOrder(select: string, more: Partial<Dataset> = {}): Promise<boolean> {
   const dataset = { ...(await datasetOf(temporaryFolder(), 'd', columns, select)), ...more }

@@ -13,6 +13,8 @@ import { freshStore, keysOf, readBytes } from './kit.ts'
 const requestOf = (changes: Partial<WriteRequest> = {}): WriteRequest => ({
   key: '_tmp/run/x.csv',
   compression: 'none',
+  encoding: 'utf-8',
+  byteOrderMark: false,
   rows: 100_000,
   threads: 2,
   workspace: temporaryFolder(),

@@ -18,7 +18,7 @@ export default pipeline({
   extract: { thing: source('api').get('${more.request}') },
   transform: { out: sql\`SELECT id FROM thing\` },
   load: { out: ${more.target} },
-  export: { out: csv('${more.path}', { contract: contract({ columns, orderBy: ['id'] }), plain: true }) },
+  export: { out: csv('${more.path}', { contract: contract({ formulas: 'raw', columns, orderBy: ['id'] }), plain: true }) },
 })
 `,
 })

@@ -19,7 +19,7 @@ const pipelineOf = (name: string, more: { source?: string; step?: string; target
   extract: { line: ${more.source ?? "source('data').files('in.csv')"} },
   transform: { twice: ${more.step ?? SQL} },
   load: { twice: replace('twice') },
-  export: { twice: csv('twice.csv', { contract: contract({ columns, orderBy: ['id'] }), plain: true }) },
+  export: { twice: csv('twice.csv', { contract: contract({ formulas: 'raw', columns, orderBy: ['id'] }), plain: true }) },
 })
 `,
 })

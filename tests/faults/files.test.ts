@@ -18,7 +18,7 @@ export default pipeline({
   },
   check: { line: [notNull('id')] },
   load: { line: replace('line'), total: replace('total') },
-  export: { named: csv('named.csv', { contract: contract({ columns: { id: 'int64', shop: 'text', note: 'text' }, orderBy: ['id'] }), plain: true }) },
+  export: { named: csv('named.csv', { contract: contract({ formulas: 'raw', columns: { id: 'int64', shop: 'text', note: 'text' }, orderBy: ['id'] }), plain: true }) },
 })
 `,
 })

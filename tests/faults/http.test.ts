@@ -8,7 +8,7 @@ import { committed, expectNothingToSee, expectNothingWritten, reset, seenByReade
 
 const PIPELINE = `import { contract, csv, keys, notNull, pipeline, replacePartition, source, sql } from '#millrace'
 import { schema } from './schema.ts'
-const rows = contract({ columns: { id: 'int64', name: 'text' }, orderBy: ['id'] })
+const rows = contract({ formulas: 'raw', columns: { id: 'int64', name: 'text' }, orderBy: ['id'] })
 export default pipeline({
   name: 'api', schema, partition: keys(['north']),
   extract: { thing: source('api').get('things/{partition}', { rows: 'data', paging: { by: 'offset', parameter: 'offset', limitParameter: 'limit', limit: 2, first: 0 } }) },

@@ -7,7 +7,7 @@ import { filesUnder, reset, seenByReaders } from './kit.ts'
 /** Every kind of dataset, so that every road from the landing zone is walked. */
 const PIPELINE = `import { append, contract, csv, day, merge, pipeline, replace, replacePartition, source, sql } from '#millrace'
 import { schema } from './schema.ts'
-const perDay = contract({ columns: { day: 'date', shop: 'text', amount: 'decimal(18,2)' }, orderBy: ['day', 'shop'] })
+const perDay = contract({ formulas: 'raw', columns: { day: 'date', shop: 'text', amount: 'decimal(18,2)' }, orderBy: ['day', 'shop'] })
 export default pipeline({
   name: 'sales', schema, partition: day({ from: '2024-01-01', to: '2024-01-03' }),
   extract: {

@@ -32,7 +32,7 @@ export default pipeline({
   },
   check: { ${js(DATASET)}: [notNull(...${js(COLUMNS)}), unique(...${js(COLUMNS)})] },
   load: { ${js(DATASET)}: merge(${js(TABLE)}, { key: ['q"uote', 'table'] }), ${js(FRAMED)}: replacePartition(${js(FRAMED_TABLE)}) },
-  export: { ${js(FRAMED)}: csv("it's/{partition} & \\"all\\".csv", { contract: contract({ columns, orderBy: ['q"uote'] }), plain: true }) },
+  export: { ${js(FRAMED)}: csv("it's/{partition} & \\"all\\".csv", { contract: contract({ formulas: 'raw', columns, orderBy: ['q"uote'] }), plain: true }) },
 })
 `
 

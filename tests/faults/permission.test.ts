@@ -12,7 +12,7 @@ export default pipeline({
   extract: { line: source('data').files('in.csv') },
   transform: { out: sql\`SELECT id FROM line\` },
   load: { out: replace('out') },
-  export: { out: csv('out.csv', { contract: contract({ columns, orderBy: ['id'] }), plain: true }) },
+  export: { out: csv('out.csv', { contract: contract({ formulas: 'raw', columns, orderBy: ['id'] }), plain: true }) },
 })
 `
 

@@ -5,11 +5,12 @@ export interface Field {
 }
 
 /**
- * Reads CSV by the letter of RFC 4180, with the dialect's delimiter, quote and line end, and nothing else: a quote inside an unquoted field, text after a closing quote, a line end of the other
+ * Reads CSV by the letter of RFC 4180, with the dialect's delimiter, quote, escape (default: the quote) and line end, and nothing else: a quote inside an unquoted field, text after a closing quote, a line end of the other
  * kind outside quotes, a missing last line end and lines of different lengths are errors. Shares nothing with the code under test.
  */
-export function parseCsv(text: string, dialect: { delimiter: string; quote: string; lineEnd: string }): Field[][] {
+export function parseCsv(text: string, dialect: { delimiter: string; quote: string; lineEnd: string; escape?: string }): Field[][] {
   const { delimiter, quote, lineEnd } = dialect
+  const before = dialect.escape ?? quote
   const records: Field[][] = []
   let record: Field[] = []
   let at = 0
@@ -24,11 +25,10 @@ export function parseCsv(text: string, dialect: { delimiter: string; quote: stri
     if (quoted) {
       for (at += 1; ; at += 1) {
         if (at >= text.length) fail('a quote is not closed')
-        if (text[at] !== quote) value += text[at]
-        else if (text[at + 1] === quote) {
-          value += quote
-          at += 1
-        } else break
+        const escaped = text[at] === before && (text[at + 1] === quote || text[at + 1] === before)
+        if (!escaped && text[at] === quote) break
+        if (escaped) at += 1
+        value += text[at]
       }
       at += 1
     } else {

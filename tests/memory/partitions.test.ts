@@ -36,7 +36,7 @@ export default pipeline({
   },
   check: { labelled: [notNull('shop')] },
   load: { labelled: replacePartition('daily') },
-  export: { labelled: csv('daily/{partition}.csv', { contract: contract({ columns: schema.labelled, orderBy: ['shop'] }), plain: true }) },
+  export: { labelled: csv('daily/{partition}.csv', { contract: contract({ formulas: 'raw', columns: schema.labelled, orderBy: ['shop'] }), plain: true }) },
 })
 `,
   'pipelines/daily/schema.ts': `export const schema = {

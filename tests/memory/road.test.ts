@@ -42,7 +42,7 @@ export default pipeline({
     ],
   },
   load: { sorted: replace('lineitem') },
-  export: { labelled: csv('lineitem.csv', { contract: contract({ columns: schema.labelled, orderBy: ['l_orderkey', 'l_linenumber'] }) }) },
+  export: { labelled: csv('lineitem.csv', { contract: contract({ formulas: 'raw', columns: schema.labelled, orderBy: ['l_orderkey', 'l_linenumber'] }) }) },
 })
 `,
   'pipelines/road/schema.ts': `export const schema = ${JSON.stringify({ lineitem: LINEITEM, sorted: LINEITEM, labelled: LINEITEM })} as const\n`,

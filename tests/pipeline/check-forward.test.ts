@@ -72,7 +72,7 @@ const CASES: readonly (readonly [string, string, string, string])[] = [
   [
     'export',
     '  load: {',
-    "  export: { shop: csv('shop.csv', { contract: contract({ columns: { id: 'int32' }, orderBy: ['id'] }) }) },\n  load: {",
+    "  export: { shop: csv('shop.csv', { contract: contract({ formulas: 'raw', columns: { id: 'int32' }, orderBy: ['id'] }) }) },\n  load: {",
     `shop: "shop" is forwarded, so it cannot be exported${HINT}`,
   ],
   ['no-load', ", shop: replace('shop') }", ' }', 'shop: "shop" is forwarded, and no load takes it\n  hint: name its table: load: { … }'],

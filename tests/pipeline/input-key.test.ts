@@ -8,7 +8,7 @@ export default pipeline({
   name: 'stock', schema, partition: keys(['krakow']),
   extract: { stock: source('data').files('{partition}.csv'), rate: source('data').files('${rates}') },
   transform: { worth: sql\`SELECT item, "left" * rate AS worth FROM stock JOIN rate USING (item)\` },
-  export: { worth: csv('worth/{partition}.csv', { contract: contract({ columns: { item: 'text', worth: 'int64' }, orderBy: ['item'] }) }) },
+  export: { worth: csv('worth/{partition}.csv', { contract: contract({ formulas: 'raw', columns: { item: 'text', worth: 'int64' }, orderBy: ['item'] }) }) },
 })`
 
 test('inputKey enters the names of delivered objects whole, also what ends it', async () => {
@@ -32,7 +32,7 @@ test('inputKey takes the parameters that a frame asks for, and all of them where
     'pipelines/stock/pipeline.ts': `import { contract, csv, keys, pipeline, source } from '#millrace'
 import pl from 'nodejs-polars'
 import { schema } from './schema.ts'
-const one = contract({ columns: { item: 'text' }, orderBy: ['item'] })
+const one = contract({ formulas: 'raw', columns: { item: 'text' }, orderBy: ['item'] })
 export default pipeline({
   name: 'stock', schema, partition: keys(['krakow']), parameters: { ${parameters} },
   extract: { stock: source('data').files('{partition}.csv') },

@@ -13,7 +13,7 @@ export default pipeline({
   name: 'stock', schema, partition: keys(['krakow', 'lodz']),
   extract: { stock: source('data').files('{partition}.csv') },
   load: { stock: replacePartition('stock') },
-  export: { stock: csv('stock/{partition}.csv', { plain: true, contract: contract({ columns: { item: 'text', left: 'int64' }, orderBy: ['item'] }) }) },
+  export: { stock: csv('stock/{partition}.csv', { plain: true, contract: contract({ formulas: 'raw', columns: { item: 'text', left: 'int64' }, orderBy: ['item'] }) }) },
 })`,
 }
 

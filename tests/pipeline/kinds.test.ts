@@ -33,7 +33,7 @@ describe('partitions by key', () => {
       `partition: keys(['north', 'south']),
        extract: { sale: source('data').files('{partition}.csv') },
        transform: { named: sql\`SELECT $partition AS region, id FROM sale\` },
-       load: { named: replacePartition('sale') }, export: { named: csv('sale-{partition}.csv', { contract: contract({ columns: { region: 'text', id: 'int32' }, orderBy: ['id'] }), plain: true }) }`,
+       load: { named: replacePartition('sale') }, export: { named: csv('sale-{partition}.csv', { contract: contract({ formulas: 'raw', columns: { region: 'text', id: 'int32' }, orderBy: ['id'] }), plain: true }) }`,
       "{ sale: { id: 'int32' }, named: { region: 'text', id: 'int32' } }",
       { 'north.csv': 'id\n1\n2\n', 'south.csv': 'id\n3\n' },
     )

@@ -17,7 +17,7 @@ export default pipeline({
   extract: { sale: source('data').files('sales.csv', { window: 'sold'${lookback} }) },
   ${rules}
   load: { sale: replacePartition('sale') },
-  export: { sale: csv('sales/{partition}.csv', { plain: true, contract: contract({ columns: { id: 'int32' }, orderBy: ['id'] }) }) },
+  export: { sale: csv('sales/{partition}.csv', { plain: true, contract: contract({ formulas: 'raw', columns: { id: 'int32' }, orderBy: ['id'] }) }) },
 })`,
 })
 

@@ -36,7 +36,7 @@ export default pipeline({
   },
   transform: { daily: sql\`SELECT shop, owner, sum(amount) AS amount FROM sale JOIN shop USING (shop) GROUP BY ALL\` },
   load: { daily: replacePartition('daily') },
-  export: { daily: csv('daily/{partition}.csv', { contract: contract({ columns, orderBy: ['shop'] }), plain: true }) },
+  export: { daily: csv('daily/{partition}.csv', { contract: contract({ formulas: 'raw', columns, orderBy: ['shop'] }), plain: true }) },
 })
 `
 const SALES = 'id,sold,shop,amount\n1,2024-01-01 10:00:00,a,1.50\n2,2024-01-01 11:00:00,b,2.50\n'

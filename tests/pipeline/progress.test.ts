@@ -18,7 +18,7 @@ export default pipeline({
   transform: { hashed: sql\`SELECT id, md5(name) AS name FROM event\` },
   check: { hashed: [notNull('name'), unique('name')] },
   load: { hashed: replace('hashed') },
-  export: { hashed: csv('hashed.csv', { contract: contract({ columns: { id: 'int64', name: 'text' }, orderBy: ['id'] }) }) },
+  export: { hashed: csv('hashed.csv', { contract: contract({ formulas: 'raw', columns: { id: 'int64', name: 'text' }, orderBy: ['id'] }) }) },
 })`
 
 async function slowProject() {

@@ -11,7 +11,7 @@ export default pipeline({
   extract: { shop: source('data').files('shops.csv') },
   transform: { shops: sql\`SELECT upper(code) AS code FROM shop\` },
   load: { shops: replace('shops') },
-  export: { shops: csv('shops.csv', { contract: contract({ columns: { code: 'text' }, orderBy: ['code'] }), plain: true }) },
+  export: { shops: csv('shops.csv', { contract: contract({ formulas: 'raw', columns: { code: 'text' }, orderBy: ['code'] }), plain: true }) },
 })
 `,
   'pipelines/p/schema.ts': "export const schema = { shop: { code: 'text' }, shops: { code: 'text' } } as const\n",
@@ -110,7 +110,8 @@ export default pipeline({ name: 'c', schema, extract: { shop: source('data').fil
 
 it('prune leaves what lies below a delivery: another export, files of others', async () => {
   process.env.TEST_NOW = '2024-01-10T00:00:00Z'
-  const target = (path: string) => `csv('${path}', { contract: contract({ columns: { code: 'text' }, orderBy: ['code'] }), plain: true })`
+  const target = (path: string) =>
+    `csv('${path}', { contract: contract({ formulas: 'raw', columns: { code: 'text' }, orderBy: ['code'] }), plain: true })`
   const project = testProject({
     ...PROJECT,
     'pipelines/p/pipeline.ts': PROJECT['pipelines/p/pipeline.ts'].replace(

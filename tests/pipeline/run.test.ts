@@ -7,7 +7,7 @@ import { makeProject, type TestProject } from '../kit/project.ts'
 const SALES = {
   'pipelines/sales/pipeline.ts': `import { append, contract, csv, day, merge, notNull, pipeline, replace, replacePartition, source, sql } from '#millrace'
 import { schema } from './schema.ts'
-const perDay = contract({ columns: { day: 'date', shop: 'text', amount: 'decimal(38,2)', before: 'decimal(38,2)' }, orderBy: ['day', 'shop'] })
+const perDay = contract({ formulas: 'raw', columns: { day: 'date', shop: 'text', amount: 'decimal(38,2)', before: 'decimal(38,2)' }, orderBy: ['day', 'shop'] })
 export default pipeline({
   name: 'sales', schema, partition: day({ from: '2024-01-01' }),
   extract: {

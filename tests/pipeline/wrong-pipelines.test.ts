@@ -11,7 +11,7 @@ const schema = {
   customer: { id: 'int32', name: 'text', changed: 'timestamp' },
   shop: { code: 'text', name: 'text' },
 }
-const perDay = contract({ columns: { day: 'date', amount: 'decimal(38,2)' }, orderBy: ['day'] })
+const perDay = contract({ formulas: 'raw', columns: { day: 'date', amount: 'decimal(38,2)' }, orderBy: ['day'] })
 export default pipeline({
   name: '$NAME', schema, partition: day({ from: '2024-01-01' }), parameters: { least: 5 },
   extract: {

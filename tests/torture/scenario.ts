@@ -38,10 +38,12 @@ import pl from 'nodejs-polars'
 import { schema } from './schema.ts'
 
 const perShop = contract({
+  formulas: 'raw',
   columns: { day: 'date', shop: 'text', label: 'text', amount: 'decimal(38,2)', before: 'decimal(38,2)' },
   orderBy: ['day', 'shop'],
 })
 const perSale = contract({
+  formulas: 'raw',
   columns: { id: 'int32', sold: 'timestamp', shop: 'text', name: 'text', amount: 'decimal(9,2)' },
   orderBy: ['id'],
   compression: 'gzip',

@@ -27,10 +27,16 @@ import { schema } from './schema.ts'
 
 const files = source('files')
 const ranks = contract({
+  formulas: 'raw',
   columns: { store_id: 'int32', day: 'date', amount: 'decimal(38,2)', rank: 'uint32' },
   orderBy: ['store_id', '-day'],
 })
-const narrow = contract({ columns: { day: 'date', amount: 'decimal(38,2)' }, orderBy: ['-day', 'amount'], zeroRows: 'noFile' })
+const narrow = contract({
+  formulas: 'raw',
+  columns: { day: 'date', amount: 'decimal(38,2)' },
+  orderBy: ['-day', 'amount'],
+  zeroRows: 'noFile',
+})
 
 /** A frame of its own, as a file beside the pipeline would export it. */
 function twice(frame: Pick<LazyDataFrame, 'join' | 'select'>): LazyDataFrame {

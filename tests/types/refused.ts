@@ -27,6 +27,7 @@ const extract = {
 }
 const revenue = sql.file('revenue.sql')
 const ranks = contract({
+  formulas: 'raw',
   columns: { store_id: 'int32', day: 'date', amount: 'decimal(38,2)', rank: 'uint32' },
   orderBy: ['store_id', '-day'],
 })
@@ -146,17 +147,17 @@ pipeline({ name: 'x', schema, extract, transform: { revenue }, export: { revenu:
 pipeline({ name: 'x', schema, extract, transform: { revenue }, export: { revenue: csv('x.csv', { contract: ranks }) } })
 // @ts-expect-error in a list, too
 pipeline({ name: 'x', schema, extract, transform: { revenue }, export: { revenue: [csv('x.csv', { contract: ranks })] } })
-const asFloat = contract({ columns: { amount: 'float64' }, orderBy: ['amount'] })
+const asFloat = contract({ formulas: 'raw', columns: { amount: 'float64' }, orderBy: ['amount'] })
 // @ts-expect-error the contract asks for another type
 pipeline({ name: 'x', schema, extract, transform: { revenue }, export: { revenue: csv('x.csv', { contract: asFloat }) } })
 // @ts-expect-error orderBy of a column that the contract has not
-contract({ columns: { store_id: 'int32' }, orderBy: ['stor_id'] })
+contract({ formulas: 'raw', columns: { store_id: 'int32' }, orderBy: ['stor_id'] })
 // @ts-expect-error nor descending
-contract({ columns: { store_id: 'int32' }, orderBy: ['-stor_id'] })
+contract({ formulas: 'raw', columns: { store_id: 'int32' }, orderBy: ['-stor_id'] })
 // @ts-expect-error round of a column that the contract has not
-contract({ columns: { score: 'float64' }, orderBy: ['score'], round: { scor: 2 } })
+contract({ formulas: 'raw', columns: { score: 'float64' }, orderBy: ['score'], round: { scor: 2 } })
 // @ts-expect-error a contract needs an order
-contract({ columns: { store_id: 'int32' } })
+contract({ formulas: 'raw', columns: { store_id: 'int32' } })
 
 // the definition itself
 

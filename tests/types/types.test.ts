@@ -55,7 +55,7 @@ test('what the compiler says names the wrong name and the right ones', () => {
     "import { schema } from './schema.ts'",
     "const files = source('files')",
     `const extract = ${extract}`,
-    "const asFloat = contract({ columns: { amount: 'float64' }, orderBy: ['amount'] })",
+    "const asFloat = contract({ formulas: 'raw', columns: { amount: 'float64' }, orderBy: ['amount'] })",
     'void [contract, csv, merge, notNull, sql, extract, asFloat]',
   ].join('\n')
   for (const [i, [definition]] of messages.entries())

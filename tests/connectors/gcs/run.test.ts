@@ -6,7 +6,7 @@ import { expectGuarded } from './kit.ts'
 
 const PIPELINE = `import { contract, csv, day, merge, pipeline, replacePartition, source, sql } from '#millrace'
 import { schema } from './schema.ts'
-const perDay = contract({ columns: { day: 'date', shop: 'text', amount: 'decimal(18,2)' }, orderBy: ['day', 'shop'] })
+const perDay = contract({ formulas: 'raw', columns: { day: 'date', shop: 'text', amount: 'decimal(18,2)' }, orderBy: ['day', 'shop'] })
 export default pipeline({
   name: 'sales', schema, partition: day({ from: '2024-01-01', to: '2024-01-03' }),
   extract: {

@@ -20,5 +20,9 @@ export default pipeline({
     ],
   },
   load: { priced: replace('lineitem') },
-  export: { labelled: csv('lineitem.csv', { contract: contract({ columns: schema.labelled, orderBy: ['l_orderkey', 'l_linenumber'] }) }) },
+  export: {
+    labelled: csv('lineitem.csv', {
+      contract: contract({ formulas: 'raw', columns: schema.labelled, orderBy: ['l_orderkey', 'l_linenumber'] }),
+    }),
+  },
 })

@@ -2,15 +2,15 @@ import { randomBytes } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { gzipMembers } from '../../lib/export/gzip-members.ts'
+import { members } from '../../lib/export/members.ts'
 
 async function* cut(bytes: Buffer, size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
 }
 
-const zip = (bytes: Buffer, size: number, threads: number) => buffer(gzipMembers(cut(bytes, size), threads))
+const zip = (bytes: Buffer, size: number, threads: number) => buffer(members(cut(bytes, size), 'gzip', threads))
 
-test('gzipMembers gives the same members however the bytes are cut and compressed', async () => {
+test('members gives the same members however the bytes are cut and compressed', async () => {
   const bytes = Buffer.concat([randomBytes(5_000_000), Buffer.alloc(9_000_000, 'abc')])
   const first = await zip(bytes, 65_536, 1)
   expect(gunzipSync(first).equals(bytes)).toBe(true)
@@ -18,15 +18,15 @@ test('gzipMembers gives the same members however the bytes are cut and compresse
   expect((await zip(bytes, 14_000_000, 2)).equals(first)).toBe(true)
 })
 
-test.each([0, 1, 4 * 1024 * 1024, 4 * 1024 * 1024 + 1])('gzipMembers of %d bytes is gzip', async (size) => {
+test.each([0, 1, 4 * 1024 * 1024, 4 * 1024 * 1024 + 1])('members of %d bytes is gzip', async (size) => {
   const bytes = Buffer.alloc(size, 'x')
   expect(gunzipSync(await zip(bytes, 65_536, 2)).equals(bytes)).toBe(true)
 })
 
-test('gzipMembers passes on the error of its input', async () => {
+test('members passes on the error of its input', async () => {
   async function* failing(): AsyncGenerator<Uint8Array> {
     yield Buffer.alloc(5_000_000)
     throw new Error('cut off')
   }
-  await expect(buffer(gzipMembers(failing(), 2))).rejects.toThrow('cut off')
+  await expect(buffer(members(failing(), 'gzip', 2))).rejects.toThrow('cut off')
 })

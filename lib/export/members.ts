@@ -1,17 +1,24 @@
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { gzip, zstdCompress } from 'node:zlib'
 
 const MEMBER_BYTES = 4 * 1024 * 1024
-const compress = promisify(gzip)
+
+const COMPRESS = {
+  gzip: (plain: Uint8Array) => promisify(gzip)(plain, { level: 1 }),
+  zstd: (plain: Uint8Array) => promisify(zstdCompress)(plain),
+} as const
+
+/** How the bytes of a delivered file may be compressed. */
+export type Compression = keyof typeof COMPRESS
 
 /**
- * Gzip of a byte stream as members of 4 MiB of plain bytes each, which any gunzip reads as one file. Members are compressed at level 1 on libuv's pool, up to `threads` at once, and come in
- * order. The same bytes give the same members, however they were cut into chunks. No bytes give one empty member.
+ * A byte stream compressed as members (gzip) or frames (zstd) of 4 MiB of plain bytes each, which any gunzip and unzstd reads as one file. They are compressed on libuv's pool (gzip at level 1, zstd at 3), up to
+ * `threads` at once, and come in order. The same bytes give the same members, however they were cut into chunks. No bytes give one empty member.
  */
-export async function* gzipMembers(chunks: AsyncIterable<Uint8Array>, threads: number): AsyncGenerator<Buffer> {
+export async function* members(chunks: AsyncIterable<Uint8Array>, compression: Compression, threads: number): AsyncGenerator<Buffer> {
   const working: Promise<Buffer>[] = []
   const begin = (plain: Uint8Array) => {
-    const member = compress(plain, { level: 1 })
+    const member = COMPRESS[compression](plain)
     // One that fails is awaited in its turn, or never when the reader goes first.
     member.catch(() => {})
     working.push(member)
