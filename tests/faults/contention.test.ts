@@ -6,9 +6,10 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { filesUnder } from '../kit/files-under.ts'
 import { millrace, type Seen, seenOf } from '../kit/millrace.ts'
 import { CHECKOUT, FILES_CONFIG, makeProject, type TestProject } from '../kit/project.ts'
-import { committed, filesUnder, reset, timeFlies } from './kit.ts'
+import { committed, reset, timeFlies } from './kit.ts'
 
 const pipelineOf = (name: string, more: { partition?: string; request: string; target: string; path: string }) => ({
   [`pipelines/${name}/pipeline.ts`]: `import { contract, csv, keys, pipeline, replace, replacePartition, source, sql } from '#millrace'

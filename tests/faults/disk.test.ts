@@ -3,9 +3,10 @@ import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { filesUnder } from '../kit/files-under.ts'
 import { type Seen, seenOf } from '../kit/millrace.ts'
 import { CHECKOUT, command, makeProject, type TestProject } from '../kit/project.ts'
-import { APART_CONFIG, committedApart, filesUnder, reset, settled } from './kit.ts'
+import { APART_CONFIG, committedApart, reset, settled } from './kit.ts'
 
 const HEAD = `import { contract, csv, pipeline, replace, source, sql } from '#millrace'
 const columns = { id: 'int64', text: 'text' } as const

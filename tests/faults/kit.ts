@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { expect, onTestFinished, vi } from 'vitest'
 import { type Clock, systemClock } from '../../lib/core/clock.ts'
 import { quoteIdentifier } from '../../lib/core/quote.ts'
+import { filesUnder } from '../kit/files-under.ts'
 import { FILES_CONFIG, type TestProject } from '../kit/project.ts'
 
 /** An error without what differs from run to run. */
@@ -21,16 +21,6 @@ export const APART_CONFIG = FILES_CONFIG.replace('dev/warehouse.duckdb', 'dev/wa
 export async function committedApart(project: TestProject): Promise<Readonly<Record<string, unknown>>> {
   cpSync(project.path('.millrace/dev/warehouse/w.duckdb'), project.path('.millrace/dev/warehouse.duckdb'))
   return committed(project)
-}
-
-/** Files below a folder of the project, sorted; none where there is no folder. */
-export function filesUnder(project: TestProject, ...parts: readonly string[]): string[] {
-  const folder = project.path(...parts)
-  if (!existsSync(folder)) return []
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
-    .sort()
 }
 
 /** Nothing of a failed run can be seen by a reader, and nothing is left in the way: no token or table, no delivery, no workspace. */

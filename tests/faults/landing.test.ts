@@ -1,8 +1,9 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { filesUnder } from '../kit/files-under.ts'
 import { millrace, type Seen } from '../kit/millrace.ts'
 import { makeProject, type TestProject } from '../kit/project.ts'
-import { filesUnder, reset, seenByReaders } from './kit.ts'
+import { reset, seenByReaders } from './kit.ts'
 
 /** Every kind of dataset, so that every road from the landing zone is walked. */
 const PIPELINE = `import { append, contract, csv, day, merge, pipeline, replace, replacePartition, source, sql } from '#millrace'

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { quoteIdentifier } from '../../lib/core/quote.ts'
+import { filesUnder } from '../kit/files-under.ts'
 import { millrace } from '../kit/millrace.ts'
 import { makeProject, type TestProject } from '../kit/project.ts'
-import { filesUnder } from './kit.ts'
 
 /** Names with all that SQL, shells, paths and CSV give a meaning to. */
 const DATASET = `select "the" d'été, %s`

@@ -1,9 +1,10 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { filesUnder } from '../kit/files-under.ts'
 import { type Seen, seenOf } from '../kit/millrace.ts'
 import { CHECKOUT, command, makeProject, type TestProject } from '../kit/project.ts'
-import { APART_CONFIG, committedApart, expectNothingWritten, filesUnder, reset, settled } from './kit.ts'
+import { APART_CONFIG, committedApart, expectNothingWritten, reset, settled } from './kit.ts'
 
 const PIPELINE = `import { contract, csv, pipeline, replace, source, sql } from '#millrace'
 const columns = { id: 'int64' } as const
