@@ -150,8 +150,13 @@ it('a second run commits nothing for the same bytes; what a later load has repla
   expect(await project.millrace('plan', 'p', '--discover')).toMatchObject({ code: 0 })
   expect(await run()).toMatchObject({ units: ['shared done'], steps: ['extract done', 'land done', 'load done'] })
   expect(await run()).toMatchObject({ units: ['shared unchanged'], steps: ['extract done', 'land unchanged', 'load unchanged'] })
+  const shared = async () => JSON.parse((await project.millrace('status', 'p', '--json')).stdout).pipelines[0].shared.state
+  expect(await shared()).toBe('done')
   await source('DELETE FROM shop WHERE id = 1')
-  expect(await run()).toMatchObject({ units: ['shared done'], steps: ['extract done', 'land done', 'load done'] })
+  expect(await run('--only', 'land')).toMatchObject({ steps: ['extract done', 'land done'] })
+  expect(await shared()).toBe('due')
+  expect(await run()).toMatchObject({ units: ['shared done'], steps: ['extract done', 'land unchanged', 'load done'] })
+  expect(await shared()).toBe('done')
   expect(await warehouse('SELECT count(*), min(_load), max(_load) FROM dim_shop')).toEqual(['99|2|2'])
   expect(manifestsOf(project, 'shop').map(({ id, rows }) => `${id} ${rows}`)).toEqual(['1 100', '2 99'])
 
