@@ -23,3 +23,12 @@ export function median(values: readonly number[]): number {
   const middle = sorted.length / 2
   return sorted.length % 2 === 1 ? (sorted[Math.floor(middle)] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
 }
+
+/** The least of all rounds: a shared machine only ever makes a run slower. */
+export function least(rounds: readonly Measured[], what: 'wallSeconds' | 'cpuSeconds'): number {
+  return Math.min(...rounds.map((round) => round[what]))
+}
+
+export function mostRss(rounds: readonly Measured[]): number {
+  return Math.max(...rounds.map(({ peakRssBytes }) => peakRssBytes))
+}

@@ -1,20 +1,23 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, globSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import pg from 'pg'
 import { startPostgres } from '../fixtures/postgres-server.ts'
+import { extensionsFolder } from '../lib/config/load.ts'
 import { quoteLiteral } from '../lib/core/quote.ts'
 import { openDuckDB } from '../lib/engines/duckdb.ts'
 import { extensionsIn } from '../lib/engines/extensions.ts'
 import { answerOf } from './children.ts'
 import { requireSameContent } from './content.ts'
 import { LINEITEM, lineitemCsv } from './lineitem.ts'
-import { type Measured, median, type Stretch } from './measured.ts'
-import { usageOf } from './processes.ts'
+import type { ManyJob } from './many-bare-child.ts'
+import type { Measured, Stretch } from './measured.ts'
+import { manyTable, roadsTable } from './postgres-report.ts'
+import { type RssSamples, usageOf } from './processes.ts'
 
-// `node bench/postgres.ts`: PostgreSQL in and out beside psql's \copy, in one sitting. Options: --rows 6000000 --rounds 3 --memory 256MB --tables 200.
+// `node bench/postgres.ts`: PostgreSQL in and out beside psql's \copy, and many small tables beside DuckDB's extension alone, in one sitting. Options: --rows 6000000 --rounds 3 --memory 256MB --tables 200 --many-rounds 5; no rounds leave their part out.
 
 const { values } = parseArgs({
   options: {
@@ -22,12 +25,14 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     memory: { type: 'string', default: '256MB' },
     tables: { type: 'string', default: '200' },
+    'many-rounds': { type: 'string', default: '5' },
     folder: { type: 'string', default: resolve(import.meta.dirname, '../.millrace/bench') },
   },
 })
-const [rows, rounds, tables] = [Number(values.rows), Number(values.rounds), Number(values.tables)]
+const [rows, rounds] = [Number(values.rows), Number(values.rounds)]
+const [tables, manyRounds] = [Number(values.tables), Number(values['many-rounds'])]
 const cache = resolve(values.folder)
-const work = join(cache, 'work')
+const work = join(cache, 'postgres-work')
 const say = (text: string) => process.stderr.write(`${text}\n`)
 
 try {
@@ -35,40 +40,47 @@ try {
 } catch {
   throw new Error('psql is not on the PATH: it is what millrace is held against (apt-get install postgresql-client)')
 }
-const extension = extensionsIn(resolve(import.meta.dirname, '../.millrace/extensions')).file('postgres_scanner')
+const extensions = extensionsFolder(resolve(import.meta.dirname, '..'))
+const extension = extensionsIn(extensions).file('postgres_scanner')
 if (!extension) throw new Error('DuckDB\'s postgres_scanner is not in place: run "make setup" first')
 
 const data = await lineitemCsv(cache, rows)
-const parquet = join(data.folder, 'lineitem.parquet')
+const [parquet, binary] = [join(data.folder, 'lineitem.parquet'), join(data.folder, 'lineitem.pgcopy')]
+const ROADS = [
+  ['yes', ''],
+  ['no', ', COPY stream'],
+] as const
 const server = await startPostgres({ settings: ['shared_buffers=512MB', 'max_wal_size=8GB', 'checkpoint_timeout=1h'] })
 try {
   await prepare()
   say(`${rows} rows, ${rounds} rounds, load ${loadavg()[0]?.toFixed(1)}`)
-  const figures: Record<string, { ours: Measured[]; bare: Measured[] }> = {}
-  const note = (what: string, ours: Measured, bare: Measured) => {
-    figures[what] ??= { ours: [], bare: [] }
-    figures[what].ours.push(ours)
-    figures[what].bare.push(bare)
-  }
+  const [roads, many] = [sides(), sides()]
   for (let round = 1; round <= rounds; round++) {
     const out = async () => psql('shop', `\\copy lineitem to '/dev/null' (format binary)`)
     const into = async () => {
       await ask('mart', 'DROP TABLE IF EXISTS bare; CREATE TABLE bare (LIKE shape)')
-      return psql('mart', `\\copy bare from '${join(cache, 'lineitem.pgcopy')}' (format binary)`)
+      return psql('mart', `\\copy bare from '${binary}' (format binary)`)
     }
-    for (const road of ['yes', 'no'] as const) {
-      const what = road === 'yes' ? '' : ', COPY stream'
-      note(`PG → Parquet${what}`, await millrace('pull', ['extract', 'land'], road), await out())
+    for (const [road, suffix] of ROADS) {
+      roads.note(`PG → Parquet${suffix}`, await millrace('pull', ['extract', 'land'], road), await out())
       if (round === 1) await verifyPull()
       await ask('mart', 'DROP TABLE IF EXISTS lineitem, _millrace_tokens')
       const ours = await millrace('push', ['load'], road)
-      if (round === 1 && road === 'yes') await verifyPush()
-      note(`Parquet → PG${what}`, ours, await into())
+      if (round === 1) await verifyPush()
+      roads.note(`Parquet → PG${suffix}`, ours, await into())
     }
     say(`round ${round} of ${rounds} done`)
   }
-  const many = await millrace('many', ['extract', 'land'], 'yes')
-  process.stdout.write(`${table(figures)}\n\n${tables} tables × 1,000 rows: ${((many.wallSeconds * 1000) / tables).toFixed(1)} ms each\n`)
+  for (let round = 1; round <= manyRounds; round++) {
+    for (const [road, suffix] of ROADS) {
+      const ours = await millrace('many', ['extract', 'land'], road)
+      if (round === 1) requireAllTables()
+      many.note(`PG → Parquet${suffix}`, ours, await bareMany())
+    }
+    say(`many tables: round ${round} of ${manyRounds} done`)
+  }
+  const parts = [rounds > 0 && roadsTable(roads.all, rows, values.memory), manyRounds > 0 && manyTable(many.all, tables)]
+  process.stdout.write(`${parts.filter(Boolean).join('\n\n')}\n`)
 } finally {
   await server.stop('immediate')
   rmSync(work, { recursive: true, force: true })
@@ -90,8 +102,7 @@ async function prepare(): Promise<void> {
       `CREATE TABLE t${i} AS SELECT i::bigint AS id, md5(i::text) AS name, (i * 1.25)::numeric(12,2) AS amount, now()::timestamp AS at FROM generate_series(1, 1000) i`,
   )
   await ask('shop', many.join(';'))
-  if (!existsSync(join(cache, 'lineitem.pgcopy')))
-    await psql('shop', `\\copy lineitem to '${join(cache, 'lineitem.pgcopy')}' (format binary)`)
+  if (!existsSync(binary)) await psql('shop', `\\copy lineitem to '${binary}' (format binary)`)
   if (existsSync(parquet)) return
   const db = await openDuckDB({ memoryBytes: 2 ** 30, threads: 2, temp: join(cache, 'spill') })
   const select = Object.entries(LINEITEM).map(
@@ -131,14 +142,10 @@ async function millrace(pipeline: string, stages: readonly string[], road: 'yes'
   const env = {
     ...{ BENCH_DATA: data.folder, BENCH_WORK: work, BENCH_PORT: String(server.port), BENCH_PASSWORD: server.password },
     ...{ BENCH_MEMORY: values.memory, BENCH_TABLES: values.tables, BENCH_EXTENSION: road },
-    MILLRACE_EXTENSIONS: resolve(import.meta.dirname, '../.millrace/extensions'),
+    MILLRACE_EXTENSIONS: extensions,
   }
   const { message, rss } = await answerOf<Stretch>('./postgres-child.ts', env, { pipeline, stages })
-  return {
-    wallSeconds: (message.to - message.from) / 1000,
-    cpuSeconds: message.cpuSeconds,
-    peakRssBytes: rss.peakBytes(message.from, message.to),
-  }
+  return measured(message, rss)
 }
 
 async function verifyPull(): Promise<void> {
@@ -157,21 +164,34 @@ async function verifyPush(): Promise<void> {
   rmSync(back)
 }
 
-function table(figures: Readonly<Record<string, { readonly ours: readonly Measured[]; readonly bare: readonly Measured[] }>>): string {
-  const lines = Object.entries(figures).map(([what, { ours, bare }]) => {
-    const ratio = median(ours.map((each, i) => each.wallSeconds / (bare[i]?.wallSeconds ?? 0)))
-    const seconds = (all: readonly Measured[], pick: 'wallSeconds' | 'cpuSeconds') => median(all.map((each) => each[pick]))
-    const perMillion = (seconds(ours, 'cpuSeconds') / rows) * 1e6
-    const mebibytes = Math.max(...ours.map(({ peakRssBytes }) => peakRssBytes)) / 2 ** 20
-    return [
-      what,
-      seconds(ours, 'wallSeconds').toFixed(2),
-      seconds(bare, 'wallSeconds').toFixed(2),
-      ratio.toFixed(2),
-      perMillion.toFixed(2),
-      mebibytes.toFixed(0),
-    ]
-  })
-  const head = ['road', 's', '\\copy binary s', 'wall ×', 'CPU-s/M rows', 'RSS MiB']
-  return [head, head.map(() => '---'), ...lines].map((line) => `| ${line.join(' | ')} |`).join('\n')
+/** Both sides of each work, as rounds bring them. */
+function sides() {
+  const all = new Map<string, { ours: Measured[]; bare: Measured[] }>()
+  const note = (what: string, ours: Measured, bare: Measured) => {
+    const found = all.get(what) ?? { ours: [], bare: [] }
+    all.set(what, { ours: [...found.ours, ours], bare: [...found.bare, bare] })
+  }
+  return { all, note }
+}
+
+function requireAllTables(): void {
+  const landed = globSync(join(work, 'landing/**/_manifests/*.json')).map(
+    (file) => JSON.parse(readFileSync(file, 'utf8')) as { rows: number },
+  )
+  if (landed.length !== tables || landed.some((load) => load.rows !== 1000))
+    throw new Error(`of ${tables} tables ${landed.length} have landed`)
+}
+
+async function bareMany(): Promise<Measured> {
+  const job: ManyJob = {
+    ...{ extension: extension ?? '', port: server.port, password: server.password, tables, memory: values.memory },
+    folder: join(cache, 'many-bare'),
+  }
+  const { message, rss } = await answerOf<Stretch>('./many-bare-child.ts', {}, job)
+  rmSync(job.folder, { recursive: true })
+  return measured(message, rss)
+}
+
+function measured({ from, to, cpuSeconds }: Stretch, rss: RssSamples): Measured {
+  return { wallSeconds: (to - from) / 1000, cpuSeconds, peakRssBytes: rss.peakBytes(from, to) }
 }
