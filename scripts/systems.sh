@@ -34,5 +34,8 @@ gcp_storage_emulator() {
   python3 -m pip install --quiet --disable-pip-version-check --target "$1" gcp-storage-emulator==2026.7.19 google-crc32c==1.9.0
 }
 
+# The recipes of docs/verifying.md run in a reader's shell.
+command -v jq >/dev/null || fail 'jq is missing: install it (apt-get install jq)'
+
 install fake-gcs-server-1.56.1 fake_gcs_server
 install gcp-storage-emulator-2026.7.19 gcp_storage_emulator

@@ -1,0 +1,143 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { ConfigError, NotFound, TransientError } from '../../lib/core/errors.ts'
+import { deliver } from '../../lib/export/deliver.ts'
+import { deliveryFolders } from '../../lib/export/delivery-folders.ts'
+import { verifyDelivery } from '../../lib/export/verify-delivery.ts'
+import { temporaryFolder, testContext } from '../kit/context.ts'
+import { datasetOf } from '../kit/dataset.ts'
+import { exportOf, freshStore, requestOf } from './kit.ts'
+import type { TestContract } from './names.ts'
+
+const columns = { id: 'int64', name: 'text' } as const
+const never = new AbortController().signal
+
+/** Delivers three rows, one of them over two lines; gives the store's folder and the delivery's. */
+async function delivered(options: Partial<TestContract<typeof columns>> = {}) {
+  const select = `SELECT * FROM (VALUES (1, 'Łódź, "x"'), (2, 'two' || chr(10) || 'lines'), (3, NULL)) AS t(id, name)`
+  const dataset = await datasetOf(temporaryFolder(), 'names', columns, options.unfit ? select.replace('Łódź', 'Köln') : select)
+  const root = temporaryFolder()
+  const target = exportOf('out/names.csv', { columns, orderBy: ['id'], ...options })
+  const receipt = await deliver(requestOf(dataset, { export: target, partition: undefined }), freshStore(root), testContext())
+  const store = join(root, 'store')
+  return {
+    root: store,
+    folder: join(store, 'out/names'),
+    file: join(store, receipt.files[0] ?? ''),
+    manifest: join(store, receipt.manifest ?? ''),
+  }
+}
+
+const verified = async (place: string) => Promise.all((await deliveryFolders(place, never)).map(verifyDelivery))
+
+test.each<[string, Partial<TestContract<typeof columns>>]>([
+  ['plain', {}],
+  ['gzip', { compression: 'gzip' }],
+  ['zstd', { compression: 'zstd', byteOrderMark: true }],
+  ['utf-16le', { encoding: 'utf-16le', byteOrderMark: true, lineEnd: '\r\n' }],
+  ['windows-1252', { encoding: 'windows-1252', unfit: 'fail', delimiter: ';' }],
+  ['latin-1', { encoding: 'latin-1', unfit: 'fail', quoting: 'all', escape: '\\' }],
+  ['without a header', { header: false }],
+])('a delivery is as delivered: %s', async (_, options) => {
+  const { root, folder } = await delivered(options)
+  const [found, ...others] = await verified(root)
+  expect(others).toEqual([])
+  expect(found).toMatchObject({ folder, manifest: { rows: 3 }, faults: [] })
+})
+
+test('a delivery of no rows and no file is as delivered', async () => {
+  const root = temporaryFolder()
+  const dataset = await datasetOf(temporaryFolder(), 'names', columns, `SELECT 1::BIGINT AS id, 'a' AS name LIMIT 0`)
+  const target = exportOf('names.csv', { columns, orderBy: ['id'], zeroRows: 'noFile' })
+  await deliver(requestOf(dataset, { export: target, partition: undefined }), freshStore(root), testContext())
+  expect(await verified(root)).toMatchObject([{ manifest: { rows: 0, files: [] }, faults: [] }])
+})
+
+test('one flipped byte of a file is found', async () => {
+  const { root, file } = await delivered()
+  const bytes = readFileSync(file)
+  bytes[12] = (bytes[12] ?? 0) ^ 1
+  rmSync(file)
+  writeFileSync(file, bytes)
+  const [found] = await verified(root)
+  expect(found?.faults).toEqual([expect.stringMatching(/csv has crc32c [0-9a-f]{8}, not /), expect.stringMatching(/csv has SHA-256 /)])
+})
+
+test('a cut file is found by its size, its sums and its records', async () => {
+  const { root, file } = await delivered()
+  const bytes = readFileSync(file)
+  rmSync(file)
+  writeFileSync(file, bytes.subarray(0, bytes.indexOf('\nlines') + 3))
+  const [found] = await verified(root)
+  expect(found?.faults.join('\n')).toMatch(/has \d+ bytes, not \d+\n.*crc32c.*\n.*SHA-256.*\n.*ends inside quotes\n.*has 2 records, not 3$/)
+})
+
+test('a file that is no gzip, or cut gzip, is found', async () => {
+  const { root, file } = await delivered({ compression: 'gzip' })
+  const bytes = readFileSync(file)
+  for (const other of [Buffer.from('id,name\n'), bytes.subarray(0, bytes.length - 6)]) {
+    rmSync(file)
+    writeFileSync(file, other)
+    expect((await verified(root))[0]?.faults[0]).toMatch(/ is no gzip: /)
+  }
+})
+
+test('what is missing is named', async () => {
+  const one = await delivered()
+  rmSync(one.file)
+  expect((await verified(one.root))[0]?.faults).toEqual([expect.stringMatching(/^[0-9a-f]{12}-[0-9a-f]{8}\.csv is missing$/)])
+  const two = await delivered()
+  rmSync(two.manifest)
+  expect((await verified(two.root))[0]?.faults).toEqual([expect.stringMatching(/^manifest-.*\.json is missing$/)])
+})
+
+test('a manifest that says something else than was delivered is found', async () => {
+  const { root, manifest } = await delivered()
+  const text = readFileSync(manifest, 'utf8')
+  rmSync(manifest)
+  writeFileSync(manifest, text.replace('"rows": 3,\n  "contract"', '"rows": 4,\n  "contract"').replace('"name": "name"', '"name": "nom"'))
+  const [found] = await verified(root)
+  expect(found?.faults.join('\n')).toMatch(
+    /has SHA-256 \w+, and latest.json names \w+\n.*counts 4 rows, its files have others\n.*has the header \["id","name"\], not \["id","nom"\]/,
+  )
+  rmSync(manifest)
+  writeFileSync(manifest, '{}')
+  expect((await verified(root))[0]?.faults).toEqual([expect.stringMatching(/is not what millrace writes there$/)])
+})
+
+test('deliveries are found at any depth, and nothing else', async () => {
+  const { root, folder } = await delivered()
+  mkdirSync(join(root, 'a/b'), { recursive: true })
+  renameSync(folder, join(root, 'a/b/c'))
+  mkdirSync(join(root, '_tmp/x'), { recursive: true })
+  writeFileSync(join(root, '_tmp/x/latest.json'), '{}')
+  expect((await verified(root)).map(({ folder: each }) => each)).toEqual([join(root, 'a/b/c')])
+  await expect(deliveryFolders(temporaryFolder(), never)).rejects.toThrow(ConfigError)
+  await expect(deliveryFolders(join(root, 'nowhere'), never)).rejects.toThrow('is no folder')
+})
+
+test('a delivery is read over HTTP', async () => {
+  const { folder } = await delivered({ compression: 'gzip' })
+  let status = 0
+  const server = createServer(({ url = '' }, response) => {
+    try {
+      const body = readFileSync(join(folder, url.replace('/d/', '')))
+      response.writeHead(status || 200).end(body)
+    } catch {
+      response.writeHead(404).end()
+    }
+  }).listen(0)
+  onTestFinished(() => void server.close())
+  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  for (const place of [`${base}/d`, `${base}/d/`, `${base}/d/latest.json`])
+    expect((await verified(place))[0]).toMatchObject({ folder: place, faults: [] })
+  await expect(verified(`${base}/e`)).rejects.toThrow(NotFound)
+  status = 500
+  await expect(verified(`${base}/d`)).rejects.toThrow(TransientError)
+  server.close()
+  server.closeAllConnections()
+  await expect(verified(`${base}/d`)).rejects.toThrow('does not answer')
+})

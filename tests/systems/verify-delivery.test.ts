@@ -1,0 +1,72 @@
+import { execFile } from 'node:child_process'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { deliver } from '../../lib/export/deliver.ts'
+import { exportOf, freshStore, requestOf } from '../export/kit.ts'
+import type { TestContract } from '../export/names.ts'
+import { temporaryFolder, testContext } from '../kit/context.ts'
+import { datasetOf } from '../kit/dataset.ts'
+import { CHECKOUT } from '../kit/project.ts'
+
+const columns = { id: 'int64', name: 'text', amount: 'decimal(10,2)' } as const
+const SCRIPT = join(CHECKOUT, 'docs/verify_delivery.py')
+const RECIPE = /```sh recipe\n([^`]+)```/.exec(readFileSync(join(CHECKOUT, 'docs/verifying.md'), 'utf8'))?.[1] ?? ''
+
+async function said(file: string, args: readonly string[], cwd: string): Promise<{ code: number; text: string }> {
+  try {
+    const { stdout, stderr } = await promisify(execFile)(file, args, { cwd })
+    return { code: 0, text: stdout + stderr }
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
+    return { code, text: stdout + stderr }
+  }
+}
+
+async function delivered(options: Partial<TestContract<typeof columns>> = {}) {
+  const select = `SELECT range AS id, CASE range % 5 WHEN 0 THEN NULL WHEN 1 THEN '' WHEN 2 THEN 'say "hi", \\ or' || chr(10) || 'not' ELSE 'Zürich; ' || range END AS name, (range / 7)::DECIMAL(10,2) AS amount FROM range(5000)`
+  const dataset = await datasetOf(temporaryFolder(), 'd', columns, select)
+  const root = temporaryFolder()
+  const target = exportOf('d/names.csv', { columns, orderBy: ['id'], ...options })
+  const { files } = await deliver(requestOf(dataset, { export: target, partition: undefined }), freshStore(root), testContext())
+  return { folder: join(root, 'store/d/names'), file: join(root, 'store', files[0] ?? '') }
+}
+
+describe("the consumer's Python script", () => {
+  test.each<[string, Partial<TestContract<typeof columns>>]>([
+    ['plain', {}],
+    ['gzip', { compression: 'gzip', delimiter: '\t', header: false }],
+    ['a backslash before quotes', { quoting: 'all', escape: '\\', null: 'NULL' }],
+    ['UTF-16 with a mark', { encoding: 'utf-16le', byteOrderMark: true, lineEnd: '\r\n' }],
+    ['Windows-1252', { encoding: 'windows-1252', unfit: 'fail', quoting: 'nonNumeric', decimalPoint: ',' }],
+    ['Latin-1', { encoding: 'latin-1', unfit: 'fail', delimiter: ';' }],
+  ])('finds a delivery as delivered: %s', async (_, options) => {
+    const { folder } = await delivered(options)
+    expect(await said('python3', [SCRIPT, folder], folder)).toEqual({ code: 0, text: `${folder}: as delivered\n` })
+  })
+
+  test('finds one flipped byte, a missing file, and no delivery', async () => {
+    const { folder, file } = await delivered()
+    const bytes = readFileSync(file)
+    bytes[30] = (bytes[30] ?? 0) ^ 1
+    rmSync(file)
+    writeFileSync(file, bytes)
+    expect(await said('python3', [SCRIPT, folder], folder)).toMatchObject({ code: 3, text: expect.stringContaining('has SHA-256') })
+    rmSync(file)
+    expect(await said('python3', [SCRIPT, folder], folder)).toMatchObject({ code: 3, text: expect.stringContaining('is missing') })
+    expect(await said('python3', [SCRIPT, '/nowhere'], folder)).toMatchObject({
+      code: 2,
+      text: expect.stringContaining('holds no delivery'),
+    })
+  })
+})
+
+test('the shell recipe of docs/verifying.md finds a delivery as delivered, and one that is not', async () => {
+  const { folder, file } = await delivered({ compression: 'gzip' })
+  expect(await said('sh', ['-c', RECIPE], folder)).toEqual({ code: 0, text: 'as delivered: 5000 rows\n' })
+  const bytes = readFileSync(file)
+  rmSync(file)
+  writeFileSync(file, bytes.subarray(1))
+  expect((await said('sh', ['-c', RECIPE], folder)).code).not.toBe(0)
+})
