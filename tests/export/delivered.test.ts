@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest'
+import type { Store } from '../../lib/connectors/store.ts'
+import { isDelivered, sweepTemporary } from '../../lib/export/delivered.ts'
+import { deliveryLayout } from '../../lib/export/layout.ts'
+import { first, run } from './delivering.ts'
+import { freshStore, keyOf, keysOf, namesDataset, readBytes, requestOf } from './kit.ts'
+
+describe('isDelivered', () => {
+  test('asks for heads only', async () => {
+    const store = freshStore()
+    const request = requestOf(await namesDataset(10))
+    const receipt = await run(request, store)
+    const heads: string[] = []
+    const head = (key: string) => {
+      heads.push(key)
+      return store.head(key)
+    }
+    const headsOnly = { head } as Store
+    expect(await isDelivered(headsOnly, request.export, request.partition, keyOf('a'))).toBe(true)
+    expect(heads).toEqual(['names/2018-02-04/latest.json', receipt.manifest, first(receipt), 'names/2018-02-04.csv'])
+    expect(await isDelivered(headsOnly, request.export, request.partition, keyOf('b'))).toBe(false)
+    expect(await isDelivered(headsOnly, request.export, '2018-02-05', keyOf('a'))).toBe(false)
+    for (const key of [receipt.manifest ?? '', first(receipt)]) {
+      const content = await readBytes(store, key)
+      await store.delete(key)
+      expect(await isDelivered(headsOnly, request.export, request.partition, keyOf('a'))).toBe(false)
+      await store.put(key, { bytes: content })
+    }
+  })
+})
+
+describe('what killed deliveries left', () => {
+  test('is swept by the next delivery of the same partition, and by no other', async () => {
+    const store = freshStore()
+    const request = requestOf(await namesDataset(10))
+    const { id } = deliveryLayout(request.export, request.partition)
+    await store.put(`_tmp/dead/${id}-00000000.csv`, { bytes: 'half' })
+    await store.put('_tmp/alive/0123456789abcdef-00000000.csv', { bytes: 'half' })
+    await run(request, store)
+    expect(await keysOf(store, '_tmp/')).toEqual(['_tmp/alive/0123456789abcdef-00000000.csv'])
+  })
+
+  test('sweepTemporary takes that of dead runs away', async () => {
+    const store = freshStore()
+    for (const name of ['dead', 'alive']) await store.put(`_tmp/${name}/x-0.csv`, { bytes: 'half' })
+    expect(await sweepTemporary(store, (id) => id === 'alive')).toEqual(['_tmp/dead/x-0.csv'])
+    expect(await keysOf(store)).toEqual(['_tmp/alive/x-0.csv'])
+  })
+})
