@@ -13,7 +13,7 @@ import { LINEITEM, lineitemCsv } from './lineitem.ts'
 import { median } from './measured.ts'
 import { usageOf } from './processes.ts'
 
-// `node bench/forward.ts`: a table from one PostgreSQL to another, by `forward: true` and by `psql | psql`, one after the other on the same two servers. Options: --rows 2000000 --rounds 5 --folder .millrace/bench.
+// `node bench/forward.ts`: a table from one PostgreSQL to another, by `forward: true`, by `forward: 'land'` and by `psql | psql`, one after the other on the same two servers. Options: --rows 2000000 --rounds 5 --folder .millrace/bench.
 
 const { values } = parseArgs({
   options: {
@@ -105,11 +105,12 @@ const project = await (async () => {
   return openProject(join(import.meta.dirname, 'forward'))
 })()
 
-async function millrace(): Promise<Taken> {
+async function millrace(name: 'forward' | 'land'): Promise<Taken> {
   await here.query('DROP TABLE IF EXISTS lineitem; DROP TABLE IF EXISTS _millrace_tokens')
+  rmSync(join(work, 'landing'), { recursive: true, force: true })
   await here.query('CHECKPOINT')
   return timed(async () => {
-    const report = await run(project, 'forward')
+    const report = await run(project, name)
     if (report.outcome !== 'done') throw new Error(`the run ended ${report.outcome}: ${report.partitions[0]?.error?.message}`)
   })
 }
@@ -127,13 +128,21 @@ try {
   await there.query('VACUUM ANALYZE lineitem')
   await there.query('CHECKPOINT')
   const content = await contentOf(there)
-  const sides = { bare: () => bare([]), same: () => bare(own, 'ANALYZE lineitem'), millrace } as const
-  const taken: Record<keyof typeof sides, Taken[]> = { bare: [], same: [], millrace: [] }
-  for (const side of ['bare', 'same', 'millrace'] as const) await sides[side]()
-  if ((await contentOf(here)) !== content) throw new Error('what was forwarded is not what the source has')
+  const sides = {
+    bare: () => bare([]),
+    same: () => bare(own, 'ANALYZE lineitem'),
+    millrace: () => millrace('forward'),
+    land: () => millrace('land'),
+  } as const
+  const all = ['bare', 'same', 'millrace', 'land'] as const
+  const taken: Record<keyof typeof sides, Taken[]> = { bare: [], same: [], millrace: [], land: [] }
+  for (const side of all) {
+    await sides[side]()
+    if ((await contentOf(here)) !== content) throw new Error(`what came by ${side} is not what the source has`)
+  }
   say(`${values.rows} rows, every column equal; ${values.rounds} rounds, load ${loadavg()[0]?.toFixed(1)}`)
   for (let round = 0; round < Number(values.rounds); round++) {
-    const order = (['bare', 'same', 'millrace'] as const).map((_, i, all) => all[(i + round) % all.length] ?? 'bare')
+    const order = all.map((_, i) => all[(i + round) % all.length] ?? 'bare')
     for (const side of order) taken[side].push(await sides[side]())
     say(
       `round ${round + 1}: ${order.map((side) => `${side} ${taken[side].at(-1)?.seconds.toFixed(2)} s`).join(', ')}, load ${loadavg()[0]?.toFixed(1)}`,
@@ -145,7 +154,7 @@ try {
     median(taken.millrace.map((each, i) => each[what] / (taken[side][i]?.[what] ?? Number.NaN))).toFixed(2)
   const tool = hasPsql ? 'psql \\| psql' : 'two bare sessions'
   const line = (side: keyof typeof sides, name: string) => {
-    const ratios = side === 'millrace' ? ['', ''] : [ratio(side, 'seconds'), ratio(side, 'cpuSeconds')]
+    const ratios = side === 'millrace' || side === 'land' ? ['', ''] : [ratio(side, 'seconds'), ratio(side, 'cpuSeconds')]
     const cpu = [of(side, 'cpuSeconds'), of(side, 'between')].map((seconds) => (seconds / million).toFixed(2))
     return `| ${name} | ${of(side, 'seconds').toFixed(1)} s | ${ratios.join(' | ')} | ${cpu.join(' | ')} |`
   }
@@ -156,6 +165,7 @@ try {
       line('bare', `\`${tool}\``),
       line('same', `\`${tool}\`, into a table with \`_partition\` and \`_load\`, and ANALYZE`),
       line('millrace', '`forward: true`'),
+      line('land', "`forward: 'land'`"),
       '',
     ].join('\n'),
   )
