@@ -82,7 +82,7 @@ export interface ReceiveReceipt {
  * `_partition` (text) and `_load` (text). The table is made from the dataset's columns when missing; a new column is added (NULL in old rows); a column of another type, or one that the
  * dataset no longer has, is a ConfigError that says what changed. `merge` is idempotent by key, and a row is replaced only by one from an equal or later order (cursor, else
  * `_partition`), so that partitions may come in any order; two rows of one key in the dataset are a CheckError naming the key. If the token is not `expected` any more,
- * OutrunError ("another run"). Opened by load only, for as short as possible; `close` releases every lock. When another process holds
+ * OutrunError ("another run"). `replace` and `replacePartition` of a table for which another pipeline has a token are a ConfigError that names it: they would delete its rows, and its tokens say that they are there. Opened by load only, for as short as possible; `close` releases every lock. When another process holds
  * the warehouse: waits up to 60 s on the context's clock, then TransientError.
  *
  * `receive` is a load whose rows are frames. All of the above holds, but for the types: a new table gets the frames' own, and one that is there must have exactly those, else ConfigError. Rows and token are committed once the

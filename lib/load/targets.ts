@@ -13,12 +13,12 @@ export function append(table: string): Load {
   return { table: named(table), disposition: { mode: 'append' } }
 }
 
-/** Replaces all rows of the table. Only for datasets without partitions: with them each would drop the others' rows. */
+/** Replaces all rows of the table. Only for datasets without partitions: with them each would drop the others' rows. Refused where another pipeline has loaded into the table. */
 export function replace(table: string): Load {
   return { table: named(table), disposition: { mode: 'replace' } }
 }
 
-/** Replaces the rows of the partition at work, those of that `_partition`. Only for partitioned datasets. */
+/** Replaces the rows of the partition at work, those of that `_partition`. Only for partitioned datasets. Refused where another pipeline has loaded into the table: its partitions may have the same names. */
 export function replacePartition(table: string): Load {
   return { table: named(table), disposition: { mode: 'replacePartition' } }
 }

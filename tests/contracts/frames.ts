@@ -150,6 +150,16 @@ export function framesContract(name: string, open: () => Promise<FramesSubject>)
       expect(await table('copies')).toEqual([`${ROWS}|${ROWS}||l3`])
     })
 
+    it('receive refuses a table into which another pipeline has loaded', async () => {
+      const { frames, receive, table } = await setup()
+      await receive(await frames())
+      const place = { pipeline: 'other', table: 'copies', partition: '' }
+      const token = (): Token => ({ ...place, inputKey: 'k1', loads: {} })
+      const error = await errorOf(receive(await frames(), { place, token, expected: undefined, load: 'l2' }), ConfigError)
+      expect(error.message).toBe('replace(\'copies\') would delete the rows that pipeline "test" has loaded into it')
+      expect(await table('copies')).toEqual([`${ROWS}|${ROWS}||l1`])
+    })
+
     it('inAttempts gives what its work gives, and throws what it throws', async () => {
       const one = await (await setup()).frames()
       expect(await one.inAttempts(() => sent(one))).toMatchObject({ rows: ROWS })

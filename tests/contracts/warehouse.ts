@@ -130,6 +130,31 @@ export function warehouseContract(
       expect(await rows('numbers')).toEqual(['5|b|2005-05', '7|a|2005-06'])
     })
 
+    it('replace and replacePartition refuse a table into which another pipeline has loaded, and delete nothing; append and merge take it', async () => {
+      const { load, rows, warehouse, request, ctx, tokenOf } = await setup()
+      await load('numbers', replacePartition, "SELECT 1 AS id, 'a' AS value", { partition: 'p' })
+      const before = await tokenOf('numbers', 'p')
+      const other = async (disposition: Disposition, id: number) => {
+        const asked = await request('numbers', disposition, `SELECT ${id} AS id, 'b' AS value`, { partition: 'p', expected: undefined })
+        return warehouse.load({ ...asked, token: { ...asked.token, pipeline: "the other's" } }, ctx)
+      }
+      for (const disposition of [replace, replacePartition]) {
+        const error = await failure(other(disposition, 7), ConfigError)
+        expect(error.message).toBe(`${disposition.mode}('numbers') would delete the rows that pipeline "test" has loaded into it`)
+        expect(error.place.table).toBe('numbers')
+        expect(error.hint).toMatch(/another name; or, .*_millrace_tokens WHERE pipeline = 'test' AND "table" = 'numbers'$/)
+      }
+      expect(await rows('numbers')).toEqual(['1|a|p'])
+      expect(await tokenOf('numbers', 'p')).toEqual(before)
+      await other(append, 2)
+      const merging = await request('numbers', merge(), "SELECT 3 AS id, 'c' AS value", { partition: 'p', expected: undefined })
+      await warehouse.load({ ...merging, token: { ...merging.token, pipeline: 'third' } }, ctx)
+      expect(await rows('numbers')).toEqual(['1|a|p', '2|b|p', '3|c|p'])
+      expect((await failure(load('numbers', replace, "SELECT 1 AS id, 'a' AS value"), ConfigError)).message).toContain(
+        'pipeline "the other\'s"',
+      )
+    })
+
     it('zero rows make the table and the token, and empty a partition', async () => {
       const { load, rows, tokenOf } = await setup()
       await load('numbers', replacePartition, "SELECT 1 AS id, 'a' AS value WHERE false", { partition: 'p' })

@@ -7,10 +7,11 @@ import { quoteIdentifier } from '../../core/quote.ts'
 import { addedColumns } from '../../engines/added-columns.ts'
 import type { DuckDB } from '../../engines/duckdb.ts'
 import { tellRows } from '../../engines/query-progress.ts'
+import { deletesAnyones, refuseOtherWriter } from '../other-writers.ts'
 import type { LoadReceipt, LoadRequest } from '../warehouse.ts'
 import { withFile } from './open.ts'
 import { checkNames, columnDefinitions, describeTable } from './table.ts'
-import { createTokens, isCommitted, readTokens, sameToken, TOKENS, writeToken } from './tokens.ts'
+import { createTokens, isCommitted, otherWriter, readTokens, sameToken, TOKENS, writeToken } from './tokens.ts'
 import { insertRows, mergeRows, type Target } from './write.ts'
 
 /** `Warehouse.load` for a DuckDB file. When COMMIT gives no clear answer the file is opened again and asked for this attempt's token: there it is, the load is done. */
@@ -72,6 +73,7 @@ async function loadRows(db: DuckDB, request: LoadRequest, signal: AbortSignal): 
       table,
       hint: 'run again: what is loaded already is left alone',
     })
+  if (deletesAnyones(disposition)) refuseOtherWriter(await otherWriter(db, token), request, TOKENS)
   const name = quoteIdentifier(table)
   const existing = await describeTable(db, table)
   if (existing && !existing.loadable)

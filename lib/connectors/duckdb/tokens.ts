@@ -34,6 +34,18 @@ export async function readTokens(db: DuckDB, of: { readonly pipeline: string } |
   return JSON.parse(row?.tokens ?? '[]') ?? []
 }
 
+/** Another pipeline that has a token of this table, the first by name; tables' names are compared as DuckDB compares them. */
+export async function otherWriter(
+  db: DuckDB,
+  { pipeline, table }: Pick<Token, 'pipeline' | 'table'>,
+): Promise<Pick<Token, 'pipeline' | 'table'> | undefined> {
+  const [row] = await db.meta(
+    `SELECT pipeline, "table" FROM ${TOKENS} WHERE lower("table") = lower($table) AND pipeline <> $pipeline ORDER BY 1, 2 LIMIT 1`,
+    { pipeline, table },
+  )
+  return row && { pipeline: row.pipeline ?? '', table: row.table ?? '' }
+}
+
 export async function writeToken(db: DuckDB, token: Token, committedAt: Date, attempt: string): Promise<void> {
   const { pipeline, table, partition, inputKey, loads } = token
   await db.run(`DELETE FROM ${TOKENS} WHERE pipeline = $pipeline AND "table" = $table AND "partition" = $partition`, {

@@ -1,12 +1,13 @@
 import { CheckError, ConfigError, OutrunError, TransientError } from '../../core/errors.ts'
 import { quoteIdentifier } from '../../core/quote.ts'
 import { addedColumns } from '../../engines/added-columns.ts'
+import { deletesAnyones, refuseOtherWriter } from '../other-writers.ts'
 import type { LoadReceipt, LoadRequest, Token } from '../warehouse.ts'
 import { buildIndexes, dropIndexes } from './indexes.ts'
 import type { LoadSession } from './load-session.ts'
 import type { Settings } from './options.ts'
 import { addColumns, createTable, describeTable, requireLoadable, type Table } from './tables.ts'
-import { readToken, sameToken } from './tokens.ts'
+import { otherWriter, readToken, sameToken, tokensOf } from './tokens.ts'
 import { insertRows, mergeRows, type Work } from './write-rows.ts'
 
 /** How long another load of the same table is waited for, as the contract of `Warehouse` says. */
@@ -21,6 +22,7 @@ export async function loadRows(work: Work, settings: Settings): Promise<LoadRece
   const { dataset, table, disposition, token } = request
   await takeTurn(work, settings)
   await requireToken(session, settings, token, request.expected)
+  await refuseOthersRows(work, settings, token)
   const existing = await describeTable(session, settings.schema, table)
   if (existing) requireLoadable(existing, table)
   const added = existing ? addedColumns(table, existing.columns, dataset.columns) : []
@@ -75,6 +77,15 @@ export async function requireToken(
     table,
     hint: 'run again: what is loaded already is left alone',
   })
+}
+
+/** @throws ConfigError when the disposition deletes rows and another pipeline has some in the table */
+export async function refuseOthersRows(
+  { session, request }: Turn,
+  { schema }: Settings,
+  place: Pick<Token, 'pipeline' | 'table'>,
+): Promise<void> {
+  if (deletesAnyones(request.disposition)) refuseOtherWriter(await otherWriter(session, schema, place), request, tokensOf(schema))
 }
 
 /** Deletes what the disposition replaces. DELETE, not TRUNCATE: a reader of an older snapshot would see an empty table. */

@@ -7,7 +7,7 @@ import type { ReceiveReceipt, ReceiveRequest } from '../warehouse.ts'
 import { loadInAttempts, type Reach } from './attempts.ts'
 import { createFrameTable, fitFrameTable, hasDefaults, ownDefaults, requireSameMeaning, setDefaults, setOwnValues } from './frame-tables.ts'
 import { buildIndexes } from './indexes.ts'
-import { buildKeys, makeRoom, requireToken, type Turn, takeTurn } from './load-rows.ts'
+import { buildKeys, makeRoom, refuseOthersRows, requireToken, type Turn, takeTurn } from './load-rows.ts'
 import type { LoadSession } from './load-session.ts'
 import { COPY_BINARY } from './send-frames.ts'
 import { checkNames, describeTable, requireLoadable } from './tables.ts'
@@ -47,6 +47,7 @@ async function writeFrames(turn: Turn, { settings }: Reach, request: ReceiveRequ
   const { table, place, expected, load, dataset } = request
   await takeTurn(turn, settings)
   await requireToken(session, settings, place, expected)
+  await refuseOthersRows(turn, settings, place)
   await requireSameMeaning(session, frames)
   const existing = await describeTable(session, settings.schema, table)
   if (existing) requireLoadable(existing, table)

@@ -6,7 +6,8 @@ import type { LoadSession } from './load-session.ts'
 /** The table of tokens, in the schema of the tables that they speak of. */
 export const TOKENS = '_millrace_tokens'
 
-const tokensOf = (schema: string): string => `${quoteIdentifier(schema)}.${TOKENS}`
+/** The table's name in SQL. */
+export const tokensOf = (schema: string): string => `${quoteIdentifier(schema)}.${TOKENS}`
 
 /** Makes the table of tokens where it is missing, in a transaction of its own. Two processes may do it at once: `IF NOT EXISTS` alone fails then. */
 export async function createTokens(session: LoadSession, schema: string): Promise<void> {
@@ -54,6 +55,19 @@ export async function readToken(
     [token.pipeline, token.table, token.partition],
   )
   return rows[0] && tokenOf(rows[0])
+}
+
+/** Another pipeline that has a token of this table, the first by name. */
+export async function otherWriter(
+  session: LoadSession,
+  schema: string,
+  { pipeline, table }: Pick<Token, 'pipeline' | 'table'>,
+): Promise<Pick<Token, 'pipeline' | 'table'> | undefined> {
+  const { rows } = await session.query(
+    `SELECT pipeline FROM ${tokensOf(schema)} WHERE "table" = $1 AND pipeline <> $2 ORDER BY pipeline COLLATE "C" LIMIT 1`,
+    [table, pipeline],
+  )
+  return rows[0] && { pipeline: rows[0][0] ?? '', table }
 }
 
 /** `attempt` is random for each load: only so can a load whose COMMIT gave no clear answer tell its own commit from an earlier one under the same input key. */
