@@ -53,7 +53,8 @@ export function tryLock(path: string): Lock | undefined {
   let database: DatabaseSync | undefined
   try {
     database = new DatabaseSync(path, { timeout: 0 })
-    database.exec('BEGIN EXCLUSIVE')
+    // Nothing is written, so there is nothing to roll back: a journal would be a second file to make and remove.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
     database?.close()
     if (isBusy(error)) return undefined
