@@ -131,7 +131,9 @@ async function settleDelivered(work: Work, latest: Latest): Promise<ExportReceip
     await createCopy(work, layout.plain, file)
     mended = true
   }
-  const plain = await settlePlain(work, latest.manifest, manifest.value.files[0])
+  const [file] = manifest.value.files
+  if (await replaceLatest(work, latest.manifest, manifest.sha256, file)) mended = true
+  const plain = await settlePlain(work, latest.manifest, file)
   return receiptOf(mended || plain.changed ? 'mended' : 'unchanged', manifest.value, latest.manifest, plain.key)
 }
 

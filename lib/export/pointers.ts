@@ -50,15 +50,24 @@ function differences(found: DeliveryManifest | undefined, wanted: DeliveryManife
     .join('; ')
 }
 
-/** The delivery's switch: from here on the manifest is the current one. */
-export async function replaceLatest(work: Work, manifest: string, manifestSha256: string, file: File | undefined): Promise<void> {
+/**
+ * The delivery's switch: from here on the manifest is the current one. A pointer that says so already is left alone, but where the store has lost its metadata (copied as plain files) it is written again as it is: nobody
+ * could tell by heads that it is delivered. Gives whether it was written.
+ */
+export async function replaceLatest(work: Work, manifest: string, manifestSha256: string, file: File | undefined): Promise<boolean> {
   const { request, layout, before, store, ctx, place } = work
-  const { latest } = before
-  if (latest?.inputKey === request.inputKey && latest.manifest === manifest && latest.run.manifestSha256 === manifestSha256) return
-  const next = await recordOf('Latest', { ...identity(request), manifest, run: { ...runOf(ctx), manifestSha256 } })
-  const metadata = { [INPUT_KEY]: request.inputKey, [MANIFEST]: manifest, ...(file && { [OBJECT]: file.key }) }
+  const { latest, latestInfo } = before
+  const metadata: Readonly<Record<string, string>> = {
+    [INPUT_KEY]: request.inputKey,
+    [MANIFEST]: manifest,
+    ...(file && { [OBJECT]: file.key }),
+  }
+  const equal = latest?.inputKey === request.inputKey && latest.manifest === manifest && latest.run.manifestSha256 === manifestSha256
+  if (equal && Object.entries(metadata).every(([name, value]) => latestInfo?.metadata[name] === value)) return false
+  const next = equal ? latest : await recordOf('Latest', { ...identity(request), manifest, run: { ...runOf(ctx), manifestSha256 } })
   ctx.signal.throwIfAborted()
-  await won(place, () => putJson(store, layout.latest, next, { ...unchangedSince(before.latestInfo), metadata }))
+  await won(place, () => putJson(store, layout.latest, next, { ...unchangedSince(latestInfo), metadata }))
+  return true
 }
 
 /** Brings the plain copy to what the manifest says: the file, or none. */

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { ConfigError, PermanentError } from '../../lib/core/errors.ts'
 import { deliver } from '../../lib/export/deliver.ts'
 import { delivered, isDelivered } from '../../lib/export/delivered.ts'
 import { DeliveryManifest } from '../../lib/export/manifest.ts'
-import { testContext } from '../kit/context.ts'
+import { temporaryFolder, testContext } from '../kit/context.ts'
 import { first, outcomeOf, run, runWithoutRows, versionsOf } from './delivering.ts'
 import {
   contentOf,
@@ -148,6 +150,22 @@ describe('deliver', () => {
       for (const key of missing) await store.delete(key)
       expect(await outcomeOf(run(request, store, 'run-2'))).toBe('delivered')
       expect(await contentOf(store)).toEqual(whole)
+      expect(await outcomeOf(runWithoutRows(request, store))).toBe('unchanged')
+    }
+  })
+
+  test('writes latest.json again, as it is, where its metadata were lost', async () => {
+    for (const force of [false, true]) {
+      const folder = temporaryFolder()
+      const request = requestOf(await namesDataset(10))
+      await run(request, freshStore(folder))
+      rmSync(join(folder, 'store/.millrace-meta'), { recursive: true })
+      const store = freshStore(folder)
+      const text = await readText(store, 'names/2018-02-04/latest.json')
+      expect(await isDelivered(store, request.export, request.partition, request.inputKey)).toBe(false)
+      expect(await outcomeOf(run({ ...request, force }, store, 'run-2'))).toBe(force ? 'delivered' : 'mended')
+      expect(await isDelivered(store, request.export, request.partition, request.inputKey)).toBe(true)
+      expect(await readText(store, 'names/2018-02-04/latest.json')).toBe(text)
       expect(await outcomeOf(runWithoutRows(request, store))).toBe('unchanged')
     }
   })
