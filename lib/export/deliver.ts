@@ -120,7 +120,7 @@ async function settleDelivered(work: Work, latest: Latest): Promise<ExportReceip
   if (manifest.sha256 !== latest.run.manifestSha256)
     throw new PermanentError(
       `the manifest is not the one that was delivered: its SHA-256 is ${manifest.sha256}, not ${latest.run.manifestSha256}`,
-      { file: latest.manifest },
+      { file: latest.manifest, hint: 'a hand changed it, or another version of millrace wrote it: move it away, and run again' },
     )
   let mended = false
   for (const file of manifest.value.files) {

@@ -81,6 +81,6 @@ export function conflict(key: string, found: ObjectInfo | undefined, file: File)
   const have = found ? `${found.bytes} bytes, crc32c ${found.crc32c}` : 'nothing'
   return new PermanentError(
     `${key} holds ${have}, where this delivery has ${file.bytes} bytes, crc32c ${file.crc32c}; it is not overwritten`,
-    { file: key },
+    { file: key, hint: 'a hand changed it, or another version of millrace wrote it: move it away, and run again' },
   )
 }

@@ -206,7 +206,10 @@ describe('deliver', () => {
       for (const force of [false, true]) {
         const again = run({ ...request, force }, store, 'run-2')
         await expect(again).rejects.toBeInstanceOf(PermanentError)
-        await expect(again).rejects.toMatchObject({ place: { stage: 'export', pipeline: 'p', partition: '2018-02-04', file: key } })
+        await expect(again).rejects.toMatchObject({
+          hint: expect.stringContaining('move it away, and run again'),
+          place: { stage: 'export', pipeline: 'p', partition: '2018-02-04', file: key },
+        })
         expect(await readText(store, key)).toBe(other)
       }
       // As after a kill before the switch.
@@ -219,6 +222,10 @@ describe('deliver', () => {
         })
       expect(await readText(store, key)).toBe(other)
       expect(await keysOf(store, '_tmp/')).toEqual([])
+      // Moved away, as the hint says.
+      await store.delete(key)
+      expect(await outcomeOf(run(request, store, 'run-4'))).toBe('delivered')
+      expect(await followLatest(store, 'names/2018-02-04/latest.json')).toMatchObject({ rows: 10 })
     }
   })
 
