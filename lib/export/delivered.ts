@@ -1,4 +1,4 @@
-import type { Store } from '../connectors/store.ts'
+import type { ObjectInfo, Store } from '../connectors/store.ts'
 import type { Export } from './contract.ts'
 import { type DeliveryLayout, deliveryLayout, TEMPORARY } from './layout.ts'
 import type { Latest } from './manifest.ts'
@@ -9,26 +9,37 @@ export async function delivered(store: Store, target: Export, partition: string 
   return (await readJson(store, deliveryLayout(target, partition).latest, 'Latest'))?.value
 }
 
-/** The input keys under which an export's partition is settled: that of its delivery, that of a later input without rows that kept it. None: never delivered. Asks for two heads. */
+/**
+ * The input keys under which an export's partition is settled: that of its delivery, where all its objects are there, that of a later input without rows that kept it. None: never delivered, or to be mended. Asks for heads
+ * only, two and then at most three at once: that objects are there, not that their bytes are right.
+ */
 export async function committedKeys(store: Store, target: Export, partition: string | undefined): Promise<readonly string[]> {
-  const { latest, keptLast } = deliveryLayout(target, partition)
-  const heads = [await store.head(latest), await store.head(keptLast)]
-  return heads.flatMap((head) => (head ? [head.metadata[INPUT_KEY] ?? ''] : []))
+  const layout = deliveryLayout(target, partition)
+  const [latest, keptLast] = await Promise.all([store.head(layout.latest), store.head(layout.keptLast)])
+  const kept = keptLast?.metadata[INPUT_KEY]
+  return [...((await isWhole(store, target, layout, latest)) ? [latest?.metadata[INPUT_KEY]] : []), kept].filter((key) => key !== undefined)
 }
 
-/**
- * Whether an export's partition is delivered under this input key with its objects in place, or had no rows and kept the last delivery. Asks for heads only, at most four:
- * that objects are there, not that their bytes are right.
- */
+/** Whether an export's partition is settled under this input key, as `committedKeys` says. */
 export async function isDelivered(store: Store, target: Export, partition: string | undefined, inputKey: string): Promise<boolean> {
   const layout = deliveryLayout(target, partition)
-  const { [INPUT_KEY]: key, [MANIFEST]: manifest, [OBJECT]: object } = (await store.head(layout.latest))?.metadata ?? {}
-  if (key !== inputKey || manifest === undefined) return (await store.head(layout.keptLast))?.metadata[INPUT_KEY] === inputKey
-  if (!(await store.head(manifest))) return false
-  if (object !== undefined && !(await store.head(object))) return false
-  if (!target.plain) return true
-  const plain = await store.head(layout.plain)
-  return object === undefined ? plain === undefined : plain?.metadata[MANIFEST] === manifest
+  const latest = await store.head(layout.latest)
+  if (latest?.metadata[INPUT_KEY] === inputKey && latest.metadata[MANIFEST] !== undefined) return isWhole(store, target, layout, latest)
+  return (await store.head(layout.keptLast))?.metadata[INPUT_KEY] === inputKey
+}
+
+/** Whether what a `latest.json` names is there: manifest, object, and a plain copy of just this delivery. One whose metadata do not say is none of ours, or was changed by hand. */
+async function isWhole(store: Store, { plain }: Export, layout: DeliveryLayout, latest: ObjectInfo | undefined): Promise<boolean> {
+  const { [INPUT_KEY]: key, [MANIFEST]: manifest, [OBJECT]: object } = latest?.metadata ?? {}
+  if (key === undefined || manifest === undefined) return false
+  const [vouching, data, copy] = await Promise.all([
+    store.head(manifest),
+    object === undefined ? undefined : store.head(object),
+    plain ? store.head(layout.plain) : undefined,
+  ])
+  if (!vouching || (object !== undefined && !data)) return false
+  if (!plain) return true
+  return object === undefined ? copy === undefined : copy?.metadata[MANIFEST] === manifest
 }
 
 /**

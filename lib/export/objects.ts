@@ -46,9 +46,20 @@ export async function readJson<K extends keyof Schemas>(
   }
   try {
     return { value: await recordOf(kind, JSON.parse(json)), sha256: sha256Of(json) }
-  } catch (cause) {
-    throw new PermanentError(`${key} is not what millrace writes there`, { file: key, cause, hint: 'move it away and deliver again' })
+  } catch (error) {
+    throw new PermanentError(`${key} is not what millrace writes there: ${await faultOf(error)}`, {
+      file: key,
+      hint: 'a hand changed it, or another version of millrace wrote it: move it away, and run again',
+    })
   }
+}
+
+/** What is wrong with a record, in a word: its first field that is. */
+async function faultOf(error: unknown): Promise<string> {
+  const { ZodError } = await import('zod')
+  if (!(error instanceof ZodError)) return 'it is no JSON'
+  const [issue] = error.issues
+  return issue ? `${issue.path.length > 0 ? `field ${issue.path.join('.')}: ` : ''}${issue.message}` : 'it is another record'
 }
 
 /** Writes JSON, one field a line. Gives the SHA-256 of its bytes. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Store } from '../../lib/connectors/store.ts'
-import { isDelivered, sweepTemporary } from '../../lib/export/delivered.ts'
+import { committedKeys, isDelivered, sweepTemporary } from '../../lib/export/delivered.ts'
 import { deliveryLayout } from '../../lib/export/layout.ts'
 import { first, run } from './delivering.ts'
 import { freshStore, keyOf, keysOf, namesDataset, readBytes, requestOf } from './kit.ts'
@@ -26,6 +26,36 @@ describe('isDelivered', () => {
       expect(await isDelivered(headsOnly, request.export, request.partition, keyOf('a'))).toBe(false)
       await store.put(key, { bytes: content })
     }
+  })
+})
+
+describe('committedKeys', () => {
+  test('asks for heads only, and has a key only where all that its delivery names is there', async () => {
+    const store = freshStore()
+    const request = requestOf(await namesDataset(10))
+    const receipt = await run(request, store)
+    const headsOnly = { head: store.head } as Store
+    const keys = () => committedKeys(headsOnly, request.export, request.partition)
+    expect(await keys()).toEqual([keyOf('a')])
+    for (const missing of [receipt.manifest ?? '', first(receipt), 'names/2018-02-04.csv', 'names/2018-02-04/latest.json']) {
+      await store.delete(missing)
+      expect(await keys()).toEqual([])
+      await run(request, store, 'run-2')
+      expect(await keys()).toEqual([keyOf('a')])
+    }
+    await store.put('names/2018-02-04.csv', { bytes: 'by hand' })
+    expect(await keys()).toEqual([])
+    await run(request, store, 'run-3')
+    for (const garbage of ['{', '{}']) {
+      await store.put('names/2018-02-04/latest.json', { bytes: garbage })
+      expect(await keys()).toEqual([])
+      await expect(run(request, store, 'run-4')).rejects.toMatchObject({
+        message: `names/2018-02-04/latest.json is not what millrace writes there: ${garbage === '{' ? 'it is no JSON' : 'field format: Invalid input: expected 1'}`,
+        hint: expect.stringContaining('move it away, and run again'),
+      })
+    }
+    await store.delete('names/2018-02-04/latest.json')
+    expect((await run(request, store, 'run-5')).outcome).toBe('delivered')
   })
 })
 
