@@ -10,6 +10,7 @@ import { type Fingerprint, fingerprintOf } from './fingerprint.ts'
 import { landingPlace } from './keys.ts'
 import { nextConfirmation } from './loads.ts'
 import type { Asked } from './request.ts'
+import { isSameWindow, textOfWindow } from './windows.ts'
 
 /** A finished file of a new load, in the workspace: Parquet, or undecoded rows. */
 export interface StagedFile {
@@ -45,14 +46,14 @@ export async function commitLoad(draft: Draft, staged: readonly StagedFile[], st
 /** Commits that a load was found the same again. Gives the load as it now stands. */
 export async function commitConfirmation(
   load: LoadManifest,
-  found: Pick<Confirmation, 'open' | 'readKey' | 'sourceVersion'>,
+  found: Pick<Confirmation, 'open' | 'readKey' | 'window' | 'sourceVersion'>,
   store: Store,
   ctx: RunContext,
 ): Promise<LoadManifest> {
   const place = landingPlace(load.pipeline, load.dataset, load.partition)
   const confirmation: Confirmation = { id: load.id, contentHash: load.contentHash, ...found, run: provenance(ctx) }
   await createRecord(place.confirmation(load.id, await nextConfirmation(store, load)), textOfRecord(confirmation), store)
-  const { sourceVersion: _, ...rest } = load
+  const { sourceVersion: _, window: __, ...rest } = load
   return { ...rest, ...found }
 }
 
@@ -107,13 +108,19 @@ function provenance(ctx: RunContext): LoadManifest['run'] {
 /** The current load, confirmed where what is known of it has changed. */
 export async function confirmed(
   current: LoadManifest,
-  { open, readKey, sourceVersion }: Asked,
+  { open, readKey, sourceVersion, window }: Asked,
   store: Store,
   ctx: RunContext,
 ): Promise<LoadManifest> {
-  // A window that had ended stays complete, whatever a clock says later.
-  const found = { open: open && current.open, readKey, ...(sourceVersion !== undefined && { sourceVersion }) }
-  if (found.open === current.open && readKey === current.readKey && sourceVersion === current.sourceVersion) return current
+  const same = isSameWindow(current.window, window)
+  const found = {
+    // A window that had ended stays complete, whatever a clock says later.
+    open: open && (current.open || !same),
+    readKey,
+    ...(window && { window: textOfWindow(window) }),
+    ...(sourceVersion !== undefined && { sourceVersion }),
+  }
+  if (same && found.open === current.open && readKey === current.readKey && sourceVersion === current.sourceVersion) return current
   return commitConfirmation(current, found, store, ctx)
 }
 
@@ -122,7 +129,7 @@ export function draftOf(request: Asked, id: number, { hash, hashName }: ContentN
   const { dataset, partition, columns, readKey, window, open, sourceVersion } = request
   return {
     ...{ dataset, partition, id, columns, readKey, contentHash: hash, hashName, open },
-    ...(window && { window: { start: window.start.toISOString(), end: window.end.toISOString() } }),
+    ...(window && { window: textOfWindow(window) }),
     ...(sourceVersion !== undefined && { sourceVersion }),
   }
 }

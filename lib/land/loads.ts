@@ -14,7 +14,7 @@ interface Records {
 }
 
 /**
- * All loads of a dataset's partition (`_all` when it has none), by ascending id; the last one is current. `open`, `readKey` and `sourceVersion` are as last confirmed: a window that was open
+ * All loads of a dataset's partition (`_all` when it has none), by ascending id; the last one is current. `open`, `readKey`, `window` and `sourceVersion` are as last confirmed: a window that was open
  * when it was read and found the same after its end is complete.
  * @throws CheckError for a damaged manifest
  */
@@ -79,8 +79,8 @@ async function loadOf(
 
 /** A confirmation of other content is left over from a load that someone deleted. */
 function confirmedLoad(loaded: LoadManifest, confirmation: Confirmation): LoadManifest {
-  const { open, readKey, sourceVersion, contentHash } = confirmation
+  const { open, readKey, sourceVersion, window = loaded.window, contentHash } = confirmation
   if (contentHash !== loaded.contentHash) return loaded
-  const { sourceVersion: _, ...manifest } = loaded
-  return { ...manifest, open, readKey, ...(sourceVersion !== undefined && { sourceVersion }) }
+  const { sourceVersion: _, window: __, ...manifest } = loaded
+  return { ...manifest, open, readKey, ...(window && { window }), ...(sourceVersion !== undefined && { sourceVersion }) }
 }

@@ -44,6 +44,8 @@ export interface BoundPipeline {
   readonly checks: Readonly<Record<string, readonly Check<string, string, string, string>[]>>
   /** IANA zone of the partitions; UTC without. */
   readonly zone: string
+  /** The zone in which each extracted dataset's naive times are taken: its connection's, else the partitions'. */
+  readonly naiveZones: Readonly<Record<string, string>>
 }
 
 /** How a target is called in reports, tokens and errors: its table or path. */
@@ -105,7 +107,10 @@ export async function bindPipeline(
     for (const target of targets) checkFits(target, datasetOf(bound, target.dataset))
     checkTables(targets.flatMap((t) => (t.stage === 'load' ? [{ dataset: t.dataset, target: t.load }] : [])))
     checkPaths(targets)
-    return { loaded, definition, bound, targets, checks, zone }
+    const naiveZones = Object.fromEntries(
+      Object.entries(definition.extract).map(([name, { connection }]) => [name, connections[connection]?.zone ?? zone]),
+    )
+    return { loaded, definition, bound, targets, checks, zone, naiveZones }
   } catch (error) {
     throw placed(error, { pipeline: definition.name })
   }

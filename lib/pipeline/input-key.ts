@@ -76,24 +76,41 @@ export function inputKey(pipeline: BoundPipeline, target: Target, { steps, conte
         : { format: target.export.format, path: target.export.path, contract: JSON.parse(canonicalJson(target.export.contract)) },
   })
   if (!target.partitioned) return hash
-  const own = ownContents(pipeline, target, (name) => contents(name).at(-1))
+  const own = ownContents(pipeline, target, { partition, contentOf: (name) => contents(name).at(-1) })
   // Delivered objects are named by the first digits, which therefore are of the whole key.
   return `${hashOf([hash, own])}-${own}`
 }
 
+/** A partition's own loads. */
+export interface OwnLoads {
+  readonly partition: Partition | undefined
+  readonly contentOf: (dataset: string) => string | undefined
+}
+
 /**
- * What ends a partition's input key: which datasets its target reads by partition, and the content of the partition's own loads of them. Each can be told apart from the code, so that a commit made from an
- * earlier load is seen as unfinished, one made by other code as stale.
+ * What ends a partition's input key: which datasets its target reads by partition, and the content of the partition's own loads of them, with its window and zone where steps see them. Each can be told apart from the code, so
+ * that a commit made from an earlier load, or of another window of the same name, is seen as unfinished, one made by other code as stale.
  */
-function ownContents({ bound }: BoundPipeline, { dataset }: Target, contentOf: (dataset: string) => string | undefined): string {
-  const own = (bound.datasets[dataset]?.inputs ?? []).map(datasetOfName).filter((name) => bound.datasets[name]?.partitioned)
-  return `${hashOf(own).slice(0, 8)}${hashOf(own.map((name) => contentOf(name) ?? '')).slice(0, 16)}`
+function ownContents(pipeline: BoundPipeline, { dataset }: Target, { partition, contentOf }: OwnLoads): string {
+  const { datasets } = pipeline.bound
+  const own = (datasets[dataset]?.inputs ?? []).map(datasetOfName).filter((name) => datasets[name]?.partitioned)
+  const contents = own.map((name) => contentOf(name) ?? '')
+  return `${hashOf(own).slice(0, 8)}${hashOf([...contents, ...windowSeen(pipeline, dataset, partition)]).slice(0, 16)}`
+}
+
+/** What the steps behind a dataset see of a partition's window besides the rows in it: a zone that is not UTC, and the instants where one is cut by them or asks for them. */
+function windowSeen(pipeline: BoundPipeline, dataset: string, { window }: Partial<Partition> = {}): readonly string[] {
+  if (!window) return []
+  const asks = closureOf(pipeline, dataset).some(
+    (step) => step.engine !== 'extract' && (step.window !== undefined || step.parameters.some((name) => WINDOW.includes(name))),
+  )
+  return [...(pipeline.zone === 'UTC' ? [] : [pipeline.zone]), ...(asks ? [window.start.toISOString(), window.end.toISOString()] : [])]
 }
 
 /** Whether a committed key is of these loads of the partition, whatever the code. Keys that do not say, and those that read other datasets, count as such. */
-export function madeFrom(key: string, pipeline: BoundPipeline, target: Target, contentOf: (dataset: string) => string): boolean {
+export function madeFrom(key: string, pipeline: BoundPipeline, target: Target, own: OwnLoads): boolean {
   const [, was] = key.split('-')
-  const is = ownContents(pipeline, target, contentOf)
+  const is = ownContents(pipeline, target, own)
   // What was forwarded without landing is of no load at all, and its key longer.
   return was === undefined || was === is || (was.length === is.length && was.slice(0, 8) !== is.slice(0, 8))
 }

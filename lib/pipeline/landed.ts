@@ -6,6 +6,7 @@ import { ConfigError } from '../core/errors.ts'
 import { hashOf } from '../core/hash.ts'
 import { datasetOfLoads, verifyOnce } from '../land/datasets.ts'
 import { currentLoad } from '../land/loads.ts'
+import { isSameWindow } from '../land/windows.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 import type { BoundPipeline } from './bind.ts'
 import type { Schema } from './definition.ts'
@@ -21,18 +22,33 @@ export interface LandedTools {
   readonly store: Store
 }
 
-/** The landing's current load of a dataset's partition, if it may be used: landed by today's request, and complete. */
-export async function usableLoad(tools: LandedTools, dataset: string, partition: string): Promise<LoadManifest | undefined> {
-  const { pipeline, schema, store } = tools
-  const current = await currentLoad(store, pipeline.definition.name, dataset, partition)
+/** The landing's current load of a dataset's partition (absent: of a dataset without partitions), if it may be used: landed by today's request, of today's window. */
+export async function usableLoad(tools: LandedTools, dataset: string, partition: Partition | undefined): Promise<LoadManifest | undefined> {
+  const { pipeline, schema } = tools
+  const current = await loadOfWindow(tools, dataset, partition)
   return current && current.readKey === readKey(pipeline, schema, dataset) ? current : undefined
 }
 
+/** The current load, if it is of the window that the partition has today: in another zone or unit partitions may have had the same names. */
+export async function loadOfWindow(
+  { pipeline, store }: LandedTools,
+  dataset: string,
+  partition: Partition | undefined,
+): Promise<LoadManifest | undefined> {
+  const current = await currentLoad(store, pipeline.definition.name, dataset, partition?.name ?? ALL)
+  return isSameWindow(current?.window, partition?.window) ? current : undefined
+}
+
 /** Hash of what is asked of a source: a load made under another one is read anew. */
-export function readKey({ definition }: Pick<BoundPipeline, 'definition'>, schema: Schema, dataset: string): string {
+export function readKey(
+  { definition, naiveZones }: Pick<BoundPipeline, 'definition' | 'naiveZones'>,
+  schema: Schema,
+  dataset: string,
+): string {
   const extract = definition.extract[dataset]
   if (!extract) throw new RangeError(`${dataset} is not extracted`)
   const { lookback: _, ...kind } = { lookback: undefined, ...extract.kind }
+  const zone = naiveZones[dataset]
   return hashOf({
     connection: extract.connection,
     request: extract.request,
@@ -40,6 +56,7 @@ export function readKey({ definition }: Pick<BoundPipeline, 'definition'>, schem
     expressions: extract.expressions,
     columns: schema[dataset],
     source: schema[`${dataset}.source`],
+    ...(zone !== 'UTC' && { zone }),
     // Of another form than what lands otherwise.
     ...(extract.forward === 'land' && { forward: extract.forward }),
   })
@@ -69,21 +86,19 @@ export async function landedDataset(
       ...{ pipeline: definition.name, stage: 'land', dataset },
       hint: 'look at its table',
     })
-  const names =
-    partition && bound.datasets[dataset]?.partitioned ? partitionsSeen(tools.pipeline, dataset, partition).map((p) => p.name) : [ALL]
-  const loads = await Promise.all(names.map((name) => currentLoad(tools.store, tools.pipeline.definition.name, dataset, name)))
-  const missing = names.filter((_, i) => loads[i] === undefined)
+  const seen = partition && bound.datasets[dataset]?.partitioned ? partitionsSeen(tools.pipeline, dataset, partition) : [undefined]
+  const loads = await Promise.all(seen.map((each) => loadOfWindow(tools, dataset, each)))
+  const missing = seen.flatMap((each, i) => (loads[i] === undefined ? [each?.name ?? ALL] : []))
   if (missing.length > 0) throw notLanded(definition.name, dataset, missing, partition?.name)
   const found = loads.filter((load) => load !== undefined)
   await verifyOnce(tools.store, found, ctx)
   return datasetOfLoads(tools.store, found, ctx)
 }
 
-/** The current load of one partition of a dataset. @throws ConfigError when there is none */
-export async function landedLoad({ pipeline, store }: LandedTools, dataset: string, partition: string): Promise<LoadManifest> {
-  const { name } = pipeline.definition
-  const load = await currentLoad(store, name, dataset, partition)
-  if (!load) throw notLanded(name, dataset, [partition], partition)
+/** The current load of a dataset, or of one partition of it. @throws ConfigError when there is none */
+export async function landedLoad(tools: LandedTools, dataset: string, partition: Partition | undefined): Promise<LoadManifest> {
+  const load = await loadOfWindow(tools, dataset, partition)
+  if (!load) throw notLanded(tools.pipeline.definition.name, dataset, [partition?.name ?? ALL], partition?.name)
   return load
 }
 

@@ -54,7 +54,7 @@ export async function bringUpToDate(
   const { pipeline, refresh } = tools
   const extract = pipeline.definition.extract[dataset]
   if (!extract) throw new RangeError(`${dataset} is not extracted`)
-  const usable = await usableLoad(tools, dataset, partition?.name ?? ALL)
+  const usable = await usableLoad(tools, dataset, partition)
   if (usable && extract.kind.by === 'window' && !usable.open && !refresh) {
     ctx.emit({ type: 'stage', phase: 'end', stage: 'land', dataset, rows: usable.rows, ms: 0, outcome: 'unchanged' })
     return usable
@@ -63,7 +63,7 @@ export async function bringUpToDate(
   try {
     const { path, what } = landingLock(tools.locks, pipeline.definition.name, dataset, partition?.name ?? ALL)
     using _held = await lock(path, { what, signal: ctx.signal, waitMs: LANDING_WAIT_MS })
-    const meanwhile = await usableLoad(tools, dataset, partition?.name ?? ALL)
+    const meanwhile = await usableLoad(tools, dataset, partition)
     if (meanwhile && meanwhile.id !== usable?.id && extract.kind.by === 'window' && !meanwhile.open) return meanwhile
     const parents = await parentValues(tools, tools.binder, extract, partition, ctx)
     const undecoded = extract.forward === 'land'

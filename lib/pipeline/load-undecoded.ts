@@ -8,7 +8,7 @@ import type { LoadTarget, Target } from './bind.ts'
 import { isCommitted, unchanged } from './commit.ts'
 import { pin } from './compute.ts'
 import { inputKey } from './input-key.ts'
-import { ALL, type LandedTools, landedLoad } from './landed.ts'
+import { type LandedTools, landedLoad } from './landed.ts'
 import type { Partition } from './partitions.ts'
 import type { Session } from './session.ts'
 
@@ -21,7 +21,7 @@ type UndecodedLoad = LoadManifest & { readonly undecoded: UndecodedRows }
 
 /** The current load of a dataset that lands undecoded. @throws ConfigError where there is none, or where it landed as Parquet */
 export async function undecodedLoad(tools: LandedTools, dataset: string, partition: Partition | undefined): Promise<UndecodedLoad> {
-  const load = await landedLoad(tools, dataset, partition?.name ?? ALL)
+  const load = await landedLoad(tools, dataset, partition)
   const { undecoded } = load
   if (undecoded) return { ...load, undecoded }
   const { name } = tools.pipeline.definition

@@ -2,7 +2,7 @@ import { committedKeys } from '../export/delivered.ts'
 import { hasLoadsToApply } from './apply-loads.ts'
 import type { Target } from './bind.ts'
 import { closureOf, inputKey } from './input-key.ts'
-import { ALL, usableLoad } from './landed.ts'
+import { usableLoad } from './landed.ts'
 import { extractedOf, type Session } from './session.ts'
 
 /**
@@ -16,7 +16,7 @@ export async function sharedState(session: Session): Promise<'done' | 'due' | un
   if (names.length === 0 && targets.length === 0) return undefined
   const contents = new Map<string, string>()
   for (const name of names) {
-    const load = await usableLoad(session, name, ALL)
+    const load = await usableLoad(session, name, undefined)
     if (!load) return 'due'
     if (pipeline.definition.extract[name]?.kind.by !== 'cursor') contents.set(name, load.contentHash)
   }

@@ -76,7 +76,7 @@ async function shownPartition(project: Project, session: Session, dataset: strin
   if (named !== undefined) return partitionNamed(definition.partition, named, now)
   const extracted = extractedOf(session, true).filter((each) => bound.datasets[dataset]?.inputs.includes(each))
   for (const partition of partitionsUntil(definition.partition, now).toReversed()) {
-    const loads = await Promise.all(extracted.map((each) => usableLoad(session, each, partition.name)))
+    const loads = await Promise.all(extracted.map((each) => usableLoad(session, each, partition)))
     if (loads.every((load) => load !== undefined)) return partition
   }
   throw new ConfigError(`nothing of "${dataset}" has landed yet`, {

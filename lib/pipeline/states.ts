@@ -49,7 +49,7 @@ export async function partitionState(
   const contents = new Map<string, string>()
   for (const [dataset, { forward }] of Object.entries(pipeline.definition.extract)) {
     if (forward === true || !pipeline.bound.datasets[dataset]?.partitioned) continue
-    const load = await usableLoad({ pipeline, schema, store }, dataset, name)
+    const load = await usableLoad({ pipeline, schema, store }, dataset, partition)
     if (load === undefined || load.open) return 'due'
     contents.set(dataset, load.contentHash)
   }
@@ -63,7 +63,8 @@ export async function partitionState(
         ? [tokens.get(target.load.table, name)?.inputKey].filter((key) => key !== undefined)
         : await committedKeys(exports, target.export, name)
     // What landed since the commit may be the rest of a window that was open, or a read whose check failed.
-    if (!keys.some((key) => madeFrom(key, pipeline, target, (dataset) => contents.get(dataset) ?? ''))) return 'due'
+    if (!keys.some((key) => madeFrom(key, pipeline, target, { partition, contentOf: (dataset) => contents.get(dataset) ?? '' })))
+      return 'due'
   }
   return 'done'
 }

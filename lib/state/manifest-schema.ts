@@ -5,6 +5,7 @@ const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}
 const count = z.int().nonnegative()
 const runSchema = z.object({ id: z.string(), at: z.string(), millrace: z.string(), duckdb: z.string() })
 const fileSchema = z.object({ key: z.string().min(1), rows: count, bytes: count, sha256: hex(64) })
+const windowSchema = z.object({ start: z.iso.datetime(), end: z.iso.datetime() })
 const undecodedSchema = z.object({
   format: z.string().min(1),
   compression: z.literal('zstd'),
@@ -28,7 +29,7 @@ export const manifestSchema = z.object({
   rows: count,
   contentHash: hex(32),
   hashName: z.string(),
-  window: z.object({ start: z.iso.datetime(), end: z.iso.datetime() }).exactOptional(),
+  window: windowSchema.exactOptional(),
   open: z.boolean(),
   cursor: z.object({ column: z.string(), from: z.string().exactOptional(), to: z.string().exactOptional() }).exactOptional(),
   base: z.boolean().exactOptional(),
@@ -41,6 +42,7 @@ export const confirmationSchema = z.object({
   id: z.int().positive(),
   contentHash: hex(32),
   readKey: z.string(),
+  window: windowSchema.exactOptional(),
   open: z.boolean(),
   sourceVersion: z.string().exactOptional(),
   run: runSchema,

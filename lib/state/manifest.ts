@@ -37,7 +37,7 @@ export interface LoadManifest {
   readonly partition: string
   readonly id: number
   readonly columns: Columns
-  /** Hash of what was asked (request, kind, columns, expressions): a load made under another one is not used again but read anew. */
+  /** Hash of what was asked (request, kind, columns, expressions, zone of naive times): a load made under another one is not used again but read anew. */
   readonly readKey: string
   readonly files: readonly LandedFile[]
   /** Absent: the files are Parquet. */
@@ -63,13 +63,15 @@ export interface LoadManifest {
 }
 
 /**
- * What is found of a load after it was committed, when the source is read again and its content is the same: the window has ended since, or what was asked or the source's version are others. An
+ * What is found of a load after it was committed, when the source is read again and its content is the same: the window has ended since, or what was asked, the window or the source's version are others. An
  * immutable object `_manifests/<id>.confirmed-<n>.json`; the highest n counts.
  */
 export interface Confirmation {
   readonly id: number
   readonly contentHash: string
   readonly readKey: string
+  /** As of a load; absent in records of before there was one here: the load's own. */
+  readonly window?: NonNullable<LoadManifest['window']>
   readonly open: boolean
   readonly sourceVersion?: string
   readonly run: LoadManifest['run']
