@@ -284,7 +284,9 @@ it('windows land again when something else is asked, and are loaded again when t
   expect(await rows()).toEqual(['11', '12'])
 })
 
-it('a run that is killed while it lands or loads leaves nothing by halves, and the next one is what an unkilled run is', async () => {
+it('a run that is killed while it lands or loads leaves nothing by halves, and the next one is what an unkilled run is', {
+  timeout: 120_000,
+}, async () => {
   const { project, source, warehouse, run } = await setup(SHOP)
   await source('CREATE TABLE shop AS SELECT i AS id, repeat(md5(i::text), 10) AS name FROM generate_series(1, 300000) AS i')
   expect(await project.millrace('plan', 'p', '--discover')).toMatchObject({ code: 0 })
