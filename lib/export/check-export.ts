@@ -11,12 +11,15 @@ export interface ExportedDataset {
 
 /**
  * Refuses at plan time a path that cannot be right for its dataset; gives the contract's float aggregates that it does not round, which plan warns of.
- * @throws ConfigError for `{partition}` without partitions, partitions without `{partition}`, an unknown placeholder, a path that is no key, and what `deliveryLayout` refuses
+ * @throws ConfigError for `{partition}` without partitions, partitions without `{partition}`, an unknown placeholder, a path that is no key or millrace's own, and what `deliveryLayout` refuses
  */
 export function checkExport(target: Export<never>, dataset: ExportedDataset): readonly string[] {
   const { path, contract } = target
   if (path === '' || path.startsWith('/') || path.split('/').some((part) => part === '' || part === '.' || part === '..'))
     throw new ConfigError(`export path "${path}" must be a relative path without empty parts, "." and ".."`)
+  const own = path.split('/').find((part) => part.startsWith('.millrace-'))
+  if (own !== undefined)
+    throw new ConfigError(`export path "${path}" must not have "${own}" in it: names that begin with .millrace- are millrace's own`)
   const placeholders = [...path.matchAll(/\{([^}]*)\}/g)].map(([, name]) => name)
   const unknown = placeholders.find((name) => name !== 'partition')
   if (unknown !== undefined) throw new ConfigError(`export path "${path}" has an unknown placeholder {${unknown}}; expected {partition}`)

@@ -41,7 +41,8 @@ export function deliveryLayout(target: Export, partition: string | undefined): D
   const own = /\.[A-Za-z0-9]+(?:\.(?:gz|zst))?$/.exec(path.slice(path.lastIndexOf('/') + 1))?.[0] ?? ''
   const filled = path.replaceAll('{partition}', () => encodePartition(partition ?? ''))
   if (partition === undefined && filled !== path) throw new ConfigError(`export path "${path}" has {partition}, but there is no partition`)
-  if (filled.startsWith(TEMPORARY)) throw new ConfigError(`export path "${path}" must not begin with ${TEMPORARY}`)
+  if (`${filled.slice(0, filled.length - own.length)}/`.startsWith(TEMPORARY))
+    throw new ConfigError(`export path "${path}" must not begin with ${TEMPORARY}: what is being written lies there`)
   if (plain && own === '') throw new ConfigError(`export path "${path}" needs an extension such as .csv for its plain copy`)
   const ending = ENDINGS[contract.compression]
   if (plain && !own.endsWith(ending))

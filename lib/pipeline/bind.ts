@@ -8,8 +8,8 @@ import { didYouMean } from '../core/nearest.ts'
 import type { DuckDB, SqlValues } from '../engines/duckdb.ts'
 import { checkContract } from '../export/check-contract.ts'
 import { checkExport } from '../export/check-export.ts'
+import { checkPlaces } from '../export/check-places.ts'
 import type { Export } from '../export/contract.ts'
-import { deliveryLayout } from '../export/layout.ts'
 import { checkTables, checkTarget } from '../load/check-target.ts'
 import type { Load } from '../load/targets.ts'
 import { bindSteps } from '../transform/bind.ts'
@@ -106,7 +106,10 @@ export async function bindPipeline(
     const targets = targetsOf(definition, bound)
     for (const target of targets) checkFits(target, datasetOf(bound, target.dataset))
     checkTables(targets.flatMap((t) => (t.stage === 'load' ? [{ dataset: t.dataset, target: t.load }] : [])))
-    checkPaths(targets)
+    checkPlaces(
+      targets.filter((target) => target.stage === 'export'),
+      definition.partition?.by === 'keys' ? definition.partition.keys : undefined,
+    )
     const naiveZones = Object.fromEntries(
       Object.entries(definition.extract).map(([name, { connection }]) => [name, connections[connection]?.zone ?? zone]),
     )
@@ -186,24 +189,5 @@ function checkFits(target: Target, dataset: BoundDataset): void {
     }
   } catch (error) {
     throw placed(error, place)
-  }
-}
-
-function checkPaths(targets: readonly Target[]): void {
-  const seen = new Map<string, Target & { readonly stage: 'export' }>()
-  for (const target of targets) {
-    if (target.stage !== 'export') continue
-    const { folder } = deliveryLayout(target.export, target.partitioned ? '{partition}' : undefined)
-    const first = seen.get(folder)
-    if (first !== undefined) {
-      const { path } = target.export
-      throw new ConfigError(
-        path === first.export.path
-          ? `"${path}" is exported from both ${first.dataset} and ${target.dataset}`
-          : `"${path}" and "${first.export.path}" of ${first.dataset} would share the folder ${folder}/ of their deliveries; give one another name`,
-        { stage: 'export', dataset: target.dataset },
-      )
-    }
-    seen.set(folder, target)
   }
 }

@@ -45,7 +45,8 @@ describe('deliveryLayout', () => {
   test.each<[path: string, partition: string | undefined, message: string]>([
     ['x/.csv', undefined, 'export path "x/.csv" needs a name before its extension'],
     ['x/{partition}.csv', undefined, 'export path "x/{partition}.csv" has {partition}, but there is no partition'],
-    ['_tmp/x.csv', undefined, 'export path "_tmp/x.csv" must not begin with _tmp/'],
+    ['_tmp/x.csv', undefined, 'export path "_tmp/x.csv" must not begin with _tmp/: what is being written lies there'],
+    ['_tmp.csv', undefined, 'export path "_tmp.csv" must not begin with _tmp/: what is being written lies there'],
     ['x', undefined, 'export path "x" needs an extension such as .csv for its plain copy'],
   ])('refuses %s', (path, partition, message) => {
     expect(() => layoutOf(path, partition, { plain: true })).toThrow(new ConfigError(message))

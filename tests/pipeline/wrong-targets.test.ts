@@ -101,6 +101,18 @@ testWrongPipelines([
     'path-temporary',
     "'daily/{partition}.csv'",
     "'_tmp/{partition}.csv'",
-    'error: path-temporary export daily: export path "_tmp/{partition}.csv" must not begin with _tmp/',
+    'error: path-temporary export daily: export path "_tmp/{partition}.csv" must not begin with _tmp/: what is being written lies there',
+  ],
+  [
+    'path-own',
+    "'daily/{partition}.csv'",
+    "'.millrace-meta/{partition}.csv'",
+    'error: path-own export daily: export path ".millrace-meta/{partition}.csv" must not have ".millrace-meta" in it: names that begin with .millrace- are millrace\'s own',
+  ],
+  [
+    'path-pointer',
+    "csv('daily/{partition}.csv', { contract: perDay })",
+    "[csv('daily/{partition}.csv', { contract: perDay }), csv('daily/{partition}/latest.json', { contract: perDay, plain: true })]",
+    'error: path-pointer export daily: "daily/{partition}/latest.json" and "daily/{partition}.csv" of daily would both write daily/{partition}/latest.json; give one another name',
   ],
 ])
