@@ -94,7 +94,7 @@ export interface Warehouse {
   describe(table: string, ctx: RunContext): Promise<Columns | undefined>
   load(request: LoadRequest, ctx: RunContext): Promise<LoadReceipt>
   receive?(request: ReceiveRequest, frames: Frames, ctx: RunContext): Promise<ReceiveReceipt>
-  /** All tokens of a pipeline. An absent warehouse has none and is not created by asking. */
+  /** All tokens of a pipeline, but those of tables that are not there: who drops a table has its partitions loaded again. An absent warehouse has none and is not created by asking. */
   tokens(pipeline: string, ctx: RunContext): Promise<readonly Token[]>
   close(): Promise<void>
 }

@@ -31,6 +31,7 @@ export function postgresContract(version: PostgresVersion, roads: readonly (stri
           return {
             connection: postgres(options),
             query: (sql) => queryTables(server, DATABASE, schema, sql),
+            drop: async (table) => void (await server.query(DATABASE, `DROP TABLE ${schema}."${table}"`)),
             elsewhere: { module: MODULE, name: 'postgres', args: [options], ...(extensions !== undefined && { extensions }) },
             settled: async () => {
               const loading = "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'millrace/%' AND backend_type = 'client backend'"

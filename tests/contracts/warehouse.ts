@@ -18,6 +18,8 @@ export interface WarehouseUnderTest {
   readonly connection: WarehouseConnection
   /** Metadata rows of a SELECT in DuckDB's SQL on its tables, each column of its own type, by another road than the connector. */
   query(sql: string): Promise<readonly MetaRow[]>
+  /** Drops a table as a person does, past the connector. */
+  drop(table: string): Promise<void>
   /** How another process opens the same warehouse; its `extensions` are this process's too. */
   readonly elsewhere: Pick<ChildTask, 'module' | 'name' | 'args' | 'extensions'>
   /** Resolves when nothing of a process that was killed is at work any more. */
@@ -398,6 +400,27 @@ export function warehouseContract(
         { pipeline: 'test', table: 'numbers', partition: 'p2', inputKey: 'k1', loads: {} },
       ])
       expect(await warehouse.tokens('another', ctx)).toEqual([])
+    })
+
+    it('of a table that was dropped are none, for every pipeline, and stay none when one load has made it again', async () => {
+      const { load, rows, warehouse, drop, request, ctx } = await setup()
+      const select = "SELECT 1 AS id, 'a' AS value"
+      await load('numbers', replacePartition, select, { partition: 'p1' })
+      await load('numbers', replacePartition, select, { partition: 'p2' })
+      await load('others', replace, select)
+      await drop('numbers')
+      expect((await warehouse.tokens('test', ctx)).map(({ table }) => table)).toEqual(['others'])
+      await load('numbers', replacePartition, select, { partition: 'p2' })
+      expect((await warehouse.tokens('test', ctx)).map(({ table, partition }) => `${table}|${partition}`)).toEqual([
+        'numbers|p2',
+        'others|',
+      ])
+      expect(await rows('numbers')).toEqual(['1|a|p2'])
+      // What another pipeline had loaded into it is gone, too.
+      await drop('numbers')
+      const asked = await request('numbers', replace, select)
+      await warehouse.load({ ...asked, token: { ...asked.token, pipeline: 'another' } }, ctx)
+      expect((await warehouse.tokens('test', ctx)).map(({ table }) => table)).toEqual(['others'])
     })
 
     it('let a load commit only where they are still as expected', async () => {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Columns, Dataset } from '../../lib/core/dataset.ts'
 import { hashOf } from '../../lib/core/hash.ts'
-import { quoteLiteral } from '../../lib/core/quote.ts'
+import { quoteIdentifier, quoteLiteral } from '../../lib/core/quote.ts'
 import { type MetaRow, openDuckDB } from '../../lib/engines/duckdb.ts'
 import { casts, mapScalars } from '../../lib/engines/relation.ts'
 import { parseType, typeText } from '../../lib/engines/types.ts'
@@ -33,6 +33,16 @@ export async function queryFile(file: string, sql: string): Promise<readonly Met
   const db = await openDuckDB({ file, readOnly: true, memoryBytes: 512 * 2 ** 20, threads: 2, temp: `${file}.query-tmp` })
   try {
     return await db.meta(sql)
+  } finally {
+    db.close()
+  }
+}
+
+/** Drops a table of a DuckDB file as a person does. */
+export async function dropTable(file: string, table: string): Promise<void> {
+  const db = await openDuckDB({ file, memoryBytes: 512 * 2 ** 20, threads: 1, temp: `${file}.query-tmp` })
+  try {
+    await db.run(`DROP TABLE ${quoteIdentifier(table)}`)
   } finally {
     db.close()
   }

@@ -11,7 +11,7 @@ import { deletesAnyones, refuseOtherWriter } from '../other-writers.ts'
 import type { LoadReceipt, LoadRequest } from '../warehouse.ts'
 import { withFile } from './open.ts'
 import { checkNames, columnDefinitions, describeTable } from './table.ts'
-import { createTokens, isCommitted, otherWriter, readTokens, sameToken, TOKENS, writeToken } from './tokens.ts'
+import { createTokens, forgetTokens, isCommitted, otherWriter, readTokens, sameToken, TOKENS, writeToken } from './tokens.ts'
 import { insertRows, mergeRows, type Target } from './write.ts'
 
 /** `Warehouse.load` for a DuckDB file. When COMMIT gives no clear answer the file is opened again and asked for this attempt's token: there it is, the load is done. */
@@ -67,6 +67,8 @@ async function inTransaction<T>(db: DuckDB, signal: AbortSignal, work: () => Pro
 async function loadRows(db: DuckDB, request: LoadRequest, signal: AbortSignal): Promise<LoadReceipt> {
   const { dataset, table, disposition, token } = request
   await createTokens(db)
+  const existing = await describeTable(db, table)
+  if (!existing) await forgetTokens(db, table)
   const [current] = await readTokens(db, { pipeline: token.pipeline, table: token.table, partition: token.partition })
   if (!sameToken(current, request.expected))
     throw new OutrunError(`another run has loaded "${table}"${token.partition && ` for ${token.partition}`} in the meantime`, {
@@ -75,7 +77,6 @@ async function loadRows(db: DuckDB, request: LoadRequest, signal: AbortSignal): 
     })
   if (deletesAnyones(disposition)) refuseOtherWriter(await otherWriter(db, token), request, TOKENS)
   const name = quoteIdentifier(table)
-  const existing = await describeTable(db, table)
   if (existing && !existing.loadable)
     throw new ConfigError(`table "${table}" is in the warehouse but was not made by millrace: it has no columns _partition and _load`, {
       table,

@@ -15,6 +15,7 @@ export async function createTokens(db: DuckDB): Promise<void> {
   )
 }
 
+/** Those of a pipeline, or of one place; none of a table that is not there. */
 export async function readTokens(db: DuckDB, of: { readonly pipeline: string } | Place): Promise<readonly Token[]> {
   const there = await db.meta(
     'SELECT 1 FROM duckdb_tables() WHERE schema_name = $schema AND table_name = $table AND database_name = current_database()',
@@ -25,13 +26,19 @@ export async function readTokens(db: DuckDB, of: { readonly pipeline: string } |
   )
   if (there.length === 0) return []
   const place = 'table' in of ? ' AND "table" = $table AND "partition" = $partition' : ''
+  const tables = "SELECT lower(table_name) FROM duckdb_columns() WHERE database_name = current_database() AND schema_name = 'main'"
   // As one JSON text: a pipeline may have more tokens than a metadata query gives rows.
   const [row] = await db.meta(
     `SELECT to_json(list({pipeline: pipeline, "table": "table", "partition": "partition", inputKey: input_key, loads: loads} ORDER BY "table", "partition")) AS tokens ` +
-      `FROM ${TOKENS} WHERE pipeline = $pipeline${place}`,
+      `FROM ${TOKENS} WHERE pipeline = $pipeline${place} AND lower("table") IN (${tables})`,
     { ...of },
   )
   return JSON.parse(row?.tokens ?? '[]') ?? []
+}
+
+/** Removes all tokens of a table that is about to be made: where there are any, somebody has dropped it, and with it the rows that they speak of. */
+export async function forgetTokens(db: DuckDB, table: string): Promise<void> {
+  await db.run(`DELETE FROM ${TOKENS} WHERE lower("table") = lower($table)`, { table })
 }
 
 /** Another pipeline that has a token of this table, the first by name; tables' names are compared as DuckDB compares them. */

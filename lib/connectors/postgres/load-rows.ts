@@ -7,7 +7,7 @@ import { buildIndexes, dropIndexes } from './indexes.ts'
 import type { LoadSession } from './load-session.ts'
 import type { Settings } from './options.ts'
 import { addColumns, createTable, describeTable, requireLoadable, type Table } from './tables.ts'
-import { otherWriter, readToken, sameToken, tokensOf } from './tokens.ts'
+import { forgetTokens, otherWriter, readToken, sameToken, tokensOf } from './tokens.ts'
 import { insertRows, mergeRows, type Work } from './write-rows.ts'
 
 /** How long another load of the same table is waited for, as the contract of `Warehouse` says. */
@@ -21,9 +21,10 @@ export async function loadRows(work: Work, settings: Settings): Promise<LoadRece
   const { session, request, name, ctx } = work
   const { dataset, table, disposition, token } = request
   await takeTurn(work, settings)
+  const existing = await describeTable(session, settings.schema, table)
+  if (!existing) await forgetTokens(session, settings.schema, table)
   await requireToken(session, settings, token, request.expected)
   await refuseOthersRows(work, settings, token)
-  const existing = await describeTable(session, settings.schema, table)
   if (existing) requireLoadable(existing, table)
   const added = existing ? addedColumns(table, existing.columns, dataset.columns) : []
   if (existing) await addColumns(session, name, Object.fromEntries(added.map((column) => [column, dataset.columns[column] ?? ''])))

@@ -11,6 +11,7 @@ import { buildKeys, makeRoom, refuseOthersRows, requireToken, type Turn, takeTur
 import type { LoadSession } from './load-session.ts'
 import { COPY_BINARY } from './send-frames.ts'
 import { checkNames, describeTable, requireLoadable } from './tables.ts'
+import { forgetTokens } from './tokens.ts'
 
 /** `Warehouse.receive` for PostgreSQL: binary COPY of another server goes into COPY … FROM STDIN as it comes. */
 export async function receiveFrames(reach: Reach, request: ReceiveRequest, frames: Frames, ctx: RunContext): Promise<ReceiveReceipt> {
@@ -46,10 +47,11 @@ async function writeFrames(turn: Turn, { settings }: Reach, request: ReceiveRequ
   const { session, name, ctx } = turn
   const { table, place, expected, load, dataset } = request
   await takeTurn(turn, settings)
+  const existing = await describeTable(session, settings.schema, table)
+  if (!existing) await forgetTokens(session, settings.schema, table)
   await requireToken(session, settings, place, expected)
   await refuseOthersRows(turn, settings, place)
   await requireSameMeaning(session, frames)
-  const existing = await describeTable(session, settings.schema, table)
   if (existing) requireLoadable(existing, table)
   const added = existing ? await fitFrameTable(session, name, table, frames) : []
   if (!existing) await createFrameTable(session, name, frames, ownDefaults(request))

@@ -26,6 +26,10 @@ export async function createTokens(session: LoadSession, schema: string): Promis
   }
 }
 
+/** The names of all relations of the schema $2. */
+const RELATIONS =
+  'SELECT c.relname::text FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $2'
+
 async function hasTokens(session: LoadSession, schema: string): Promise<boolean> {
   const { count } = await session.query(
     'SELECT 1 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2',
@@ -34,12 +38,12 @@ async function hasTokens(session: LoadSession, schema: string): Promise<boolean>
   return count > 0
 }
 
-/** All tokens of a pipeline; none where there is no table of tokens. */
+/** All tokens of a pipeline, but those of tables that are not there; none where there is no table of tokens. */
 export async function readTokens(session: LoadSession, schema: string, pipeline: string): Promise<readonly Token[]> {
   if (!(await hasTokens(session, schema))) return []
   const { rows } = await session.query(
-    `SELECT pipeline, "table", "partition", input_key, loads FROM ${tokensOf(schema)} WHERE pipeline = $1 ORDER BY "table" COLLATE "C", "partition" COLLATE "C"`,
-    [pipeline],
+    `SELECT pipeline, "table", "partition", input_key, loads FROM ${tokensOf(schema)} WHERE pipeline = $1 AND "table" IN (${RELATIONS}) ORDER BY "table" COLLATE "C", "partition" COLLATE "C"`,
+    [pipeline, schema],
   )
   return rows.map(tokenOf)
 }
@@ -55,6 +59,11 @@ export async function readToken(
     [token.pipeline, token.table, token.partition],
   )
   return rows[0] && tokenOf(rows[0])
+}
+
+/** Removes all tokens of a table that is about to be made: where there are any, somebody has dropped it, and with it the rows that they speak of. */
+export async function forgetTokens(session: LoadSession, schema: string, table: string): Promise<void> {
+  await session.query(`DELETE FROM ${tokensOf(schema)} WHERE "table" = $1`, [table])
 }
 
 /** Another pipeline that has a token of this table, the first by name. */
