@@ -33,7 +33,7 @@ export interface Extract<out C extends string = never> {
 export interface ReadOptions<C extends string> {
   /** The time column (timestamp, timestamptz, date) that cuts the dataset into partitions: rows outside `[start, end)` are dropped, whatever the source gives, and a row without a value is an error: it would be in no partition. A database is asked for the window only, so its rows without a value are never seen. A naive timestamp is in the connection's `zone`, else in the partitions'. */
   readonly window?: C
-  /** With `window`: how much time before the partition transforms also see, as `'3d'`, `'12h'`, `'30m'`; those partitions land first. A day is 24 hours. */
+  /** With `window`: how much time before the partition transforms also see, as `'3d'`, `'12h'`, `'30m'`; those partitions land first, whole: it is rounded up to partitions. Where partitions are days or longer, `d` and `w` are days of the calendar in their zone, else 24 hours each; hours and minutes are exact. */
   readonly lookback?: string
   /** The column that only grows; rows at or after its last landed value are read. Needs `key`. */
   readonly cursor?: C

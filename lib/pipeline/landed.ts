@@ -1,7 +1,6 @@
 import type { Store } from '../connectors/store.ts'
 import type { RunContext } from '../core/context.ts'
 import type { Dataset } from '../core/dataset.ts'
-import { durationMs } from '../core/duration.ts'
 import { ConfigError } from '../core/errors.ts'
 import { hashOf } from '../core/hash.ts'
 import { datasetOfLoads, verifyOnce } from '../land/datasets.ts'
@@ -70,7 +69,7 @@ export function partitionsSeen(
 ): readonly Partition[] {
   const kind = definition.extract[dataset]?.kind
   if (kind?.by !== 'window' || kind.lookback === undefined || !definition.partition) return [partition]
-  return [...partitionsBefore(definition.partition, partition, durationMs(kind.lookback)), partition]
+  return [...partitionsBefore(definition.partition, partition, kind.lookback), partition]
 }
 
 /** A dataset's landed rows as one Dataset: of one that is read for each partition the partition's (and its look-back's), else the newest load. @throws ConfigError when nothing has landed, CheckError when a landed file is damaged */

@@ -1,4 +1,5 @@
 import type { TimeWindow } from '../core/dataset.ts'
+import { durationDays, durationMs } from '../core/duration.ts'
 import { ConfigError } from '../core/errors.ts'
 import { instantOf, type LocalTime, localOf } from './zoned-time.ts'
 
@@ -88,6 +89,11 @@ function next(unit: TimeUnit, { year, month, day, hour }: LocalTime): LocalTime 
   return { year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate(), hour: date.getUTCHours() }
 }
 
+function daysBefore({ year, month, day, hour }: LocalTime, days: number): LocalTime {
+  const date = new Date(Date.UTC(year, month - 1, day - days))
+  return { year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate(), hour }
+}
+
 function nameOf(unit: TimeUnit, { year, month, day, hour }: LocalTime): string {
   const two = (n: number) => String(n).padStart(2, '0')
   const date = `${String(year).padStart(4, '0')}-${two(month)}-${two(day)}`
@@ -150,11 +156,19 @@ export function partitionsBetween(
   return all.filter(({ window }) => window && (!start || window.start >= start) && (!end || window.start < end))
 }
 
-/** The partitions that a look-back of `ms` before `partition` touches, oldest first, from the pipeline's first one on. */
-export function partitionsBefore(partitioning: Partitioning, partition: Partition, ms: number): readonly Partition[] {
+/**
+ * The partitions that a look-back before `partition` (a duration: `'3d'`, `'12h'`) touches, oldest first, from the pipeline's first one on. Where partitions are days or longer, its days and weeks are those of the
+ * calendar in their zone: clocks may change in between.
+ */
+export function partitionsBefore(partitioning: Partitioning, partition: Partition, lookback: string): readonly Partition[] {
   const { window } = partition
-  if (!window) return []
-  const from = new Date(window.start.getTime() - ms)
+  if (!window || partitioning.by === 'keys') return []
+  const { unit, zone } = partitioning
+  const days = unit === 'hour' ? undefined : durationDays(lookback)
+  const from =
+    days === undefined
+      ? new Date(window.start.getTime() - durationMs(lookback))
+      : instantOf(daysBefore(startOf(unit, partition.name), days), zone)
   return partitionsUntil(partitioning, window.start).filter((p) => p.window && p.window.end > from && p.window.start < window.start)
 }
 

@@ -4,6 +4,7 @@ import {
   hour,
   keys,
   month,
+  type Partitioning,
   partitionNamed,
   partitionsBefore,
   partitionsBetween,
@@ -80,11 +81,33 @@ describe('partitionsBefore', () => {
   it('gives what a look-back touches, from the first partition on', () => {
     const days = day({ from: '2018-02-01' })
     const now = new Date('2018-03-01Z')
-    expect(partitionsBefore(days, partitionNamed(days, '2018-02-05', now), 2 * 86_400_000).map((p) => p.name)).toEqual([
-      '2018-02-03',
-      '2018-02-04',
-    ])
-    expect(partitionsBefore(days, partitionNamed(days, '2018-02-02', now), 3 * 86_400_000).map((p) => p.name)).toEqual(['2018-02-01'])
-    expect(partitionsBefore(days, partitionNamed(days, '2018-02-05', now), 3_600_000).map((p) => p.name)).toEqual(['2018-02-04'])
+    expect(partitionsBefore(days, partitionNamed(days, '2018-02-05', now), '2d').map((p) => p.name)).toEqual(['2018-02-03', '2018-02-04'])
+    expect(partitionsBefore(days, partitionNamed(days, '2018-02-02', now), '3d').map((p) => p.name)).toEqual(['2018-02-01'])
+    expect(partitionsBefore(days, partitionNamed(days, '2018-02-05', now), '1h').map((p) => p.name)).toEqual(['2018-02-04'])
+  })
+  it('counts days and weeks by the calendar of the zone, where clocks change, too', () => {
+    const now = new Date('2026-01-01Z')
+    const looksBack = (partitioning: Partitioning, name: string, lookback: string) =>
+      partitionsBefore(partitioning, partitionNamed(partitioning, name, now), lookback).map((p) => p.name)
+    const days = day({ from: '2025-01-01', zone: 'Europe/Berlin' })
+    // 30 March has 23 hours, 26 October 25.
+    expect(looksBack(days, '2025-03-31', '1d')).toEqual(['2025-03-30'])
+    expect(looksBack(days, '2025-03-31', '2d')).toEqual(['2025-03-29', '2025-03-30'])
+    expect(looksBack(days, '2025-10-27', '1d')).toEqual(['2025-10-26'])
+    expect(looksBack(days, '2025-10-27', '2d')).toEqual(['2025-10-25', '2025-10-26'])
+    expect(looksBack(days, '2025-03-31', '1w')).toHaveLength(7)
+    expect(looksBack(week({ from: '2025-01-06', zone: 'Europe/Berlin' }), '2025-03-31', '1w')).toEqual(['2025-03-24'])
+    expect(looksBack(month({ from: '2025', zone: 'Europe/Berlin' }), '2025-04', '31d')).toEqual(['2025-03'])
+    // A day that begins at one o'clock, since its clocks go forward at midnight.
+    expect(looksBack(day({ from: '2025-01-01', zone: 'Africa/Cairo' }), '2025-04-26', '1d')).toEqual(['2025-04-25'])
+    expect(looksBack(day({ from: '2025-01-01', zone: 'Africa/Cairo' }), '2025-04-25', '1d')).toEqual(['2025-04-24'])
+  })
+  it('counts hours exactly, and days of hours', () => {
+    const now = new Date('2026-01-01Z')
+    const days = day({ from: '2025-01-01', zone: 'Europe/Berlin' })
+    expect(partitionsBefore(days, partitionNamed(days, '2025-03-31', now), '24h').map((p) => p.name)).toEqual(['2025-03-29', '2025-03-30'])
+    expect(partitionsBefore(days, partitionNamed(days, '2025-03-31', now), '23h').map((p) => p.name)).toEqual(['2025-03-30'])
+    const hours = hour({ from: '2025-03-29', zone: 'Europe/Berlin' })
+    expect(partitionsBefore(hours, partitionNamed(hours, '2025-03-31T00', now), '1d')).toHaveLength(24)
   })
 })
