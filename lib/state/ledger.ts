@@ -1,8 +1,8 @@
 import { mkdirSync, renameSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
-import { refusedByDisk } from '../core/disk-refusal.ts'
 import { PermanentError } from '../core/errors.ts'
+import { refusedBySqlite } from './sqlite-faults.ts'
 
 /** How a partition stands: `open` is done, but its window had not ended. Partition '' is a pipeline's shared datasets. */
 export type PartitionState = 'done' | 'open' | 'failed'
@@ -114,14 +114,14 @@ export function openLedger(file: string): Ledger {
   try {
     mkdirSync(dirname(file), { recursive: true })
     try {
-      return ledgerOver(openDatabase(file))
+      return ledgerOver(openDatabase(file), file)
     } catch (error) {
       if (!isDamaged(error)) throw error
       for (const end of ['-wal', '-shm', '']) moveAside(`${file}${end}`)
-      return ledgerOver(openDatabase(file))
+      return ledgerOver(openDatabase(file), file)
     }
   } catch (error) {
-    const refused = refusedByDisk(error, file)
+    const refused = refusedBySqlite(error, file)
     if (refused !== error || !(error instanceof Error)) throw refused
     throw new PermanentError(`cannot open the ledger ${file}: ${error.message}`, {
       file,
@@ -158,18 +158,26 @@ function moveAside(file: string): void {
   }
 }
 
-function ledgerOver(database: DatabaseSync): Ledger {
+function ledgerOver(database: DatabaseSync, file: string): Ledger {
   let open = true
-  const all = (sql: string, ...values: SQLInputValue[]) => database.prepare(sql).all(...values)
-  const change = (sql: string, ...values: SQLInputValue[]) => void database.prepare(sql).run(...values)
+  const refusing = <T>(work: () => T): T => {
+    try {
+      return work()
+    } catch (error) {
+      throw refusedBySqlite(error, file)
+    }
+  }
+  const all = (sql: string, ...values: SQLInputValue[]) => refusing(() => database.prepare(sql).all(...values))
+  const change = (sql: string, ...values: SQLInputValue[]) => refusing(() => void database.prepare(sql).run(...values))
 
   function together(work: () => void): void {
-    database.exec('BEGIN IMMEDIATE')
+    refusing(() => database.exec('BEGIN IMMEDIATE'))
     try {
       work()
-      database.exec('COMMIT')
+      refusing(() => database.exec('COMMIT'))
     } catch (error) {
-      database.exec('ROLLBACK')
+      // After a fault of the disk SQLite has rolled back itself.
+      if (database.isTransaction) database.exec('ROLLBACK')
       throw error
     }
   }

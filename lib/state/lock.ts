@@ -5,6 +5,7 @@ import { disk } from '../core/disk.ts'
 import { refusedByDisk } from '../core/disk-refusal.ts'
 import { PermanentError, TransientError } from '../core/errors.ts'
 import { keyPart } from '../core/key-part.ts'
+import { refusedBySqlite } from './sqlite-faults.ts'
 
 export interface LockOptions {
   /** What the lock guards, for the error: `pipeline "quakes", partition 2018-02-04`. */
@@ -58,6 +59,8 @@ export function tryLock(path: string): Lock | undefined {
   } catch (error) {
     database?.close()
     if (isBusy(error)) return undefined
+    const refused = refusedBySqlite(error, path)
+    if (refused !== error) throw refused
     throw new PermanentError(`cannot lock ${path}: ${error instanceof Error ? error.message : error}`, {
       file: path,
       hint: 'the folder of the locks must be writable, on a disk of this machine',
