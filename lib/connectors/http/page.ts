@@ -31,7 +31,7 @@ export interface PageOptions {
 
 /**
  * Streams a body into a file and looks through it on the way. A body that ends early or is not of the declared format comes back as the error to retry, not thrown: the host did answer.
- * @throws CheckError for a body that is too large; TransientError when the connection breaks off.
+ * @throws CheckError for a body that is too large, or is whole and has no array where the rows should be; TransientError when the connection breaks off.
  */
 export async function receivePage(answer: Answer, options: PageOptions): Promise<Page | TransientError> {
   const { request, file, maxBytes, what } = options
@@ -66,11 +66,16 @@ export async function receivePage(answer: Answer, options: PageOptions): Promise
   } finally {
     await out.close()
   }
-  const { problem, ...facts } = scanner.end()
+  const { problem, misplaced, ...facts } = scanner.end()
   const type = answer.headers.get('content-type')
   const wrong = broken ?? missingBytes(answer.headers, received) ?? (isHtml(type, start.toString()) ? 'it is HTML' : problem)
-  if (wrong === undefined) return { ...head, ...facts, bytes }
   const came = received === 0 ? '' : `; ${received} bytes of ${type ?? 'no declared type'} came${quoted(start.toString(), 80)}`
+  if (wrong === undefined && misplaced !== undefined)
+    throw new CheckError(`${what} has its rows elsewhere: ${misplaced}${came}`, {
+      stage: 'extract',
+      hint: 'let `rows` of the request name the keys that lead to the array of rows; or look at what the service answers',
+    })
+  if (wrong === undefined) return { ...head, ...facts, bytes }
   return new TransientError(`${what} is not whole ${(request.format ?? 'json').toUpperCase()}: ${wrong}${came}`, { stage: 'extract' })
 }
 

@@ -245,18 +245,23 @@ export function jsonScanner({ lines, rows: rowKeys, next: nextKeys }: JsonScanOp
       if (from >= 0) hash.update(chunk.subarray(from))
     },
     end: (): BodyFacts => {
+      let misplaced: string | undefined
       if (token === 'literal' && open.length === 0) endToken()
       if (problem === undefined) {
         if (values === 0 && !lines) fail('it is empty')
         else if (token !== 'none' || open.length > 0 || (expect !== NOTHING && !lines)) fail(`it ends early, after ${bytes} bytes`)
         else if (!rowsFound)
-          fail(
+          misplaced =
             path === ''
               ? `it is ${rowsKind}, not an array of rows`
-              : `it has ${rowsKind === '' ? 'nothing' : rowsKind} at "${path}", where an array of rows should be`,
-          )
+              : `it has ${rowsKind === '' ? 'nothing' : rowsKind} at "${path}", where an array of rows should be`
       }
-      return { rows, rowsHash: hash.digest('hex'), ...(next !== undefined && { next }), ...(problem !== undefined && { problem }) }
+      return {
+        ...{ rows, rowsHash: hash.digest('hex') },
+        ...(next !== undefined && { next }),
+        ...(problem !== undefined && { problem }),
+        ...(misplaced !== undefined && { misplaced }),
+      }
     },
   }
 }

@@ -7,6 +7,8 @@ export interface BodyFacts {
   readonly rowsHash: string
   /** Why this is not a whole body of the declared format. */
   readonly problem?: string
+  /** What is wrong with a whole body: its rows are not where they should be. */
+  readonly misplaced?: string
 }
 
 /** Looks through the bytes of a body as they pass, in bounded memory. */

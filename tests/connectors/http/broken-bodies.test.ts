@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { TransientError } from '../../../lib/core/errors.ts'
+import { CheckError, TransientError } from '../../../lib/core/errors.ts'
 import { testContext } from '../../kit/context.ts'
 import { failure, idsOf, read } from './reading.ts'
 import { json, serve } from './service.ts'
@@ -75,20 +75,6 @@ test.each<[string, string, string, Record<string, unknown>, string]>([
   ],
   ['an empty body', 'application/json', '', {}, 'is not whole JSON: it is empty'],
   [
-    'an empty object',
-    'application/json',
-    '{}',
-    { rows: 'data' },
-    'is not whole JSON: it has nothing at "data", where an array of rows should be; 2 bytes of application/json came: "{}"',
-  ],
-  [
-    'an error with 200',
-    'application/json',
-    '{"error":"quota"}',
-    { rows: 'data' },
-    'is not whole JSON: it has nothing at "data", where an array of rows should be; 17 bytes of application/json came: "{\\"error\\":\\"quota\\"}"',
-  ],
-  [
     'truncated NDJSON',
     'application/x-ndjson',
     '{"id":1}\n{"id"',
@@ -105,6 +91,25 @@ test.each<[string, string, string, Record<string, unknown>, string]>([
     exitCode: 75,
     place: { stage: 'extract', dataset: 'thing', file: `${service.url}/things` },
   })
+})
+
+test.each<[string, string, Record<string, unknown>, string]>([
+  ['nothing', '{"other":[]}', { rows: 'data' }, 'it has nothing at "data", where an array of rows should be; 12 bytes'],
+  ['an error', '{"error":"quota"}', { rows: 'data' }, 'it has nothing at "data", where an array of rows should be; 17 bytes'],
+  ['null', '{"data":null}', { rows: 'data' }, 'it has null at "data", where an array of rows should be; 13 bytes'],
+  ['an object', '{"data":{"id":1}}', { rows: 'data' }, 'it has an object at "data", where an array of rows should be; 17 bytes'],
+  ['rows that are elsewhere', '{"data":[]}', {}, 'it is an object, not an array of rows; 11 bytes'],
+])('http refuses whole JSON with %s where the rows should be, at once', async (_name, body, request, message) => {
+  const service = await serve((_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end(body))
+  const ctx = testContext()
+  const error = await failure(ctx, read({ baseUrl: service.url }, request, {}, ctx))
+  expect(error).toMatchObject({
+    constructor: CheckError,
+    message: `page 1 of GET ${service.url}/things has its rows elsewhere: ${message} of application/json came: ${JSON.stringify(body)}`,
+    hint: expect.stringContaining('`rows` of the request'),
+    place: { stage: 'extract', dataset: 'thing' },
+  })
+  expect(service.received).toHaveLength(1)
 })
 
 test('http retries a gzip body that ends early', async () => {

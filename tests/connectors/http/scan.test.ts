@@ -53,13 +53,6 @@ test('scannerOf finds a nested cursor, and not one of its name elsewhere', () =>
 test.each<[string, Partial<HttpRequest>, string]>([
   ['', {}, 'it is empty'],
   ['  \n', {}, 'it is empty'],
-  ['{}', { rows: 'features' }, 'it has nothing at "features", where an array of rows should be'],
-  ['{"error":"no"}', { rows: 'data.items' }, 'it has nothing at "data.items", where an array of rows should be'],
-  ['{"features":null}', { rows: 'features' }, 'it has null at "features", where an array of rows should be'],
-  ['{"a":{"features":[]}}', { rows: 'features' }, 'it has nothing at "features", where an array of rows should be'],
-  ['{"error":"no"}', {}, 'it is an object, not an array of rows'],
-  ['"no"', {}, 'it is a text, not an array of rows'],
-  ['17', {}, 'it is a number, not an array of rows'],
   ['[{"a":1},', {}, 'it ends early, after 9 bytes'],
   ['[{"a":"x', {}, 'it ends early, after 8 bytes'],
   ['{"features":[{}]', { rows: 'features' }, 'it ends early, after 16 bytes'],
@@ -78,6 +71,22 @@ test.each<[string, Partial<HttpRequest>, string]>([
   [`[{"a":${'['.repeat(1000)}`, {}, 'it nests deeper than 1000'],
 ])('scannerOf refuses %j', (body, request, problem) => {
   for (const chunkBytes of [1, 3, 1000]) expect(scan(body, request, chunkBytes).problem).toBe(problem)
+})
+
+test.each<[string, Partial<HttpRequest>, string]>([
+  ['{}', { rows: 'features' }, 'it has nothing at "features", where an array of rows should be'],
+  ['{"error":"no"}', { rows: 'data.items' }, 'it has nothing at "data.items", where an array of rows should be'],
+  ['{"features":null}', { rows: 'features' }, 'it has null at "features", where an array of rows should be'],
+  ['{"a":{"features":[]}}', { rows: 'features' }, 'it has nothing at "features", where an array of rows should be'],
+  ['{"error":"no"}', {}, 'it is an object, not an array of rows'],
+  ['"no"', {}, 'it is a text, not an array of rows'],
+  ['17', {}, 'it is a number, not an array of rows'],
+])('scannerOf says what stands in %j where the rows should be', (body, request, misplaced) => {
+  for (const chunkBytes of [1, 3, 1000]) {
+    const facts = scan(body, request, chunkBytes)
+    expect(facts.problem).toBeUndefined()
+    expect(facts.misplaced).toBe(misplaced)
+  }
 })
 
 test('scannerOf hashes the rows alone', () => {
