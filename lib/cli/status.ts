@@ -23,7 +23,7 @@ export const status = command({
   },
 })
 
-function headline({ pipeline, profile, partitions, shared, lastRun }: PipelineStatus, color: boolean): string {
+function headline({ pipeline, profile, partitions, shared, warnings, lastRun }: PipelineStatus, color: boolean): string {
   const paint = painter(color)
   const of = (state: PipelineStatus['partitions'][number]['state']) =>
     partitions.filter((each) => each.state === state).map((each) => each.partition)
@@ -35,7 +35,8 @@ function headline({ pipeline, profile, partitions, shared, lastRun }: PipelineSt
     shared && `shared: ${shared.state === 'failed' ? paint('red', 'failed') : shared.state}`,
   ]
   const last = lastRun ? `last run ${lastRun.outcome} at ${lastRun.at}` : 'never run'
-  return `${paint('bold', pipeline)} (${profile}): ${[...parts, last].filter((part) => part && part !== paint('red', '')).join('; ')}`
+  const line = `${paint('bold', pipeline)} (${profile}): ${[...parts, last].filter((part) => part && part !== paint('red', '')).join('; ')}`
+  return [line, ...warnings.map((warning) => `${paint('yellow', 'warning')}: ${warning}`)].join('\n')
 }
 
 function details(found: PipelineStatus, color: boolean): string {

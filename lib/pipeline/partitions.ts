@@ -132,6 +132,17 @@ export function partitionNamed(partitioning: Partitioning, name: string, now: Da
   throw new ConfigError(`no partition ${JSON.stringify(name)} by ${now.toISOString()}; there are: ${range}`)
 }
 
+/** Whether a name is of the form that the partitions have today, or one of the keys; a time before `from` or from `to` on is of the form. */
+export function isNameOf(partitioning: Partitioning, name: string): boolean {
+  if (partitioning.by === 'keys') return partitioning.keys.includes(name)
+  try {
+    return nameOf(partitioning.unit, startOf(partitioning.unit, name)) === name
+  } catch (error) {
+    if (error instanceof ConfigError) return false
+    throw error
+  }
+}
+
 /** The partitions of `[from, to)`, both names as a user gives them (a coarser name means its first). */
 export function partitionsBetween(
   partitioning: Partitioning,

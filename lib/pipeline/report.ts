@@ -55,6 +55,8 @@ export interface PipelineStatus {
   }[]
   /** What the partitions share: datasets and targets without partitions; absent where there are none. `failed`: its last run has failed, and no partition is run before it passes. */
   readonly shared?: { readonly state: 'done' | 'due' | 'failed'; readonly at?: string; readonly error?: string }
+  /** What is wrong beside it, and what to do: a table that has rows of partitions that the pipeline no longer has. */
+  readonly warnings: readonly string[]
   readonly lastRun?: { readonly run: string; readonly at: string; readonly outcome: string }
 }
 

@@ -8,6 +8,7 @@ import { lock, partitionLock, sharedLock } from '../state/lock.ts'
 import { checksPartitionsAlone } from './checked.ts'
 import { chosenPartitions, type PartitionChoice } from './choose.ts'
 import { readSharedAgain } from './compute.ts'
+import { leftoverRows } from './leftover-rows.ts'
 import { type OpenSession, openSession } from './open-session.ts'
 import type { Partition } from './partitions.ts'
 import { type Project, statePaths } from './project.ts'
@@ -60,6 +61,8 @@ export async function run(project: Project, name: string, options: RunOptions = 
     try {
       await sweepDeadRuns(statePaths(project.config.state).workspaces, open.session)
       using ledger = openLedger(statePaths(project.config.state).ledger)
+      const { emit } = open.context(undefined, open.workspace.folder)
+      for (const message of leftoverRows(open.session)) emit({ type: 'warning', stage: 'load', message })
       return await runUnits({ ...open, project, name, options, startedAt, memory, ledger })
     } finally {
       await open.close()

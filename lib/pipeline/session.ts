@@ -47,6 +47,8 @@ export function does(choices: Pick<RunChoices, 'only'>, stage: Stage): boolean {
 /** Tokens by table and partition. */
 export interface TokenBook {
   get(table: string, partition: string): Token | undefined
+  /** Names of the partitions of a table that have a token, sorted. */
+  partitionsOf(table: string): readonly string[]
   set(token: Token): void
   /** Forgets all, and knows these. */
   reset(tokens: readonly Token[]): void
@@ -58,6 +60,7 @@ export function tokenBook(tokens: readonly Token[]): TokenBook {
   let book = new Map(entries(tokens))
   return {
     get: (table, partition) => book.get(key(table, partition)),
+    partitionsOf: (table) => [...book.values()].flatMap((token) => (token.table === table ? [token.partition] : [])).sort(),
     set: (token) => void book.set(key(token.table, token.partition), token),
     reset: (all) => {
       book = new Map(entries(all))

@@ -1,5 +1,6 @@
 import { openLedger } from '../state/ledger.ts'
 import { checksPartitionsAlone } from './checked.ts'
+import { leftoverRows } from './leftover-rows.ts'
 import { pipelineNames } from './load-definition.ts'
 import { LOOKING, openSession } from './open-session.ts'
 import { type Project, statePaths } from './project.ts'
@@ -46,6 +47,7 @@ async function statusOf(project: Project, name: string): Promise<PipelineStatus>
           ...(sharedRow?.state === 'failed' && sharedRow.error !== undefined && { error: sharedRow.error }),
         },
       }),
+      warnings: leftoverRows(session),
       ...(last && { lastRun: { run: last.run, at: last.startedAt, outcome: last.outcome ?? 'killed or running' } }),
     }
   } finally {
