@@ -1,7 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { findConfig, loadConfig } from '../config/load.ts'
-import { exists, isErrno, readText } from '../core/disk.ts'
+import { exists, readText } from '../core/disk.ts'
+import { refusedByDisk } from '../core/disk-refusal.ts'
 import { ConfigError } from '../core/errors.ts'
 import { command } from './command.ts'
 import { configTemplate, pipelineTemplate } from './templates.ts'
@@ -25,7 +26,10 @@ export const init = command({
   },
 })
 
-/** Writes the template's files into the project that `folder` is in. @throws ConfigError for a name that is none, and for a file that is there already: then nothing is written. */
+/**
+ * Writes the template's files into the project that `folder` is in. Everything is looked at before anything is written.
+ * @throws ConfigError for a name that is none or is taken, a file that is there already, and a project that cannot be loaded; PermanentError where it cannot be written
+ */
 export async function initPipeline(
   folder: string,
   name: string,
@@ -35,6 +39,7 @@ export async function initPipeline(
     throw new ConfigError(`pipeline name ${JSON.stringify(name)} must be lower case letters, digits, - and _`)
   const config = findConfig(folder)
   const project = config === undefined ? resolve(folder) : dirname(config)
+  await refuseTargets(project, name)
   const manifest = await nearestManifest(project)
   const from = manifest?.imports?.['#millrace'] === undefined ? 'millrace' : '#millrace'
   const files: Record<string, string> = {
@@ -45,15 +50,35 @@ export async function initPipeline(
   for (const path of Object.keys(files))
     if (await exists(join(project, path)))
       throw new ConfigError(`${join(project, path)} is there already`, { hint: 'choose another name, or remove it' })
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(project, path)), { recursive: true })
-    await writeFile(join(project, path), text, { flag: 'wx' }).catch((error: unknown) => {
-      throw isErrno(error, 'EACCES', 'EROFS', 'EPERM')
-        ? new ConfigError(`${join(project, path)} cannot be written: ${error.message}`)
-        : error
+  const notes = await notesOf(project, config !== undefined, manifest, profile)
+  await writeAll(project, files)
+  return { files: Object.keys(files), notes }
+}
+
+/** Each pipeline is a target of the project's Makefile, where it has one. @throws ConfigError for a name that it has given to another target */
+async function refuseTargets(project: string, name: string): Promise<void> {
+  const makefile = (await readText(join(project, 'Makefile'))) ?? ''
+  const targets = [...makefile.matchAll(/^([^\s#:=][^#:=]*?)\s*:(?!=)/gm)].flatMap(([, names = '']) => names.split(/\s+/))
+  if (targets.includes(name))
+    throw new ConfigError(`"${name}" is a target of ${join(project, 'Makefile')} already, and each pipeline is one, too`, {
+      hint: 'choose another name',
     })
+}
+
+/** Writes new files, all or none. @throws PermanentError that says where it may not write */
+async function writeAll(project: string, files: Readonly<Record<string, string>>): Promise<void> {
+  const made: string[] = []
+  for (const [path, text] of Object.entries(files)) {
+    const file = join(project, path)
+    try {
+      await mkdir(dirname(file), { recursive: true })
+      await writeFile(file, text, { flag: 'wx' })
+      made.push(file)
+    } catch (error) {
+      for (const each of made) await rm(each, { force: true }).catch(() => undefined)
+      throw refusedByDisk(error, file)
+    }
   }
-  return { files: Object.keys(files), notes: await notesOf(project, config !== undefined, manifest, profile) }
 }
 
 interface PackageManifest {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { codePlace } from '../core/code-place.ts'
 import type { Limits } from '../core/context.ts'
 import { ConfigError, MillraceError, messageOf } from '../core/errors.ts'
@@ -111,11 +111,26 @@ async function importConfig(file: string): Promise<Config> {
     throw new ConfigError(`${file} has no configuration; expected export default config({ profiles: { dev: { … } } })`)
   const maker = (value as { readonly [MADE_BY]?: unknown })[MADE_BY]
   const own = (config({ profiles: {} }) as { readonly [MADE_BY]?: unknown })[MADE_BY]
-  if (maker !== undefined && maker !== own)
-    throw new ConfigError(`${file} imports another copy of millrace than the one that runs`, {
-      hint: "run the project's own: npx millrace …",
-    })
+  if (maker !== undefined && maker !== own) throw anotherCopy(file, String(maker), String(own))
   return value as Config
+}
+
+/** Which two copies they are: what a person has typed may be `npx millrace` as well as anything else. */
+function anotherCopy(file: string, theirs: string, ours: string): ConfigError {
+  const [imported, running] = [packageOf(theirs), packageOf(ours)]
+  return new ConfigError(`${file} imports another copy of millrace than the one that runs: ${imported}, not ${running}`, {
+    file,
+    hint: `run that one: node ${join(imported, 'bin', 'millrace.js')} …; or let the project import this one`,
+  })
+}
+
+/** The folder of the package that a module is of. */
+function packageOf(url: string): string {
+  const module = url.startsWith('file:') ? fileURLToPath(url) : url
+  for (let at = dirname(module); ; at = dirname(at)) {
+    if (existsSync(join(at, 'package.json'))) return at
+    if (at === dirname(at)) return module
+  }
 }
 
 function called(make: () => Profile, place: string, file: string): unknown {

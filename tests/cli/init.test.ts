@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { initPipeline } from '../../lib/cli/init.ts'
 import { temporaryFolder } from '../kit/context.ts'
+import { command } from '../kit/project.ts'
 import { millrace, projectFolder } from './project.ts'
 
 test('init makes a project that plans and runs as it is', async () => {
@@ -70,4 +71,40 @@ export default config({ profiles: { dev: { connections: {}, warehouse: duckdb('w
 
 test.each(['Upper', '../up', 'a b', '9a', ''])('init refuses the name %j', async (name) => {
   await expect(initPipeline(temporaryFolder(), name)).rejects.toThrow('must be lower case letters, digits, - and _')
+})
+
+test('init refuses the name of a target of the Makefile', async () => {
+  const folder = projectFolder({
+    Makefile: 'X := 1\n.PHONY: help demo\nhelp: ## list\n\t@echo a: b\ndemo clean: setup ## run\n$(NAMES): setup\n',
+  })
+  for (const name of ['help', 'demo', 'clean'])
+    await expect(initPipeline(folder, name)).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringContaining(`"${name}" is a target of`),
+    })
+  await initPipeline(folder, 'setup-free')
+  expect((await millrace(new URL('../..', import.meta.url).pathname, ['init', 'demo'])).stderr).toContain('"demo" is a target of')
+})
+
+test('init writes nothing where the project cannot be loaded', async () => {
+  const folder = projectFolder({ 'millrace.config.ts': "throw new Error('not today')" })
+  const { code, stderr } = await millrace(folder, ['init', 'a'])
+  expect(code).toBe(2)
+  expect(stderr).toContain('millrace.config.ts cannot be loaded: not today')
+  for (const made of ['pipelines', 'fixtures']) expect(existsSync(join(folder, made))).toBe(false)
+})
+
+test('init says where it may not write, and leaves nothing', async () => {
+  const folder = projectFolder()
+  chmodSync(folder, 0o777)
+  mkdirSync(join(folder, 'pipelines'), { mode: 0o555 })
+  const root = process.getuid?.() === 0
+  const drop = root ? ['--reuid=65534', '--regid=65534', '--clear-groups'] : []
+  const bin = new URL('../../bin/millrace.js', import.meta.url).pathname
+  const { code, stderr } = await command('setpriv', [...drop, process.execPath, bin, 'init', 'a'], folder, { HOME: folder })
+  expect(code).toBe(1)
+  expect(stderr).toBe(
+    `error: permission denied: ${join(folder, 'pipelines/a/pipeline.ts')} (EACCES)\n  hint: give the user that runs millrace the right to read and write there\n`,
+  )
+  expect(existsSync(join(folder, 'fixtures/a/sales.csv'))).toBe(false)
 })

@@ -123,7 +123,10 @@ describe('loadConfig', () => {
       join(folder, 'millrace.config.ts'),
       "export default Object.defineProperty({ profiles: {} }, Symbol.for('millrace.config'), { value: 'file:///elsewhere' })\n",
     )
-    expect((await failure()).message).toContain('imports another copy of millrace')
+    expect(await failure()).toMatchObject({
+      message: expect.stringContaining('imports another copy of millrace than the one that runs: '),
+      hint: expect.stringMatching(/^run that one: node .*millrace\.js …/),
+    })
   })
 
   test('takes limits from the environment before the profile', async () => {
