@@ -1,3 +1,4 @@
+import { brokenPipelines } from './broken-pipelines.ts'
 import { command } from './command.ts'
 
 /** `millrace ledger rebuild`: makes the index of runs anew from the commit points. */
@@ -8,9 +9,11 @@ export const ledger = command({
     action: { type: 'string', positional: true, required: true, choices: ['rebuild'], describe: 'what to do with it' },
   },
   example: ['millrace ledger rebuild', 'make the index anew after its file was deleted'],
-  handler: async (_, { folder, profile }) => {
+  handler: async (_, { folder, profile, color }) => {
     const [{ openProject }, { rebuildLedger }] = await Promise.all([import('../pipeline/project.ts'), import('../pipeline/ledger.ts')])
-    const rebuilt = await rebuildLedger(await openProject(folder, profile))
-    return { text: `ledger rebuilt: ${rebuilt.runs} runs, ${rebuilt.partitions} partitions`, json: rebuilt, exitCode: 0 }
+    const { broken, ...rebuilt } = await rebuildLedger(await openProject(folder, profile))
+    const { lines, json, exitCode } = brokenPipelines(broken, color)
+    const text = `ledger rebuilt: ${rebuilt.runs} runs, ${rebuilt.partitions} partitions`
+    return { text: [text, ...lines].join('\n'), json: { ...rebuilt, ...json }, exitCode }
   },
 })

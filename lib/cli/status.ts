@@ -1,6 +1,7 @@
 import { painter } from '../observe/color.ts'
 import { table } from '../observe/table.ts'
 import type { PipelineStatus } from '../pipeline/report.ts'
+import { brokenPipelines } from './broken-pipelines.ts'
 import { command } from './command.ts'
 import { named } from './plan.ts'
 
@@ -14,12 +15,13 @@ export const status = command({
   example: ['millrace status quakes', 'see what a run would do and what failed last time'],
   handler: async ({ pipeline }, { folder, profile, color }) => {
     const [{ openProject }, { status: statusOf }] = await Promise.all([import('../pipeline/project.ts'), import('../pipeline/status.ts')])
-    const found = await statusOf(await openProject(folder, profile), pipeline)
-    const text =
-      pipeline === undefined || found.length !== 1
-        ? found.map((each) => headline(each, color)).join('\n')
-        : found.map((each) => details(each, color)).join('\n')
-    return { text: text || 'no pipelines yet; millrace init <name> makes one', json: { pipelines: found }, exitCode: 0 }
+    const { pipelines: found, broken } = await statusOf(await openProject(folder, profile), pipeline)
+    const { lines, json, exitCode } = brokenPipelines(broken, color)
+    const text = [
+      ...found.map((each) => (pipeline === undefined || found.length !== 1 ? headline(each, color) : details(each, color))),
+      ...lines,
+    ].join('\n')
+    return { text: text || 'no pipelines yet; millrace init <name> makes one', json: { pipelines: found, ...json }, exitCode }
   },
 })
 

@@ -1,16 +1,24 @@
 import { readdir, rm } from 'node:fs/promises'
 import { readRunRecord } from '../observe/record.ts'
 import { type LedgerFacts, openLedger } from '../state/ledger.ts'
-import { pipelineNames } from './load-definition.ts'
+import { eachPipeline } from './each-pipeline.ts'
 import { LOOKING, openSession } from './open-session.ts'
 import { type Project, statePaths } from './project.ts'
+import type { BrokenPipeline } from './report.ts'
 import { partitionStates } from './states.ts'
+
+/** What the ledger holds again. */
+export interface RebuiltLedger {
+  readonly runs: number
+  readonly partitions: number
+  readonly broken: readonly BrokenPipeline[]
+}
 
 /**
  * Makes the ledger anew from the commit points (landing, warehouse, deliveries) and the run records. What failed is known from records alone: a run that was killed has
- * left none.
+ * left none. Of a pipeline that cannot be read the records alone are known.
  */
-export async function rebuildLedger(project: Project): Promise<{ readonly runs: number; readonly partitions: number }> {
+export async function rebuildLedger(project: Project): Promise<RebuiltLedger> {
   const paths = statePaths(project.config.state)
   const runs: LedgerFacts['runs'][number][] = []
   const steps: LedgerFacts['steps'][number][] = []
@@ -34,7 +42,7 @@ export async function rebuildLedger(project: Project): Promise<{ readonly runs: 
       })
     }
   }
-  for (const name of await pipelineNames(project.config.folder)) {
+  const { broken } = await eachPipeline(project, undefined, async (name) => {
     const { session, close } = await openSession(project, name, LOOKING)
     try {
       const now = project.clock(name).now()
@@ -48,10 +56,10 @@ export async function rebuildLedger(project: Project): Promise<{ readonly runs: 
     } finally {
       await close()
     }
-  }
+  })
   // What is broken beyond reading must not stand in the way of being rebuilt.
   for (const suffix of ['', '-wal', '-shm', '-journal']) await rm(paths.ledger + suffix, { force: true })
   using ledger = openLedger(paths.ledger)
   ledger.rebuild({ runs, steps, partitions: [...partitions.values()] })
-  return { runs: runs.length, partitions: partitions.size }
+  return { runs: runs.length, partitions: partitions.size, broken }
 }

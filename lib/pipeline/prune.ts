@@ -10,8 +10,8 @@ import { landingPlace, recordOfKey } from '../land/keys.ts'
 import { loadsOf } from '../land/loads.ts'
 import { readRunRecord, runFolder } from '../observe/record.ts'
 import { lock, partitionLock, sharedLock, tryLock } from '../state/lock.ts'
+import { type EachPipeline, eachPipeline } from './each-pipeline.ts'
 import { ALL } from './landed.ts'
-import { pipelineNames } from './load-definition.ts'
 import { LOOKING, openSession } from './open-session.ts'
 import { partitionsUntil } from './partitions.ts'
 import { type Project, statePaths } from './project.ts'
@@ -30,13 +30,11 @@ export interface PruneOptions {
 
 /**
  * Removes what nothing names any more: landed loads that a later one has replaced, delivered objects that no `latest.json` leads to, workspaces of dead runs and what they were writing, old run records. Kept are
- * the current load of each partition, every load of a cursor dataset (its state is made of all), and the loads pinned by the last run and by the runs whose deliveries are current.
+ * the current load of each partition, every load of a cursor dataset (its state is made of all), and the loads pinned by the last run and by the runs whose deliveries are current. Of a
+ * pipeline that cannot be read nothing is removed.
  */
-export async function prune(project: Project, options: PruneOptions = {}): Promise<readonly PruneReport[]> {
-  const reports: PruneReport[] = []
-  for (const name of options.pipeline === undefined ? await pipelineNames(project.config.folder) : [options.pipeline])
-    reports.push(await pruneOne(project, name, options))
-  return reports
+export function prune(project: Project, options: PruneOptions = {}): Promise<EachPipeline<PruneReport>> {
+  return eachPipeline(project, options.pipeline, (name) => pruneOne(project, name, options))
 }
 
 type Removed = PruneReport['removed'][number]

@@ -1,4 +1,5 @@
 import type { Columns } from '../core/dataset.ts'
+import type { ErrorReport } from '../observe/report.ts'
 
 // What observe/ writes and prints is declared there, below this room.
 export type { ErrorReport, PartitionReport, RunReport, StepReport } from '../observe/report.ts'
@@ -58,6 +59,12 @@ export interface PipelineStatus {
   /** What is wrong beside it, and what to do: a table that has rows of partitions that the pipeline no longer has. */
   readonly warnings: readonly string[]
   readonly lastRun?: { readonly run: string; readonly at: string; readonly outcome: string }
+}
+
+/** A pipeline that cannot be read: what the others are asked for goes on without it. */
+export interface BrokenPipeline {
+  readonly pipeline: string
+  readonly error: ErrorReport
 }
 
 export interface ShowResult {

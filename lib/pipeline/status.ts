@@ -1,7 +1,7 @@
 import { openLedger } from '../state/ledger.ts'
 import { checksPartitionsAlone } from './checked.ts'
+import { type EachPipeline, eachPipeline } from './each-pipeline.ts'
 import { leftoverRows } from './leftover-rows.ts'
-import { pipelineNames } from './load-definition.ts'
 import { LOOKING, openSession } from './open-session.ts'
 import { type Project, statePaths } from './project.ts'
 import type { PipelineStatus } from './report.ts'
@@ -9,11 +9,8 @@ import { sharedState } from './shared-state.ts'
 import { partitionStates } from './states.ts'
 
 /** How the partitions of one pipeline, or of all, and what they share stand: from the commit points, with what the ledger remembers of failures. Asks no source. */
-export async function status(project: Project, name?: string): Promise<readonly PipelineStatus[]> {
-  const names = name === undefined ? await pipelineNames(project.config.folder) : [name]
-  const found: PipelineStatus[] = []
-  for (const each of names) found.push(await statusOf(project, each))
-  return found
+export function status(project: Project, name?: string): Promise<EachPipeline<PipelineStatus>> {
+  return eachPipeline(project, name, (each) => statusOf(project, each))
 }
 
 async function statusOf(project: Project, name: string): Promise<PipelineStatus> {
