@@ -9,6 +9,7 @@ import { type EventSink, emitTo, fanOut, silent } from '../observe/events.ts'
 import { bindPipeline } from './bind.ts'
 import { stepHashes } from './input-key.ts'
 import { loadPipeline } from './load-definition.ts'
+import { lookingPlace } from './looking.ts'
 import { openBinder, type Project, statePaths } from './project.ts'
 import { requireCurrentSchema } from './schema-check.ts'
 import { type RunChoices, type Session, tokenBook } from './session.ts'
@@ -48,9 +49,12 @@ export async function openSession(
     for (const each of closing.reverse()) await each()
   }
   try {
-    const workspace = await openWorkspace(statePaths(config.state).workspaces, id)
+    const place = choices === LOOKING ? await lookingPlace(config.state) : undefined
+    closing.push(() => place?.[Symbol.asyncDispose]())
+    const { workspaces } = place ?? statePaths(config.state)
+    const workspace = await openWorkspace(workspaces, id)
     closing.push(() => workspace.close())
-    const binder = await openBinder(config.state)
+    const binder = await openBinder(workspaces)
     closing.push(() => binder.close())
     const loaded = await loadPipeline(config.folder, name)
     const schema = loaded.definition.schema ?? {}

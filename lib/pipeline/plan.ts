@@ -1,20 +1,21 @@
 import type { RunContext } from '../core/context.ts'
 import { disk, readText } from '../core/disk.ts'
 import { ConfigError, placed } from '../core/errors.ts'
+import type { DuckDB } from '../engines/duckdb.ts'
 import { extensionsIn } from '../engines/extensions.ts'
 import { openReader, type Reader } from '../engines/reader.ts'
 import { checkExport } from '../export/check-export.ts'
 import { requestText } from '../extract/request-text.ts'
 import type { ReadKind } from '../extract/source.ts'
 import { silent } from '../observe/events.ts'
-import { openLedger } from '../state/ledger.ts'
 import { type BoundPipeline, bindPipeline, type Target, targetName } from './bind.ts'
 import type { AnyPipeline, Schema } from './definition.ts'
 import { discover } from './discover.ts'
 import { keepsGoneKeys } from './gone-keys.ts'
 import { type LoadedPipeline, loadPipeline } from './load-definition.ts'
+import { type LookingPlace, lookingPlace } from './looking.ts'
 import { partitionsUntil } from './partitions.ts'
-import { openBinder, type Project, statePaths } from './project.ts'
+import { openBinder, type Project } from './project.ts'
 import type { PlannedDataset, PlannedTarget, PlanReport } from './report.ts'
 import { extractedPart, resultingSchema } from './schema-check.ts'
 import { renderSchema, schemaDifference } from './schema-file.ts'
@@ -41,9 +42,13 @@ export async function plan(project: Project, name: string, options: PlanOptions 
   const { config } = project
   const loaded = await loadPipeline(config.folder, name)
   const known: Schema = loaded.definition.schema ?? {}
-  const binder = await openBinder(config.state)
+  await using place = await lookingPlace(config.state)
+  let binder: DuckDB | undefined
   try {
-    const extracted = options.discover ? await discoverWith(project, loaded, known, options) : extractedPart(loaded.definition, known)
+    binder = await openBinder(place.workspaces)
+    const extracted = options.discover
+      ? await discoverWith(project, place, loaded, known, options)
+      : extractedPart(loaded.definition, known)
     // Written before the rest is bound: what was found is wanted also where a step does not fit it yet.
     if (options.discover) await writeSchema(loaded, { ...known, ...extracted })
     const pipeline = await bindPipeline(loaded, extracted, config, binder)
@@ -61,7 +66,7 @@ export async function plan(project: Project, name: string, options: PlanOptions 
       profile: config.profile,
       datasets: plannedDatasets(pipeline, extracted),
       targets: pipeline.targets.map(plannedTarget),
-      partitions: partitionsAsLastSeen(project, pipeline),
+      partitions: partitionsAsLastSeen(project, place, pipeline),
       warnings: [...warningsOf(pipeline), ...connectionNotes(config, loaded.definition)],
       schemaChanges,
       schemaFile: loaded.schemaFile,
@@ -70,7 +75,7 @@ export async function plan(project: Project, name: string, options: PlanOptions 
   } catch (error) {
     throw placed(error, { pipeline: name })
   } finally {
-    binder.close()
+    binder?.close()
   }
 }
 
@@ -80,11 +85,17 @@ async function writeSchema({ schemaFile, definition }: LoadedPipeline, schema: S
   if ((await readText(schemaFile)) !== text) await disk.write(schemaFile, text)
 }
 
-async function discoverWith(project: Project, { definition }: LoadedPipeline, known: Schema, options: PlanOptions): Promise<Schema> {
+async function discoverWith(
+  project: Project,
+  { workspaces }: LookingPlace,
+  { definition }: LoadedPipeline,
+  known: Schema,
+  options: PlanOptions,
+): Promise<Schema> {
   const { config } = project
   const signal = options.signal ?? new AbortController().signal
-  const workspace = await openWorkspace(statePaths(config.state).workspaces, `discover-${process.pid}-${Date.now()}`)
-  const binder = await openBinder(config.state)
+  const workspace = await openWorkspace(workspaces, `discover-${process.pid}-${Date.now()}`)
+  const binder = await openBinder(workspaces)
   let opened: Reader | undefined
   const reader = () => (opened ??= openReader({ limits: config.limits, zone: 'UTC', temp: workspace.folder, signal }))
   const sources = openSources(config.connections, { reader, extensions: extensionsIn(config.extensions) })
@@ -189,11 +200,11 @@ function warningsOf(pipeline: BoundPipeline): string[] {
   ]
 }
 
-function partitionsAsLastSeen(project: Project, pipeline: BoundPipeline): PlanReport['partitions'] {
+function partitionsAsLastSeen(project: Project, place: LookingPlace, pipeline: BoundPipeline): PlanReport['partitions'] {
   const { name, partition } = pipeline.definition
   if (!partition || !hasPartitions(pipeline)) return { done: 0, due: [], open: [], failed: [] }
   const now = project.clock(name).now()
-  const ledger = openLedger(statePaths(project.config.state).ledger)
+  const ledger = place.ledger()
   try {
     const seen = new Map(ledger.partitions(name).map((each) => [each.partition, each.state]))
     const all = partitionsUntil(partition, now)

@@ -39,8 +39,8 @@ export const statePaths = (state: string) => ({
 })
 
 /** A small engine for binding on zero rows. */
-export async function openBinder(state: string): Promise<DuckDB> {
-  const temp = join(statePaths(state).workspaces, '_bind')
+export async function openBinder(workspaces: string): Promise<DuckDB> {
+  const temp = join(workspaces, '_bind')
   await mkdir(temp, { recursive: true })
   return openDuckDB({ memoryBytes: 256 * 2 ** 20, threads: 1, temp })
 }

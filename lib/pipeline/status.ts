@@ -1,9 +1,9 @@
-import { openLedger } from '../state/ledger.ts'
 import { checksPartitionsAlone } from './checked.ts'
 import { type EachPipeline, eachPipeline } from './each-pipeline.ts'
 import { leftoverRows } from './leftover-rows.ts'
+import { lookingPlace } from './looking.ts'
 import { LOOKING, openSession } from './open-session.ts'
-import { type Project, statePaths } from './project.ts'
+import type { Project } from './project.ts'
 import type { PipelineStatus } from './report.ts'
 import { sharedState } from './shared-state.ts'
 import { partitionStates } from './states.ts'
@@ -14,9 +14,10 @@ export function status(project: Project, name?: string): Promise<EachPipeline<Pi
 }
 
 async function statusOf(project: Project, name: string): Promise<PipelineStatus> {
+  await using place = await lookingPlace(project.config.state)
   const { session, close } = await openSession(project, name, LOOKING)
   try {
-    using ledger = openLedger(statePaths(project.config.state).ledger)
+    using ledger = place.ledger()
     const remembered = new Map(ledger.partitions(name).map((row) => [row.partition, row]))
     const [last] = ledger.runs(name, 1)
     const states = await partitionStates(session, project.clock(name).now())

@@ -1,6 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { disk } from '../core/disk.ts'
+import { disk, isErrno } from '../core/disk.ts'
 import { refusedByDisk } from '../core/disk-refusal.ts'
 import { lock, tryLock } from '../state/lock.ts'
 
@@ -77,7 +77,11 @@ async function inTurn<T>(workspaces: string, work: () => Promise<T>): Promise<T>
 
 async function makeFolder(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true })
+    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+      // On a read-only disk Node looks for a parent that is missing, and says so: asked for this folder alone it says why.
+      if (isErrno(error, 'ENOENT')) return mkdir(folder)
+      throw error
+    })
   } catch (error) {
     throw refusedByDisk(error, folder)
   }

@@ -1,6 +1,7 @@
 import { mkdirSync, renameSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
 import { PermanentError } from '../core/errors.ts'
 import { refusedBySqlite } from './sqlite-faults.ts'
 
@@ -39,6 +40,7 @@ export interface PartitionEnded {
   readonly run: string
   readonly pipeline: string
   readonly at: Date
+  /** The code that made it, as a hash: what the input keys of its targets have in common in all partitions. */
   readonly inputKey?: string
   /** One stage was run alone and others are still to do: the steps are kept, how the partition stands is not changed. */
   readonly unfinished?: true
@@ -129,6 +131,22 @@ export function openLedger(file: string): Ledger {
       cause: error,
     })
   }
+}
+
+/** Opens the ledger to be read alone, where its folder may not be written: nothing is made or changed. One that is not there, or is not whole, is empty. */
+export function readLedger(file: string): Ledger {
+  // Without its shared memory, which nobody can make there, a ledger is read as a file that nobody changes.
+  for (const path of [file, `${pathToFileURL(file).href}?immutable=1`]) {
+    let database: DatabaseSync | undefined
+    try {
+      database = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS })
+      for (const table of ['runs', 'steps', 'partitions']) database.prepare(`SELECT 1 FROM ${table} LIMIT 1`).get()
+      return ledgerOver(database, file)
+    } catch {
+      database?.close()
+    }
+  }
+  return ledgerOver(openDatabase(':memory:'), file)
 }
 
 function openDatabase(file: string): DatabaseSync {
