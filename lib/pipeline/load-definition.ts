@@ -87,7 +87,12 @@ async function importDefault(project: string, file: string, pipeline: string): P
     module = await import(pathToFileURL(file).href)
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause.at({ pipeline, file: where })
-    throw new ConfigError(`${where} cannot be loaded: ${messageOf(cause)}${codePlace(cause, file)}`, { cause, pipeline, file: where })
+    const place = codePlace(cause, file)
+    const generated = /^ \(schema\.[jt]s line/.test(place) || /'\.\/schema\.[jt]s'/.test(messageOf(cause))
+    throw new ConfigError(`${where} cannot be loaded: ${messageOf(cause)}${place}`, {
+      ...{ cause, pipeline, file: where },
+      ...(generated && { hint: `schema.ts is generated: delete it, and run millrace plan ${pipeline} --discover` }),
+    })
   }
   const value = typeof module === 'object' && module !== null && 'default' in module ? module.default : undefined
   const fault = faultOf(value)
