@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { bindRules } from '../check/bind.ts'
@@ -153,12 +154,23 @@ async function boundRules({ checks }: AnyExperiment, { datasets }: Bound, db: Du
   return bound
 }
 
+/** Names of the experiments of a project, ascending. */
+export async function experimentNames(project: string): Promise<readonly string[]> {
+  const files = await readdir(join(project, 'experiments')).catch(() => [])
+  return [...new Set(files.flatMap((file) => /^(.+)\.exp\.[jt]s$/.exec(file)?.[1] ?? []))].sort()
+}
+
 async function loadExperiment(project: string, name: string): Promise<AnyExperiment> {
   const file = await [`${name}.exp.ts`, `${name}.exp.js`].reduce<Promise<string | undefined>>(async (found, each) => {
     const path = join(project, 'experiments', each)
     return (await found) ?? ((await exists(path)) ? path : undefined)
   }, Promise.resolve(undefined))
-  if (!file) throw new ConfigError(`no experiment "${name}": ${join(project, 'experiments', `${name}.exp.ts`)} is not there`)
+  if (!file) {
+    const names = await experimentNames(project)
+    throw new ConfigError(`no experiment "${name}": ${join(project, 'experiments', `${name}.exp.ts`)} is not there`, {
+      ...(names.length > 0 && { hint: `there are: ${names.join(', ')}` }),
+    })
+  }
   const where = relative(project, file)
   const module: { readonly default?: unknown } = await import(pathToFileURL(file).href).catch((cause: unknown) => {
     throw cause instanceof MillraceError

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Columns } from '../core/dataset.ts'
+import { isErrno } from '../core/disk.ts'
 import { ConfigError, messageOf } from '../core/errors.ts'
 import type { LoadedStep } from './bound.ts'
 import type { Step } from './steps.ts'
@@ -24,6 +25,8 @@ async function loadStep(dataset: string, step: AnyStep, folder: string): Promise
   if (step.text !== undefined) return { ...step, text: step.text }
   const file = resolve(folder, step.file ?? '')
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    if (isErrno(cause, 'ENOENT', 'ENOTDIR'))
+      throw new ConfigError(`there is no SQL file ${file}`, { ...place, file, hint: "sql.file takes a path from the pipeline's folder" })
     throw new ConfigError(`cannot read the SQL file: ${messageOf(cause)}`, { ...place, file, cause })
   })
   return { ...step, text: text.replace(/^\uFEFF/, '') }

@@ -75,7 +75,7 @@ describe('parse', () => {
       'only is "ingest"; expected "extract", "land", "transform", "check", "load", "export"',
       'usage',
     ],
-    [['exp', 'start', 'x'], 'action is "start"; expected "run"', 'usage: millrace exp <action> <name>'],
+    [['exp', 'start', 'x'], 'action is "start"; expected "run"', 'usage: millrace exp <action> [name]'],
     [['show', 'a', 'b', '--rows', 'many'], '--rows is not a number', undefined],
     [['run', 'quakes', '--partition', 'a', '--partition', 'b'], '--partition is given 2 times; it takes one value', 'usage: millrace run'],
     [['run', 'quakes', '--from=a', '--to', 'c', '--from', 'a'], '--from is given 2 times; it takes one value', 'usage'],

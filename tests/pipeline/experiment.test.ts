@@ -6,7 +6,7 @@ import { notNull, rowCount, unique, warn } from '../../lib/check/rules.ts'
 import { experimentText } from '../../lib/cli/experiment-text.ts'
 import { experiment, fixture } from '../../lib/pipeline/experiment.ts'
 import { openProject } from '../../lib/pipeline/project.ts'
-import { runExperiment } from '../../lib/pipeline/run-experiment.ts'
+import { experimentNames, runExperiment } from '../../lib/pipeline/run-experiment.ts'
 import { sql } from '../../lib/transform/steps.ts'
 import { temporaryFolder } from '../kit/context.ts'
 
@@ -80,6 +80,8 @@ describe('runExperiment', () => {
   test('names an experiment that is not there, and a file that is none', async () => {
     const opened = await project('export default {}')
     await expect(runExperiment(opened, 'f')).rejects.toThrow(/no experiment "f": .*f\.exp\.ts is not there/)
+    await expect(runExperiment(opened, 'f')).rejects.toMatchObject({ hint: 'there are: e' })
+    expect(await experimentNames(opened.config.folder)).toEqual(['e'])
     await expect(runExperiment(opened, 'e')).rejects.toThrow('experiments/e.exp.ts does not export an experiment')
   })
 })

@@ -59,7 +59,7 @@ testWrongPipelines([
     'sql-file',
     'sql`SELECT CAST(sold AS DATE) AS day, sum(amount) AS amount FROM sale GROUP BY ALL`',
     "sql.file('gone.sql')",
-    `error: sql-file transform daily: cannot read the SQL file: ENOENT: no such file or directory, open '<project>/pipelines/sql-file/gone.sql'`,
+    "error: sql-file transform daily: there is no SQL file <project>/pipelines/sql-file/gone.sql\n  hint: sql.file takes a path from the pipeline's folder",
   ],
   [
     'cycle',

@@ -21,7 +21,12 @@ export interface FoundFile {
  */
 export async function findFiles(folder: string, paths: readonly string[], partition: string | undefined): Promise<readonly FoundFile[]> {
   const root = await realpath(folder).catch((cause: unknown) => {
-    throw isErrno(cause, 'ENOENT', 'ENOTDIR') ? new PermanentError(`there is no folder ${folder}`, { file: folder, cause }) : cause
+    throw isErrno(cause, 'ENOENT', 'ENOTDIR')
+      ? new PermanentError(`there is no folder ${folder}`, {
+          file: folder,
+          hint: 'put the files there, or correct the path of the connection',
+        })
+      : cause
   })
   if (paths.length === 0) throw new ConfigError('files() names no path')
   const found = new Map<string, FoundFile>()

@@ -67,6 +67,7 @@ describe('files finds', () => {
     expect(await errorOf(values('/nowhere/at/all', ['*.csv']))).toMatchObject({
       kind: 'PermanentError',
       message: 'there is no folder /nowhere/at/all',
+      hint: 'put the files there, or correct the path of the connection',
     })
   })
 })
