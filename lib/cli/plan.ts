@@ -1,4 +1,5 @@
 import { painter } from '../observe/color.ts'
+import { staleText } from '../observe/stale.ts'
 import { columnsOf } from '../observe/table.ts'
 import { formatCount, formatDuration } from '../observe/units.ts'
 import { truncate } from '../observe/width.ts'
@@ -26,7 +27,7 @@ export const plan = command({
 export function planText(report: PlanReport, color: boolean): string {
   const paint = painter(color)
   const { datasets, targets, partitions, warnings, schemaChanges } = report
-  const { done, due, open, failed } = partitions
+  const { done, due, open, failed, stale } = partitions
   const blocks = [
     `${paint('bold', report.pipeline)} (${report.profile}): ${paint('green', 'the plan holds')} (${formatDuration(report.ms)})`,
     block(
@@ -57,7 +58,7 @@ export function planText(report: PlanReport, color: boolean): string {
         '  ',
       ),
     ),
-    partitionsText(done, due, open, failed),
+    [partitionsText(done, due, open, failed), ...(stale ? [paint('yellow', staleText(stale))] : [])].join('\n'),
     block(report.schemaFile, schemaChanges.map((line) => `  ${line}`).join('\n')),
     warnings.map((warning) => `${paint('yellow', 'warning')}: ${warning}`).join('\n'),
   ]

@@ -1,4 +1,5 @@
 import { painter } from '../observe/color.ts'
+import { staleText } from '../observe/stale.ts'
 import { table } from '../observe/table.ts'
 import type { PipelineStatus } from '../pipeline/report.ts'
 import { brokenPipelines } from './broken-pipelines.ts'
@@ -25,7 +26,7 @@ export const status = command({
   },
 })
 
-function headline({ pipeline, profile, partitions, shared, warnings, lastRun }: PipelineStatus, color: boolean): string {
+function headline({ pipeline, profile, partitions, shared, stale, warnings, lastRun }: PipelineStatus, color: boolean): string {
   const paint = painter(color)
   const of = (state: PipelineStatus['partitions'][number]['state']) =>
     partitions.filter((each) => each.state === state).map((each) => each.partition)
@@ -38,12 +39,21 @@ function headline({ pipeline, profile, partitions, shared, warnings, lastRun }: 
   ]
   const last = lastRun ? `last run ${lastRun.outcome} at ${lastRun.at}` : 'never run'
   const line = `${paint('bold', pipeline)} (${profile}): ${[...parts, last].filter((part) => part && part !== paint('red', '')).join('; ')}`
-  return [line, ...warnings.map((warning) => `${paint('yellow', 'warning')}: ${warning}`)].join('\n')
+  return [
+    line,
+    ...(stale ? [paint('yellow', staleText(stale))] : []),
+    ...warnings.map((warning) => `${paint('yellow', 'warning')}: ${warning}`),
+  ].join('\n')
 }
 
 function details(found: PipelineStatus, color: boolean): string {
   const units = [...(found.shared ? [{ partition: '(shared)', ...found.shared }] : []), ...found.partitions]
   if (units.length === 0) return headline(found, color)
-  const rows = units.map(({ partition, state, at, error }) => [partition, state, at ?? '-', error ?? '-'])
+  const rows = units.map(({ partition, state, at, error }) => [
+    partition,
+    found.stale?.partitions.includes(partition) ? `${state}, stale` : state,
+    at ?? '-',
+    error ?? '-',
+  ])
   return `${headline(found, color)}\n\n${table([{ name: 'partition' }, { name: 'state' }, { name: 'at' }, { name: 'error' }], rows, { maxCell: 80 })}`
 }

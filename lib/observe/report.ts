@@ -51,6 +51,14 @@ export interface PartitionReport {
   readonly rssBytes: number
 }
 
+/** Partitions that are done, and that other code than today's has made: SQL, a frame, parameters, a contract. */
+export interface Stale {
+  /** In their order. */
+  readonly partitions: readonly string[]
+  /** The command that makes them again. */
+  readonly again: string
+}
+
 export interface RunReport {
   readonly pipeline: string
   readonly profile: string
@@ -61,6 +69,8 @@ export interface RunReport {
   readonly outcome: 'done' | 'unchanged' | 'failed' | 'interrupted'
   readonly exitCode: number
   readonly partitions: readonly PartitionReport[]
+  /** What was left as it is, unasked; absent where nothing was, and where partitions were named: then no others were looked at. */
+  readonly stale?: Stale
   readonly retries: number
   readonly warnings: readonly string[]
   /** Highest resident memory of this process and its reader child together, as sampled. */

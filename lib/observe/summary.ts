@@ -2,6 +2,7 @@ import { redact } from '../core/secret.ts'
 import { type Paint, painter } from './color.ts'
 import { errorText } from './error-report.ts'
 import type { PartitionReport, RunReport, StepReport } from './report.ts'
+import { staleText } from './stale.ts'
 import { columnsOf, type TableColumn, table } from './table.ts'
 import { formatBytes, formatCount, formatDuration } from './units.ts'
 import { truncate } from './width.ts'
@@ -27,15 +28,16 @@ export function runSummary(report: RunReport, options: { readonly color?: boolea
   if (report.outcome === 'interrupted')
     blocks.push(paint('yellow', 'interrupted: run the same command again; finished partitions are kept'))
   blocks.push(footer(report, paint))
+  if (report.stale) blocks.push(paint('yellow', staleText(report.stale)))
   return redact(blocks.filter(Boolean).join('\n\n'))
 }
 
-function headline({ pipeline, profile, outcome, partitions, startedAt, endedAt }: RunReport, paint: Paint): string {
+function headline({ pipeline, profile, outcome, partitions, stale, startedAt, endedAt }: RunReport, paint: Paint): string {
   const took = formatDuration(Date.parse(endedAt) - Date.parse(startedAt))
   const counts = new Map<string, number>()
   for (const each of partitions) if (each.partition !== '') counts.set(each.outcome, (counts.get(each.outcome) ?? 0) + 1)
   const of = [...counts].map(([state, count]) => `${formatCount(count)} ${WORDS[state as PartitionReport['outcome']]}`).join(', ')
-  const what = outcome === 'unchanged' ? 'nothing to do, everything is up to date' : outcome
+  const what = outcome !== 'unchanged' ? outcome : stale ? 'nothing is due' : 'nothing to do, everything is up to date'
   const style = outcome === 'failed' ? 'red' : outcome === 'interrupted' ? 'yellow' : 'green'
   return `${paint('bold', pipeline)} (${profile}): ${paint(style, what)} in ${took}${of ? `; partitions: ${of}` : ''}`
 }

@@ -2,6 +2,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { readRunRecord } from '../observe/record.ts'
 import { type LedgerFacts, openLedger } from '../state/ledger.ts'
 import { eachPipeline } from './each-pipeline.ts'
+import { partitionCode } from './input-key.ts'
 import { LOOKING, openSession } from './open-session.ts'
 import { type Project, statePaths } from './project.ts'
 import type { BrokenPipeline } from './report.ts'
@@ -46,11 +47,14 @@ export async function rebuildLedger(project: Project): Promise<RebuiltLedger> {
     const { session, close } = await openSession(project, name, LOOKING)
     try {
       const now = project.clock(name).now()
-      for (const { partition, state } of await partitionStates(session, now)) {
+      for (const { partition, state, stale } of await partitionStates(session, now)) {
         const key = `${name}\0${partition.name}`
         const known = partitions.get(key)
         if (state === 'done')
-          partitions.set(key, { ...known, pipeline: name, partition: partition.name, state: 'done', at: known?.at ?? now.toISOString() })
+          partitions.set(key, {
+            ...{ ...known, pipeline: name, partition: partition.name, state: 'done', at: known?.at ?? now.toISOString() },
+            inputKey: stale ? '' : partitionCode(session.pipeline, session.steps),
+          })
         else if (known?.state === 'done') partitions.delete(key)
       }
     } finally {

@@ -12,6 +12,7 @@ import { type BoundPipeline, bindPipeline, type Target, targetName } from './bin
 import type { AnyPipeline, Schema } from './definition.ts'
 import { discover } from './discover.ts'
 import { keepsGoneKeys } from './gone-keys.ts'
+import { partitionCode, stepHashes } from './input-key.ts'
 import { type LoadedPipeline, loadPipeline } from './load-definition.ts'
 import { type LookingPlace, lookingPlace } from './looking.ts'
 import { partitionsUntil } from './partitions.ts'
@@ -20,6 +21,7 @@ import type { PlannedDataset, PlannedTarget, PlanReport } from './report.ts'
 import { extractedPart, resultingSchema } from './schema-check.ts'
 import { renderSchema, schemaDifference } from './schema-file.ts'
 import { openSources } from './sources.ts'
+import { staleReport } from './stale.ts'
 import { hasPartitions } from './states.ts'
 import { openWorkspace } from './workspace.ts'
 
@@ -54,6 +56,7 @@ export async function plan(project: Project, name: string, options: PlanOptions 
     const pipeline = await bindPipeline(loaded, extracted, config, binder)
     const schema = resultingSchema(pipeline, extracted)
     const schemaChanges = schemaDifference(known, schema)
+    const code = partitionCode(pipeline, await stepHashes(pipeline, binder))
     if (options.frozen && schemaChanges.length > 0)
       throw new ConfigError(`schema.ts is out of date: ${schemaChanges.join('; ')}`, {
         pipeline: name,
@@ -66,7 +69,7 @@ export async function plan(project: Project, name: string, options: PlanOptions 
       profile: config.profile,
       datasets: plannedDatasets(pipeline, extracted),
       targets: pipeline.targets.map(plannedTarget),
-      partitions: partitionsAsLastSeen(project, place, pipeline),
+      partitions: partitionsAsLastSeen(project, place, pipeline, code),
       warnings: [...warningsOf(pipeline), ...connectionNotes(config, loaded.definition)],
       schemaChanges,
       schemaFile: loaded.schemaFile,
@@ -200,21 +203,30 @@ function warningsOf(pipeline: BoundPipeline): string[] {
   ]
 }
 
-function partitionsAsLastSeen(project: Project, place: LookingPlace, pipeline: BoundPipeline): PlanReport['partitions'] {
+function partitionsAsLastSeen(project: Project, place: LookingPlace, pipeline: BoundPipeline, code: string): PlanReport['partitions'] {
   const { name, partition } = pipeline.definition
   if (!partition || !hasPartitions(pipeline)) return { done: 0, due: [], open: [], failed: [] }
   const now = project.clock(name).now()
   const ledger = place.ledger()
   try {
-    const seen = new Map(ledger.partitions(name).map((each) => [each.partition, each.state]))
+    const seen = new Map(ledger.partitions(name).map((each) => [each.partition, each]))
     const all = partitionsUntil(partition, now)
     const open = all.filter(({ window }) => window !== undefined && window.end > now)
-    const rest = all.filter((each) => !open.includes(each)).map(({ name: label }) => ({ label, state: seen.get(label) }))
+    const rest = all.filter((each) => !open.includes(each)).map(({ name: label }) => ({ label, state: seen.get(label)?.state }))
+    const isStale = (label: string) => {
+      const { state, inputKey: made = code } = seen.get(label) ?? {}
+      return state === 'done' && made !== code
+    }
+    const stale = staleReport(
+      name,
+      all.map((each) => ({ partition: each.name, stale: isStale(each.name) })),
+    )
     return {
       done: rest.filter(({ state }) => state === 'done').length,
       due: rest.filter(({ state }) => state !== 'done' && state !== 'failed').map(({ label }) => label),
       open: open.map(({ name: label }) => label),
       failed: rest.filter(({ state }) => state === 'failed').map(({ label }) => label),
+      ...(stale && { stale }),
     }
   } finally {
     ledger.close()

@@ -1,8 +1,8 @@
 import type { Columns } from '../core/dataset.ts'
-import type { ErrorReport } from '../observe/report.ts'
-
 // What observe/ writes and prints is declared there, below this room.
-export type { ErrorReport, PartitionReport, RunReport, StepReport } from '../observe/report.ts'
+import type { ErrorReport, Stale } from '../observe/report.ts'
+
+export type { ErrorReport, PartitionReport, RunReport, Stale, StepReport } from '../observe/report.ts'
 
 export interface PlannedDataset {
   readonly name: string
@@ -36,6 +36,8 @@ export interface PlanReport {
     readonly due: readonly string[]
     readonly open: readonly string[]
     readonly failed: readonly string[]
+    /** Which of those that are done were made by other code; absent where none was, and nothing is said of what no run of this state folder has made. */
+    readonly stale?: Stale
   }
   readonly warnings: readonly string[]
   /** What changed in schema.ts; with `frozen` any line is an error. */
@@ -54,6 +56,8 @@ export interface PipelineStatus {
     readonly at?: string
     readonly error?: string
   }[]
+  /** Which of those that are done were made by other code; absent where none was. */
+  readonly stale?: Stale
   /** What the partitions share: datasets and targets without partitions; absent where there are none. `failed`: its last run has failed, and no partition is run before it passes. */
   readonly shared?: { readonly state: 'done' | 'due' | 'failed'; readonly at?: string; readonly error?: string }
   /** What is wrong beside it, and what to do: a table that has rows of partitions that the pipeline no longer has. */

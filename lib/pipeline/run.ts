@@ -8,12 +8,14 @@ import { lock, partitionLock, sharedLock } from '../state/lock.ts'
 import { checksPartitionsAlone } from './checked.ts'
 import { chosenPartitions, type PartitionChoice } from './choose.ts'
 import { readSharedAgain } from './compute.ts'
+import { partitionCode } from './input-key.ts'
 import { leftoverRows } from './leftover-rows.ts'
 import { type OpenSession, openSession } from './open-session.ts'
 import type { Partition } from './partitions.ts'
 import { type Project, statePaths } from './project.ts'
-import type { PartitionReport, RunReport } from './report.ts'
+import type { PartitionReport, RunReport, Stale } from './report.ts'
 import { extractedOf } from './session.ts'
+import { staleReport } from './stale.ts'
 import { partitionState, partitionStates } from './states.ts'
 import { sweepDeadRuns } from './sweep.ts'
 import { runUnit } from './unit.ts'
@@ -74,7 +76,7 @@ export async function run(project: Project, name: string, options: RunOptions = 
 
 async function runUnits(running: Running): Promise<RunReport> {
   const { ledger, name, id, project, startedAt, options, signal, session } = running
-  const units = await plannedUnits(running)
+  const { units, stale } = await plannedUnits(running)
   ledger.beginRun({ run: id, pipeline: name, profile: project.config.profile, startedAt, versions: versions() })
   const reports: PartitionReport[] = []
   for (const [i, partition] of units.entries()) {
@@ -88,11 +90,18 @@ async function runUnits(running: Running): Promise<RunReport> {
     for (const left of units.slice(i + 1)) reports.push({ partition: left?.name ?? '', outcome: 'notRun', ms: 0, steps: [], rssBytes: 0 })
     break
   }
-  return finish(running, reports)
+  return finish(running, reports, stale)
 }
 
-/** Which units there are to run: the shared datasets (undefined) if anybody wants them, then the partitions. */
-async function plannedUnits({ session, options, project, name }: Running): Promise<readonly (Partition | undefined)[]> {
+interface Planned {
+  /** The shared datasets (undefined) if anybody wants them, then the partitions. */
+  readonly units: readonly (Partition | undefined)[]
+  /** What stays as it is. */
+  readonly stale: Stale | undefined
+}
+
+/** What there is to run. */
+async function plannedUnits({ session, options, project, name }: Running): Promise<Planned> {
   const { pipeline, choices } = session
   const now = project.clock(name).now()
   const named = chosenPartitions(pipeline.definition, options, now)
@@ -104,7 +113,11 @@ async function plannedUnits({ session, options, project, name }: Running): Promi
   // Without any target, what lands is the result.
   const landing = asked || choices.only === 'check' || pipeline.targets.length === 0
   const wanted = results || (extractedOf(session, false).length > 0 && (partitions.length > 0 || landing))
-  return wanted || !pipeline.definition.partition ? [undefined, ...partitions] : partitions
+  const left = states.map(({ partition, stale }) => ({ partition: partition.name, stale: stale && !partitions.includes(partition) }))
+  return {
+    units: wanted || !pipeline.definition.partition ? [undefined, ...partitions] : partitions,
+    stale: staleReport(name, left),
+  }
 }
 
 /** Runs one unit under its lock; what it throws becomes its report. */
@@ -155,14 +168,18 @@ async function runOne(
   // One stage alone need not finish a partition: the other commit points say whether it is done.
   const ended = outcome === 'done' || outcome === 'unchanged'
   const unfinished =
-    partition && options.only !== undefined && ended && (await partitionState(session, partition, ctx.clock.now())) === 'due'
-  ledger.endPartition({ run: id, pipeline: name, report, at: new Date(), ...(unfinished && { unfinished }) })
+    partition && options.only !== undefined && ended && (await partitionState(session, partition, ctx.clock.now())).state === 'due'
+  ledger.endPartition({
+    ...{ run: id, pipeline: name, report, at: new Date(), ...(unfinished && { unfinished }) },
+    ...(partition && ended && options.only === undefined && { inputKey: partitionCode(session.pipeline, session.steps) }),
+  })
   return report
 }
 
 async function finish(
   { project, name, id, startedAt, session, ledger, collector, signal, options, memory }: Running,
   partitions: readonly PartitionReport[],
+  stale: Stale | undefined,
 ): Promise<RunReport> {
   const { config } = project
   const failed = partitions.filter(({ outcome }) => outcome === 'failed')
@@ -178,6 +195,7 @@ async function finish(
     outcome,
     exitCode,
     partitions,
+    ...(stale && { stale }),
     retries: collector.retries,
     warnings: collector.warnings,
     peakRssBytes: memory.peakBytes(),

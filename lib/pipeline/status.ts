@@ -6,6 +6,7 @@ import { LOOKING, openSession } from './open-session.ts'
 import type { Project } from './project.ts'
 import type { PipelineStatus } from './report.ts'
 import { sharedState } from './shared-state.ts'
+import { staleReport } from './stale.ts'
 import { partitionStates } from './states.ts'
 
 /** How the partitions of one pipeline, or of all, and what they share stand: from the commit points, with what the ledger remembers of failures. Asks no source. */
@@ -21,6 +22,10 @@ async function statusOf(project: Project, name: string): Promise<PipelineStatus>
     const remembered = new Map(ledger.partitions(name).map((row) => [row.partition, row]))
     const [last] = ledger.runs(name, 1)
     const states = await partitionStates(session, project.clock(name).now())
+    const stale = staleReport(
+      name,
+      states.map((each) => ({ partition: each.partition.name, stale: each.stale })),
+    )
     const shared = await sharedState(session)
     const sharedRow = remembered.get('')
     return {
@@ -37,6 +42,7 @@ async function statusOf(project: Project, name: string): Promise<PipelineStatus>
           ...(failed && row.error !== undefined && { error: row.error }),
         }
       }),
+      ...(stale && { stale }),
       ...(shared && {
         shared: {
           // A failed check leaves no trace in the commit points where nothing is made of what it checks.
