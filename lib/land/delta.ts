@@ -124,7 +124,7 @@ async function refuseNulls({ dataset, key, cursor }: DeltaRequest, read: string,
     const [row] = await db.meta(`SELECT count(*) AS nulls FROM ${read} WHERE ${quoteIdentifier(column)} IS NULL`, undefined, ctx.signal)
     if (row?.nulls !== '0')
       throw new CheckError(
-        `${row?.nulls} rows of "${dataset}" have no ${column}, which is ${column === cursor ? 'the cursor' : 'in the key'}`,
+        `${row?.nulls} ${row?.nulls === '1' ? 'row' : 'rows'} of "${dataset}" ${row?.nulls === '1' ? 'has' : 'have'} no ${column}, which is ${column === cursor ? 'the cursor' : 'in the key'}`,
         {
           ...{ stage: 'land', pipeline: ctx.pipeline, dataset, column },
           hint:

@@ -52,7 +52,7 @@ export async function landDelta(
   if (found.unseen > 0 && last !== undefined)
     ctx.emit({
       ...{ type: 'warning', stage: 'land', dataset },
-      message: `${found.unseen} keys of the source have not landed: their rows came while it was read, or late with a cursor before ${last} (then read with an overlap, or once with --refresh)`,
+      message: `${found.unseen} ${found.unseen === 1 ? 'key of the source has' : 'keys of the source have'} not landed: ${found.unseen === 1 ? 'its row' : 'their rows'} came while it was read, or late with a cursor before ${last} (then read with an overlap, or once with --refresh)`,
     })
   const counts = { read: found.read, superseded: found.superseded, removed: found.gone?.rows ?? 0 }
   const base = readable.length === 0 && loads.length > 0

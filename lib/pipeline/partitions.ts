@@ -129,7 +129,11 @@ export function partitionNamed(partitioning: Partitioning, name: string, now: Da
   if (found) return found
   const range =
     partitioning.by === 'keys' ? partitioning.keys.join(', ') : all.length > 0 ? `${all[0]?.name} to ${all.at(-1)?.name}` : 'none yet'
-  throw new ConfigError(`no partition ${JSON.stringify(name)} by ${now.toISOString()}; there are: ${range}`)
+  throw new ConfigError(
+    partitioning.by === 'keys'
+      ? `partition ${JSON.stringify(name)} is not among the keys: ${range}`
+      : `no partition ${JSON.stringify(name)} by ${now.toISOString()}; there are: ${range}`,
+  )
 }
 
 /** Whether a name is of the form that the partitions have today, or one of the keys; a time before `from` or from `to` on is of the form. */
@@ -155,7 +159,7 @@ export function partitionsBetween(
     const index = (name: string | undefined, otherwise: number) => {
       if (name === undefined) return otherwise
       const at = partitioning.keys.indexOf(name)
-      if (at < 0) throw new ConfigError(`no partition ${JSON.stringify(name)}; there are: ${partitioning.keys.join(', ')}`)
+      if (at < 0) throw new ConfigError(`partition ${JSON.stringify(name)} is not among the keys: ${partitioning.keys.join(', ')}`)
       return at
     }
     return all.slice(index(from, 0), index(to, all.length))

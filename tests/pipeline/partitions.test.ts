@@ -63,7 +63,8 @@ describe('partitionNamed', () => {
     ))
   it('refuses one that has not begun', () =>
     expect(() => partitionNamed(day({ from: '2018-02-01' }), '2018-02-08', now)).toThrow('there are: 2018-02-01 to 2018-02-07'))
-  it('refuses an unknown key', () => expect(() => partitionNamed(keys(['a', 'b']), 'c', now)).toThrow('there are: a, b'))
+  it('refuses an unknown key', () =>
+    expect(() => partitionNamed(keys(['a', 'b']), 'c', now)).toThrow('partition "c" is not among the keys: a, b'))
   it('refuses a day that no month has', () => expect(() => day({ from: '2018-02-30' })).toThrow('"2018-02-30" is not a day'))
   it('refuses a week that begins on a Sunday', () => expect(() => week({ from: '2018-02-04' })).toThrow('does not begin on a Monday'))
 })
