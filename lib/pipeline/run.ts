@@ -1,4 +1,4 @@
-import { InterruptedError, OutrunError, placed, type Stage } from '../core/errors.ts'
+import { ConfigError, InterruptedError, OutrunError, placed, type Stage } from '../core/errors.ts'
 import { errorReport } from '../observe/error-report.ts'
 import type { EventSink } from '../observe/events.ts'
 import { type MemoryWatch, watchMemory } from '../observe/memory.ts'
@@ -14,7 +14,7 @@ import { type OpenSession, openSession } from './open-session.ts'
 import type { Partition } from './partitions.ts'
 import { type Project, statePaths } from './project.ts'
 import type { PartitionReport, RunReport, Stale } from './report.ts'
-import { extractedOf } from './session.ts'
+import { does, extractedOf } from './session.ts'
 import { staleReport } from './stale.ts'
 import { partitionState, partitionStates } from './states.ts'
 import { sweepDeadRuns } from './sweep.ts'
@@ -58,6 +58,11 @@ export async function run(project: Project, name: string, options: RunOptions = 
   const startedAt = new Date()
   const memory = watchMemory()
   const { refresh = false, force = false, only } = options
+  if (refresh && !does({ only }, 'extract'))
+    throw new ConfigError(`--refresh reads the sources, and --only ${only} reads what has landed`, {
+      pipeline: name,
+      hint: `run it without --only; or, to make it again from what has landed, with --force instead of --refresh`,
+    })
   try {
     const open = await openSession(project, name, { refresh, force, only }, options)
     try {
