@@ -37,7 +37,10 @@ function headline({ pipeline, profile, outcome, partitions, stale, startedAt, en
   const counts = new Map<string, number>()
   for (const each of partitions) if (each.partition !== '') counts.set(each.outcome, (counts.get(each.outcome) ?? 0) + 1)
   const of = [...counts].map(([state, count]) => `${formatCount(count)} ${WORDS[state as PartitionReport['outcome']]}`).join(', ')
-  const what = outcome !== 'unchanged' ? outcome : stale ? 'nothing is due' : 'nothing to do, everything is up to date'
+  // What the partitions share is looked at in every run; a partition is read again only where that was needed, or asked for.
+  const again = partitions.some(({ partition, steps }) => partition !== '' && steps.some(isRead))
+  const idle = again ? 'read again, and found the same' : stale ? 'nothing is due' : 'nothing to do, everything is up to date'
+  const what = outcome === 'unchanged' ? idle : outcome
   const style = outcome === 'failed' ? 'red' : outcome === 'interrupted' ? 'yellow' : 'green'
   return `${paint('bold', pipeline)} (${profile}): ${paint(style, what)} in ${took}${of ? `; partitions: ${of}` : ''}`
 }
@@ -53,6 +56,20 @@ const WORDS: Readonly<Record<PartitionReport['outcome'], string>> = {
 
 /** The path or table of a step, with its partition filled in. */
 const targetOf = ({ target = '', partition }: StepReport) => target.replaceAll('{partition}', partition)
+
+const isRead = ({ stage, outcome }: StepReport) => stage === 'extract' && outcome === 'done'
+
+/** The datasets that were read and in which nothing was new, with how many partitions of them. */
+function readInVain(partitions: readonly PartitionReport[]): string {
+  const counts = new Map<string, number>()
+  for (const { partition, steps } of partitions)
+    for (const { dataset } of steps.filter(isRead))
+      if (steps.every((step) => step.stage !== 'land' || step.dataset !== dataset || step.outcome === 'unchanged'))
+        counts.set(dataset, (counts.get(dataset) ?? 0) + (partition === '' ? 0 : 1))
+  return [...counts]
+    .map(([dataset, count]) => (count === 0 ? dataset : `${dataset} (${formatCount(count)} ${count === 1 ? 'partition' : 'partitions'})`))
+    .join(', ')
+}
 
 const worthTelling = ({ outcome }: StepReport) => outcome === 'done' || outcome === 'failed' || outcome === 'stopped'
 
@@ -123,6 +140,7 @@ function footer({ locations, partitions, peakRssBytes, retries, warnings, run }:
   const did = (stage: StepReport['stage']) =>
     partitions.some(({ steps }) => steps.some((step) => step.stage === stage && step.outcome === 'done'))
   const loaded = did('load')
+  const unchanged = readInVain(partitions)
   const facts: string[][] = [
     ...(delivered.length > 0
       ? [['delivered', `${formatCount(delivered.length)} ${delivered.length === 1 ? 'file' : 'files'} to ${locations.store}`]]
@@ -132,6 +150,7 @@ function footer({ locations, partitions, peakRssBytes, retries, warnings, run }:
     ...(loaded ? [['loaded', locations.warehouse]] : []),
     // Said where it is all there is: else the landing zone is on the way.
     ...(did('land') && !loaded && delivered.length === 0 ? [['landed', locations.landing]] : []),
+    ...(unchanged === '' ? [] : [['read', `${unchanged}: nothing new`]]),
     ['peak memory', `${formatBytes(peakRssBytes)}${retries > 0 ? `, ${retries} ${retries === 1 ? 'retry' : 'retries'}` : ''}`],
     ['run', run],
   ]
