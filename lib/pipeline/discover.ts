@@ -1,13 +1,14 @@
 import { runOver } from '../connectors/source.ts'
 import type { RunContext } from '../core/context.ts'
 import type { Columns } from '../core/dataset.ts'
-import { CheckError, ConfigError, placed } from '../core/errors.ts'
+import { CheckError, ConfigError, PermanentError, placed } from '../core/errors.ts'
 import { quoteIdentifier } from '../core/quote.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
 import type { Reader } from '../engines/reader.ts'
 import { emptyRelation } from '../engines/relation.ts'
 import { textFromDuckdbType } from '../engines/types.ts'
 import type { Extract } from '../extract/source.ts'
+import { readForEachPartition } from './check-extract.ts'
 import type { AnyPipeline, Schema } from './definition.ts'
 import { type Partition, partitionsUntil } from './partitions.ts'
 import type { Sources } from './sources.ts'
@@ -25,10 +26,10 @@ interface Tools {
  */
 export async function discover(definition: AnyPipeline, known: Schema, tools: Tools, ctx: RunContext): Promise<Schema> {
   const found: Record<string, Columns> = {}
-  const example = examplePartition(definition, ctx.clock.now())
+  const examples = examplePartitions(definition, ctx.clock.now())
   for (const [dataset, extract] of Object.entries(definition.extract)) {
     try {
-      const source = await describe(definition, dataset, extract, example, tools, ctx)
+      const source = await describeByExample(definition, dataset, extract, examples, tools, ctx)
       const { expressions } = extract
       if (expressions) {
         found[`${dataset}.source`] = keep(source, known[`${dataset}.source`])
@@ -41,11 +42,46 @@ export async function discover(definition: AnyPipeline, known: Schema, tools: To
   return found
 }
 
-/** The newest partition whose window has ended, else the first: where a source is likely to have rows. */
-function examplePartition({ partition }: AnyPipeline, now: Date): Partition | undefined {
-  if (!partition) return undefined
+/** Of how many keys a source is asked before it is taken to have nothing. */
+const MOST_KEYS = 10
+
+/** Where a source is likely to have rows: the newest partition whose window has ended, else the first; or keys, the last one first. */
+function examplePartitions({ partition }: AnyPipeline, now: Date): readonly Partition[] {
+  if (!partition) return []
   const all = partitionsUntil(partition, now)
-  return all.findLast(({ window }) => window === undefined || window.end <= now) ?? all[0]
+  if (partition.by === 'keys') return all.toReversed().slice(0, MOST_KEYS)
+  const example = all.findLast(({ window }) => window !== undefined && window.end <= now) ?? all[0]
+  return example ? [example] : []
+}
+
+/** Describes a dataset by the first of these partitions that the source has anything of. */
+async function describeByExample(
+  definition: AnyPipeline,
+  dataset: string,
+  extract: Extract<string>,
+  examples: readonly Partition[],
+  tools: Tools,
+  ctx: RunContext,
+): Promise<Columns> {
+  const [example, ...others] = examples
+  try {
+    return await describe(definition, dataset, extract, example, tools, ctx)
+  } catch (error) {
+    if (!(error instanceof PermanentError) || others.length === 0 || !readForEachPartition(extract)) throw error
+    for (const other of others) {
+      try {
+        return await describe(definition, dataset, extract, other, tools, ctx)
+      } catch (again) {
+        if (!(again instanceof PermanentError)) throw again
+      }
+    }
+    const tried = examples.map(({ name }) => name).join(', ')
+    throw new PermanentError(`${error.message}; nothing could be described of any of the keys that were tried: ${tried}`, {
+      ...error.place,
+      ...(error.hint !== undefined && { hint: error.hint }),
+      cause: error,
+    })
+  }
 }
 
 async function describe(
