@@ -40,10 +40,10 @@ export async function hasDefaults(session: LoadSession, name: string, own: OwnDe
   return Object.entries(own).every(([column, text]) => rows.some(([found, expression]) => found === column && expression === text))
 }
 
-/** Gives them to a table that is there: readers wait for a moment. */
+/** Gives them to a table that is there, and to none that inherits from it: readers wait for a moment. */
 export async function setDefaults(session: LoadSession, name: string, own: OwnDefaults): Promise<void> {
   const each = Object.entries(own).map(([column, text]) => `ALTER COLUMN ${column} SET DEFAULT ${text}`)
-  await session.query(`ALTER TABLE ${name} ${each.join(', ')}`)
+  await session.query(`ALTER TABLE ONLY ${name} ${each.join(', ')}`)
 }
 
 /** Sets for the session's transaction what defaults may read. */

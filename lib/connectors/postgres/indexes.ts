@@ -41,7 +41,7 @@ export async function dropIndexes(
   await session.query('SAVEPOINT millrace_indexes')
   await session.query(`SET LOCAL lock_timeout = ${Math.min(LOCK_MS, settings.lockTimeoutMs || LOCK_MS)}`)
   try {
-    await session.query(`LOCK TABLE ${name} IN ACCESS EXCLUSIVE MODE`)
+    await session.query(`LOCK TABLE ONLY ${name} IN ACCESS EXCLUSIVE MODE`)
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === '55P03')) throw error
     await session.query('ROLLBACK TO SAVEPOINT millrace_indexes')

@@ -6,6 +6,7 @@ import type { LoadReceipt, LoadRequest, Token } from '../warehouse.ts'
 import { buildIndexes, dropIndexes } from './indexes.ts'
 import type { LoadSession } from './load-session.ts'
 import type { Settings } from './options.ts'
+import { ownRows, referenceTo } from './own-rows.ts'
 import { addColumns, createTable, describeTable, requireLoadable, type Table } from './tables.ts'
 import { forgetTokens, otherWriter, readToken, sameToken, tokensOf } from './tokens.ts'
 import { insertRows, mergeRows, type Work } from './write-rows.ts'
@@ -31,7 +32,7 @@ export async function loadRows(work: Work, settings: Settings): Promise<LoadRece
   else await createTable(session, name, dataset.columns)
   const merging = existing && disposition.mode === 'merge'
   const { removed, indexes } = existing ? await makeRoom(work, settings, existing, token.partition) : { removed: 0, indexes: [] }
-  const written = merging ? await mergeRows(work, disposition, dataset.rows) : { rows: await insertRows(work), removed: 0, superseded: 0 }
+  const written = merging ? await mergeRows(work, disposition, existing) : { rows: await insertRows(work), removed: 0, superseded: 0 }
   if (written.rows + written.superseded !== dataset.rows) throw miscounted(request, written)
   if (existing) await buildIndexes(session, indexes)
   else await buildKeys(session, name, request)
@@ -94,8 +95,9 @@ export async function makeRoom({ session, request, name, ctx }: Turn, settings: 
   const { table, disposition } = request
   if (disposition.mode !== 'replace' && disposition.mode !== 'replacePartition') return { removed: 0, indexes: [] }
   await refuseCascades(session, existing, request)
+  const rows = ownRows(name, existing)
   if (disposition.mode === 'replacePartition') {
-    const deleted = await session.query(`DELETE FROM ${name} WHERE _partition = $1`, [partition])
+    const deleted = await session.query(`DELETE FROM ${rows} WHERE _partition = $1`, [partition])
     return { removed: deleted.count, indexes: [] }
   }
   const indexes = await dropIndexes(session, name, existing, settings)
@@ -105,22 +107,21 @@ export async function makeRoom({ session, request, name, ctx }: Turn, settings: 
       stage: 'load',
       message: `"${table}" is in use: its indexes are kept up row by row, not built after the load`,
     })
-  const deleted = await session.query(`DELETE FROM ${name}`)
+  const deleted = await session.query(`DELETE FROM ${rows}`)
   return { removed: deleted.count, indexes: indexes ?? [] }
 }
 
 /** A reference that follows its row would take other tables' rows away, or change them, when ours are replaced by the same ones. */
 async function refuseCascades(session: LoadSession, existing: Table, { table, disposition }: Turn['request']): Promise<void> {
-  const { rows } = await session.query(
-    "SELECT conrelid::pg_catalog.regclass, conname FROM pg_catalog.pg_constraint WHERE contype = 'f' AND confrelid = $1 AND confdeltype IN ('c', 'n', 'd') ORDER BY 1, 2",
-    [existing.oid],
-  )
-  const [by, constraint] = rows[0] ?? []
-  if (by)
-    throw new ConfigError(`${disposition.mode} of "${table}" would delete or change rows of ${by} by its constraint ${constraint}`, {
-      table,
-      hint: `merge('${table}', { key }) updates rows in place; or let the constraint be NO ACTION DEFERRABLE INITIALLY DEFERRED`,
-    })
+  const reference = await referenceTo(session, existing, true)
+  if (reference)
+    throw new ConfigError(
+      `${disposition.mode} of "${table}" would delete or change rows of ${reference.by} by its constraint ${reference.constraint}`,
+      {
+        table,
+        hint: `merge('${table}', { key }) updates rows in place; or let the constraint be NO ACTION DEFERRABLE INITIALLY DEFERRED`,
+      },
+    )
 }
 
 /** What a new table gets once its rows are there: the merge key as its primary key, an index by which a partition is found. */

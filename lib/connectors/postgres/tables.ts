@@ -15,6 +15,8 @@ export interface Table {
   readonly columns: Columns
   /** Has `_partition` and `_load`. */
   readonly loadable: boolean
+  /** Its rows are those of its partitions. */
+  readonly partitioned: boolean
   /** This role may do what only an owner may: indexes, ANALYZE. */
   readonly owned: boolean
 }
@@ -41,6 +43,7 @@ export async function describeTable(session: LoadSession, schema: string, table:
     oid,
     columns: Object.fromEntries(columns.filter(([name]) => !OWN_COLUMNS.includes(name))),
     loadable: OWN_COLUMNS.every((own) => columns.some(([name, type]) => name === own && type === 'text')),
+    partitioned: kind === 'p',
     owned: owned === 't',
   }
 }

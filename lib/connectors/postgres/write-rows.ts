@@ -6,7 +6,8 @@ import type { DuckDB } from '../../engines/duckdb.ts'
 import type { Disposition, LoadReceipt, LoadRequest } from '../warehouse.ts'
 import { copyRows } from './copy-rows.ts'
 import type { LoadSession } from './load-session.ts'
-import { columnDefinitions } from './tables.ts'
+import { ownRows, referenceTo } from './own-rows.ts'
+import { columnDefinitions, type Table } from './tables.ts'
 import { wireFor } from './wire.ts'
 
 /** What a load works with, inside its transaction. */
@@ -38,10 +39,11 @@ export function insertRows({ session, db, extension, request, name, ctx }: Work)
  * Where other tables reference this one its rows are updated, so that no reference sees them go; else they are deleted and inserted, so that values of a unique column may change places.
  * @throws ConfigError for a column that the dataset does not have
  */
-export async function mergeRows(work: Work, merge: Merge, total: number): Promise<Written> {
+export async function mergeRows(work: Work, merge: Merge, existing: Table): Promise<Written> {
   const { session, db, extension, request, name, ctx } = work
   const { table, dataset, tombstones = [], token, load } = request
   const { columns, files } = dataset
+  const target = ownRows(name, existing)
   const keys = Object.fromEntries(merge.key.map((key) => [key, columnType(request, key)]))
   const sameKey = merge.key.map((key) => `t.${quoteIdentifier(key)} = s.${quoteIdentifier(key)}`).join(' AND ')
   let removed = 0
@@ -51,7 +53,7 @@ export async function mergeRows(work: Work, merge: Merge, total: number): Promis
     await copyRows(session, db, gone, ctx)
     await session.query('ANALYZE pg_temp.millrace_gone')
     const answer = await session.query(
-      `DELETE FROM ${name} AS t USING (SELECT DISTINCT * FROM pg_temp.millrace_gone) AS s WHERE ${sameKey}`,
+      `DELETE FROM ${target} AS t USING (SELECT DISTINCT * FROM pg_temp.millrace_gone) AS s WHERE ${sameKey}`,
     )
     removed += answer.count
   }
@@ -62,27 +64,27 @@ export async function mergeRows(work: Work, merge: Merge, total: number): Promis
   const own = [token.partition, load]
   const names = Object.keys(columns).map(quoteIdentifier)
   let rows = 0
-  if (await isReferenced(session, name)) {
+  if (await referenceTo(session, existing)) {
     const set = names.map((column) => `${column} = s.${column}`).join(', ')
     const updated = await session.query(
-      `UPDATE ${name} AS t SET ${set}, _partition = $1, _load = $2 FROM pg_temp.millrace_rows AS s WHERE ${sameKey} AND ${notOlder}`,
+      `UPDATE ${target} AS t SET ${set}, _partition = $1, _load = $2 FROM pg_temp.millrace_rows AS s WHERE ${sameKey} AND ${notOlder}`,
       own,
     )
     rows += updated.count
     removed += updated.count
   } else {
-    const deleted = await session.query(`DELETE FROM ${name} AS t USING pg_temp.millrace_rows AS s WHERE ${sameKey} AND ${notOlder}`, [
+    const deleted = await session.query(`DELETE FROM ${target} AS t USING pg_temp.millrace_rows AS s WHERE ${sameKey} AND ${notOlder}`, [
       token.partition,
     ])
     removed += deleted.count
   }
   const inserted = await session.query(
     `INSERT INTO ${name} (${names.join(', ')}, _partition, _load) SELECT ${names.map((column) => `s.${column}`).join(', ')}, $1, $2 ` +
-      `FROM pg_temp.millrace_rows AS s WHERE NOT EXISTS (SELECT FROM ${name} AS t WHERE ${sameKey})`,
+      `FROM pg_temp.millrace_rows AS s WHERE NOT EXISTS (SELECT FROM ${target} AS t WHERE ${sameKey})`,
     own,
   )
   rows += inserted.count
-  return { rows, removed, superseded: total - rows }
+  return { rows, removed, superseded: dataset.rows - rows }
 }
 
 /** The column of the dataset. @throws ConfigError when there is none */
@@ -103,12 +105,4 @@ function laterOrEqual(request: LoadRequest, order: string | undefined): string {
   const bytes = columnType(request, order) === 'text' ? ' COLLATE "C"' : ''
   const [t, s] = ['t', 's'].map((side) => `${side}.${quoteIdentifier(order)}${bytes}`)
   return `(${s} > ${t} OR (${t} IS NULL AND ${s} IS NOT NULL) OR (${s} IS NOT DISTINCT FROM ${t} AND ${partition}))`
-}
-
-async function isReferenced(session: LoadSession, name: string): Promise<boolean> {
-  const { count } = await session.query(
-    "SELECT FROM pg_catalog.pg_constraint WHERE contype = 'f' AND confrelid = $1::pg_catalog.regclass LIMIT 1",
-    [name],
-  )
-  return count > 0
 }

@@ -309,6 +309,22 @@ describe('a second run', () => {
     expect(error.message).toMatch(/was not made by millrace/)
   })
 
+  it('is refused where rows would follow those of a partition, and leaves tables that inherit alone', async () => {
+    const { forward, source, warehouse } = await setup()
+    await source('CREATE TABLE t AS SELECT 1 AS id; CREATE TABLE p AS SELECT 1 AS id')
+    await forward({})
+    await warehouse("CREATE TABLE heir () INHERITS (t); INSERT INTO heir VALUES (1, 'theirs', 'x')")
+    await source('INSERT INTO t VALUES (2)')
+    expect(await forward({})).toMatchObject({ rows: 2, removed: 1 })
+    expect(await warehouse('SELECT * FROM heir')).toEqual(['1|theirs|x'])
+    await warehouse(
+      `CREATE TABLE p (id int, _partition text, _load text) PARTITION BY RANGE (id); CREATE TABLE p_all PARTITION OF p (PRIMARY KEY (id)) DEFAULT;
+       CREATE TABLE fact (p_id int CONSTRAINT of_part REFERENCES p_all (id) ON DELETE CASCADE)`,
+    )
+    const error = await failure(forward({ table: 'p' }), ConfigError)
+    expect(error.message).toBe('replace of "p" would delete or change rows of fact by its constraint of_part')
+  })
+
   it('is outrun by another one', async () => {
     const { forward, source, token } = await setup()
     await source(make)
