@@ -19,8 +19,11 @@ export interface Read {
   readonly window?: TimeWindow & { readonly column?: string }
   /** IANA zone in which the caller understands naive times where the source declares none. */
   readonly zone?: string
-  /** Ask for rows whose `column` is at or after `from` (DuckDB's text form of the value) if the source can; the caller cuts in any case. Absent `from`: all rows. */
-  readonly cursor?: { readonly column?: string; readonly from?: string }
+  /**
+   * Ask for rows whose `column` is at or after `from` (DuckDB's text form of the value) if the source can; the caller cuts in any case. Absent `from`: all rows. `type`: what the column is declared as, where there are no
+   * `columns` that say it. A source that orders the column otherwise than DuckDB orders what lands refuses it, in `describe` and `read`: rows that are newer to it would be passed over.
+   */
+  readonly cursor?: { readonly column?: string; readonly from?: string; readonly type?: string }
   /** Rows of a parent dataset, for parent → child requests: the distinct values of the column that the request's `each` names, as text. */
   readonly parents?: readonly string[]
 }

@@ -8,12 +8,14 @@ import type { Reader } from '../engines/reader.ts'
 import { emptyRelation } from '../engines/relation.ts'
 import { textFromDuckdbType } from '../engines/types.ts'
 import type { Extract } from '../extract/source.ts'
+import { sourceColumn } from '../extract/source-column.ts'
 import { readForEachPartition } from './check-extract.ts'
 import type { AnyPipeline, Schema } from './definition.ts'
 import { type Partition, partitionsUntil } from './partitions.ts'
 import type { Sources } from './sources.ts'
 
 interface Tools {
+  readonly known: Schema
   readonly sources: Sources
   readonly reader: () => Reader
   readonly binder: DuckDB
@@ -24,7 +26,8 @@ interface Tools {
  * the pipeline author's to choose; columns that the source no longer has go.
  * @throws what a source's `describe` throws, and ConfigError for an expression that does not bind or has a type that millrace does not carry
  */
-export async function discover(definition: AnyPipeline, known: Schema, tools: Tools, ctx: RunContext): Promise<Schema> {
+export async function discover(definition: AnyPipeline, known: Schema, given: Omit<Tools, 'known'>, ctx: RunContext): Promise<Schema> {
+  const tools = { ...given, known }
   const found: Record<string, Columns> = {}
   const examples = examplePartitions(definition, ctx.clock.now())
   for (const [dataset, extract] of Object.entries(definition.extract)) {
@@ -102,12 +105,18 @@ async function describe(
         request,
         ...(example && { partition: example.name }),
         ...(example?.window && { window: { ...example.window } }),
-        ...(kind.by === 'cursor' && { cursor: { column: kind.column } }),
+        ...(kind.by === 'cursor' && { cursor: cursorOf(extract, kind.column, tools.known[dataset]) }),
         ...(parents && { parents }),
       },
       ctx,
     ),
   )
+}
+
+function cursorOf(extract: Extract<string>, name: string, declared: Columns = {}) {
+  const column = sourceColumn(extract, name)
+  const type = Object.hasOwn(declared, name) ? declared[name] : undefined
+  return { ...(column !== undefined && { column }), ...(type !== undefined && { type }) }
 }
 
 /** One value of a parent dataset's column, read from its source: a child request needs one to be described. */

@@ -10,6 +10,7 @@ import { duckdbTypeFromText } from '../engines/types.ts'
 import { explainMisfit } from '../extract/explain.ts'
 import { selectDeclared } from '../extract/select.ts'
 import type { Extract, ReadKind } from '../extract/source.ts'
+import { sourceColumn } from '../extract/source-column.ts'
 import type { CountRows } from '../formats/count-rows.ts'
 import { land } from '../land/land.ts'
 import { lastCursor } from '../land/loads.ts'
@@ -98,14 +99,16 @@ async function readAndLand(tools: LandingTools, source: Source, task: Task, ctx:
   const { partition: cut } = pipeline.definition
   const zone = cut?.by === 'time' ? cut.zone : undefined
   const from = kind.by === 'cursor' && usable && !refresh ? await cursorFrom(tools, dataset, kind, columns) : undefined
+  const own = sourceColumns(schema, dataset, extract)
+  const named = kind.by === 'cursor' ? sourceColumn(extract, kind.column) : undefined
+  const behind = named !== undefined && kind.by === 'cursor' && (!expressions || own[named] === columns[kind.column]) ? named : undefined
   const read: Read = {
     dataset,
     request: extract.request,
-    columns: sourceColumns(schema, dataset, extract),
+    columns: own,
     ...(partition && { partition: partition.name }),
     ...(partition?.window && { window: { ...partition.window, ...(kind.by === 'window' && !expressions && { column: kind.column }) } }),
-    // With expressions the columns are not the source's: what it has under such a name may be another.
-    ...(kind.by === 'cursor' && { cursor: { ...(!expressions && { column: kind.column }), ...(from !== undefined && { from }) } }),
+    ...(kind.by === 'cursor' && { cursor: { ...(behind !== undefined && { column: behind }), ...(from !== undefined && { from }) } }),
     ...(zone !== undefined && { zone }),
     ...(task.parents && { parents: task.parents }),
   }

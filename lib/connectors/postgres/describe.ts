@@ -1,6 +1,7 @@
 import type { Client, QueryArrayResult } from 'pg'
 import { CheckError, TransientError } from '../../core/errors.ts'
 import { columnsOf, type Field, type PostgresColumn } from './columns.ts'
+import { type TextOrder, textOrderOf } from './cursor-order.ts'
 import { valuesOf } from './values.ts'
 
 /** What is known of a relation before it is read. */
@@ -10,6 +11,8 @@ export interface Described {
   readonly pages: number
   /** An ordinary table of 1 MiB at most: to reach it takes longer than to read it. */
   readonly small: boolean
+  /** Of the cursor's column, where it is a text. */
+  readonly cursorOrder?: TextOrder
 }
 
 /** What is to be described. */
@@ -18,6 +21,8 @@ export interface Describable {
   readonly from: string
   /** The quoted name of a table; absent: a query. */
   readonly table?: string
+  /** The cursor's column. */
+  readonly cursor?: string
   /** What is being done, for errors. */
   readonly doing: string
 }
@@ -31,7 +36,15 @@ export async function describeAll(client: Client, asked: readonly Describable[])
   await refuseRewritten(client, asked[0]?.doing ?? '')
   const columns = await columnsOf(fields, client)
   const sizes = await sizesOf(client, asked)
-  return asked.map((_, i) => ({ columns: columns[i] ?? [], ...(sizes[i] ?? NO_TABLE) }))
+  const orders: (TextOrder | undefined)[] = []
+  for (const [i, { from, cursor }] of asked.entries())
+    if (cursor !== undefined)
+      orders[i] = await textOrderOf(
+        client,
+        from,
+        columns[i]?.find(({ name }) => name === cursor),
+      )
+  return asked.map((_, i) => ({ columns: columns[i] ?? [], ...(sizes[i] ?? NO_TABLE), ...(orders[i] && { cursorOrder: orders[i] }) }))
 }
 
 /** Relations that the session has locked, and that are not the ones of its snapshot: made or rewritten between snapshot and lock, they would show no rows. */
@@ -58,9 +71,11 @@ const SIZES = `
   FROM unnest($1::text[]) WITH ORDINALITY AS w(name, i)
   JOIN pg_catalog.pg_class c ON c.oid = to_regclass(w.name) AND c.relkind IN ('r', 'm') AND NOT c.relhassubclass`
 
-async function sizesOf(client: Client, asked: readonly Describable[]): Promise<readonly (Omit<Described, 'columns'> | undefined)[]> {
+type Size = Pick<Described, 'pages' | 'small'>
+
+async function sizesOf(client: Client, asked: readonly Describable[]): Promise<readonly (Size | undefined)[]> {
   if (!asked.some(({ table }) => table !== undefined)) return []
-  const sizes: Omit<Described, 'columns'>[] = []
+  const sizes: Size[] = []
   for (const [i, pages, small] of await valuesOf(client, SIZES, [asked.map(({ table }) => table ?? null)]))
     sizes[Number(i) - 1] = { pages: Number(pages), small: small === 't' }
   return sizes

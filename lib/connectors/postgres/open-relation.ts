@@ -9,6 +9,7 @@ import type { Read, Relation } from '../source.ts'
 import { castOf } from './casts.ts'
 import { placeText } from './client.ts'
 import { columnNamed } from './columns.ts'
+import { refuseOtherOrder } from './cursor-order.ts'
 import { ctidRanges } from './ranges.ts'
 import { overFifos, overSessions, type Selection } from './relation.ts'
 import { comparesInstants, databaseRequest, nameOf, withCut } from './rows.ts'
@@ -81,7 +82,9 @@ async function planned(
   const { settings, server, file } = source
   const asked = databaseRequest(request.request)
   const what = nameOf(asked, settings.schema)
-  const { columns, pages, small, rows: whole } = await source.describe(snapshot, request)
+  const { columns, pages, small, cursorOrder, rows: whole } = await source.describe(snapshot, request)
+  const cursor = columns.find(({ name }) => name === request.cursor?.column)
+  if (cursor) refuseOtherOrder(cursor, cursorOrder, what, request.columns[cursor.name])
   const road = file !== undefined && !snapshot.anyBytes ? ('extension' as const) : ('copy' as const)
   const zone = comparesInstants(asked) ? (settings.zone ?? request.zone) : undefined
   const rows = withCut(request, columns, whole, settings.zone ?? request.zone)

@@ -6,6 +6,7 @@ import type { Extensions } from '../../engines/extensions.ts'
 import type { Read, Source, SourceTools } from '../source.ts'
 import { placeText } from './client.ts'
 import { typeOfColumn } from './columns.ts'
+import { refuseOtherOrder } from './cursor-order.ts'
 import { ConnectionLost } from './faults.ts'
 import { fifoStocks } from './fifo-stock.ts'
 import { lanesOf, TOGETHER } from './lanes.ts'
@@ -89,7 +90,9 @@ export function openSource(settings: Settings, server: ServerUse, tools: SourceT
     const request = databaseRequest(read.request)
     const rows = rowsOf(read, settings.schema)
     const table = request.method === 'table' ? { table: tableText({ schema: settings.schema, ...request }) } : {}
-    return { rows, ...(await snapshot.describe({ from: rows.from, ...table, doing: await doingOf(read) })) }
+    const column = read.cursor?.column
+    const asked = { from: rows.from, ...table, doing: await doingOf(read), ...(column !== undefined && { cursor: column }) }
+    return { rows, ...(await snapshot.describe(asked)) }
   }
 
   const reads: ReadSource = {
@@ -108,7 +111,15 @@ export function openSource(settings: Settings, server: ServerUse, tools: SourceT
     version: async () => undefined,
     describe: async (request, ctx) => {
       try {
-        const { columns } = await onSnapshot(ctx, request.dataset, (on) => described(on, request))
+        const { columns, cursorOrder } = await onSnapshot(ctx, request.dataset, (on) => described(on, request))
+        const { column, type } = request.cursor ?? {}
+        const what = nameOf(databaseRequest(request.request), settings.schema)
+        refuseOtherOrder(
+          columns.find(({ name }) => name === column),
+          cursorOrder,
+          what,
+          type,
+        )
         return Object.fromEntries(columns.map((column) => [column.name, typeOfColumn(column)]))
       } catch (error) {
         throw placed(error, { dataset: request.dataset })
