@@ -6,6 +6,7 @@ import { PermanentError } from '../../core/errors.ts'
 import { quoteIdentifier, quoteLiteral } from '../../core/quote.ts'
 import type { DuckDB, SqlValues } from '../../engines/duckdb.ts'
 import { makeFifo, openFifo } from '../../engines/fifo-source.ts'
+import { notTaken } from './kept-rows.ts'
 import type { LoadSession } from './load-session.ts'
 import { refusedValue } from './refused-value.ts'
 import { type RowsToCopy, wireOptions, wireSelect } from './wire.ts'
@@ -13,7 +14,7 @@ import { type RowsToCopy, wireOptions, wireSelect } from './wire.ts'
 /**
  * Copies rows into a table, in the session's transaction: DuckDB writes them into a FIFO, PostgreSQL reads them as COPY … FROM STDIN; none is parsed on the way. The end of file is ours: when DuckDB fails, the COPY is
  * failed before the FIFO ends. Gives the rows that both sides counted.
- * @throws CheckError naming table, column and value for one that PostgreSQL refuses; the driver's or the engine's error otherwise
+ * @throws CheckError naming table, column and value for one that PostgreSQL refuses; ConfigError for a trigger that leaves rows out; the driver's or the engine's error otherwise
  */
 export async function copyRows(session: LoadSession, db: DuckDB, rows: RowsToCopy, ctx: RunContext): Promise<number> {
   const { columns, files, wire, into, more = {} } = rows
@@ -40,11 +41,13 @@ export async function copyRows(session: LoadSession, db: DuckDB, rows: RowsToCop
       throw await refusedValue(accepted.reason, db, rows)
     if (produced.status === 'rejected') throw await refusedValue(produced.reason, db, rows)
     if (accepted.status === 'rejected') throw accepted.reason
-    if (produced.value !== accepted.value)
-      throw new PermanentError(`PostgreSQL took ${accepted.value} rows of ${rows.table} where DuckDB gave ${produced.value}`, {
-        table: rows.table,
-      })
-    return accepted.value
+    const [given, took, { table }] = [produced.value, accepted.value, rows]
+    if (given !== took)
+      throw (
+        (await notTaken(session, { table, name: into }, took, given)) ??
+        new PermanentError(`PostgreSQL took ${took} rows of ${table} where DuckDB gave ${given}`, { table })
+      )
+    return took
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -4,6 +4,7 @@ import { addedColumns } from '../../engines/added-columns.ts'
 import { deletesAnyones, refuseOtherWriter } from '../other-writers.ts'
 import type { LoadReceipt, LoadRequest, Token } from '../warehouse.ts'
 import { buildIndexes, dropIndexes } from './indexes.ts'
+import { requireGone } from './kept-rows.ts'
 import type { LoadSession } from './load-session.ts'
 import type { Settings } from './options.ts'
 import { ownRows, referenceTo } from './own-rows.ts'
@@ -98,6 +99,7 @@ export async function makeRoom({ session, request, name, ctx }: Turn, settings: 
   const rows = ownRows(name, existing)
   if (disposition.mode === 'replacePartition') {
     const deleted = await session.query(`DELETE FROM ${rows} WHERE _partition = $1`, [partition])
+    await requireGone(session, { table, name }, `${rows} WHERE _partition = $1`, [partition])
     return { removed: deleted.count, indexes: [] }
   }
   const indexes = await dropIndexes(session, name, existing, settings)
@@ -108,6 +110,7 @@ export async function makeRoom({ session, request, name, ctx }: Turn, settings: 
       message: `"${table}" is in use: its indexes are kept up row by row, not built after the load`,
     })
   const deleted = await session.query(`DELETE FROM ${rows}`)
+  await requireGone(session, { table, name }, rows)
   return { removed: deleted.count, indexes: indexes ?? [] }
 }
 

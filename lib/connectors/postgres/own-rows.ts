@@ -4,7 +4,7 @@ import type { Table } from './tables.ts'
 /**
  * The tables ($1 and its partitions, of every level) that hold the rows of $1. Tables that inherit from a plain one are tables of their own: their rows are seen through it, but are not its rows.
  */
-const HOLDERS = `WITH RECURSIVE holder(oid) AS (SELECT $1::pg_catalog.oid UNION ALL SELECT i.inhrelid FROM holder AS h
+export const HOLDERS = `WITH RECURSIVE holder(oid) AS (SELECT $1::pg_catalog.regclass::pg_catalog.oid UNION ALL SELECT i.inhrelid FROM holder AS h
 JOIN pg_catalog.pg_class AS c ON c.oid = h.oid AND c.relkind = 'p' JOIN pg_catalog.pg_inherits AS i ON i.inhparent = h.oid)`
 
 /** The table (quoted) as a statement must name it that means its own rows: a partitioned one has none but those of its partitions. */

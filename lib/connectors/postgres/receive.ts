@@ -7,6 +7,7 @@ import type { ReceiveReceipt, ReceiveRequest } from '../warehouse.ts'
 import { loadInAttempts, type Reach } from './attempts.ts'
 import { createFrameTable, fitFrameTable, hasDefaults, ownDefaults, requireSameMeaning, setDefaults, setOwnValues } from './frame-tables.ts'
 import { buildIndexes } from './indexes.ts'
+import { notTaken } from './kept-rows.ts'
 import { buildKeys, makeRoom, refuseOthersRows, requireToken, type Turn, takeTurn } from './load-rows.ts'
 import type { LoadSession } from './load-session.ts'
 import { COPY_BINARY } from './send-frames.ts'
@@ -61,7 +62,10 @@ async function writeFrames(turn: Turn, { settings }: Reach, request: ReceiveRequ
   await setOwnValues(session, place.partition, load)
   const { sent, taken } = await copyFrames(session, name, frames, ctx)
   if (sent.rows !== taken)
-    throw new PermanentError(`"${table}" took ${taken} rows where ${frames.what} sent ${sent.rows}`, { table, dataset })
+    throw (
+      (await notTaken(session, { table, name }, taken, sent.rows)) ??
+      new PermanentError(`"${table}" took ${taken} rows where ${frames.what} sent ${sent.rows}`, { table, dataset })
+    )
   if (existing) await buildIndexes(session, indexes)
   else await buildKeys(session, name, request)
   ctx.signal.throwIfAborted()

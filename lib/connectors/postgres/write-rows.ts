@@ -5,6 +5,7 @@ import { quoteIdentifier } from '../../core/quote.ts'
 import type { DuckDB } from '../../engines/duckdb.ts'
 import type { Disposition, LoadReceipt, LoadRequest } from '../warehouse.ts'
 import { copyRows } from './copy-rows.ts'
+import { requireGone, writeAll } from './kept-rows.ts'
 import type { LoadSession } from './load-session.ts'
 import { ownRows, referenceTo } from './own-rows.ts'
 import { columnDefinitions, type Table } from './tables.ts'
@@ -55,35 +56,37 @@ export async function mergeRows(work: Work, merge: Merge, existing: Table): Prom
     const answer = await session.query(
       `DELETE FROM ${target} AS t USING (SELECT DISTINCT * FROM pg_temp.millrace_gone) AS s WHERE ${sameKey}`,
     )
+    await requireGone(session, { table, name }, `${target} AS t JOIN pg_temp.millrace_gone AS s ON ${sameKey}`)
     removed += answer.count
   }
   await staging(session, 'millrace_rows', columns)
   await copyRows(session, db, { table, columns, files, wire: wireFor(columns, extension), into: 'pg_temp.millrace_rows' }, ctx)
   await session.query('ANALYZE pg_temp.millrace_rows')
   const notOlder = laterOrEqual(request, merge.order)
+  const newer = `${target} AS t JOIN pg_temp.millrace_rows AS s ON ${sameKey} AND ${notOlder}`
   const own = [token.partition, load]
   const names = Object.keys(columns).map(quoteIdentifier)
   let rows = 0
   if (await referenceTo(session, existing)) {
     const set = names.map((column) => `${column} = s.${column}`).join(', ')
-    const updated = await session.query(
-      `UPDATE ${target} AS t SET ${set}, _partition = $1, _load = $2 FROM pg_temp.millrace_rows AS s WHERE ${sameKey} AND ${notOlder}`,
-      own,
+    const sql = `UPDATE ${target} AS t SET ${set}, _partition = $1, _load = $2 FROM pg_temp.millrace_rows AS s WHERE ${sameKey} AND ${notOlder}`
+    const updated = await writeAll(session, { table, name }, 'update', { rows: newer, values: [token.partition] }, () =>
+      session.query(sql, own),
     )
-    rows += updated.count
-    removed += updated.count
+    rows += updated
+    removed += updated
   } else {
     const deleted = await session.query(`DELETE FROM ${target} AS t USING pg_temp.millrace_rows AS s WHERE ${sameKey} AND ${notOlder}`, [
       token.partition,
     ])
+    await requireGone(session, { table, name }, newer, [token.partition])
     removed += deleted.count
   }
-  const inserted = await session.query(
-    `INSERT INTO ${name} (${names.join(', ')}, _partition, _load) SELECT ${names.map((column) => `s.${column}`).join(', ')}, $1, $2 ` +
-      `FROM pg_temp.millrace_rows AS s WHERE NOT EXISTS (SELECT FROM ${target} AS t WHERE ${sameKey})`,
-    own,
+  const others = `pg_temp.millrace_rows AS s WHERE NOT EXISTS (SELECT FROM ${target} AS t WHERE ${sameKey})`
+  const given = names.map((column) => `s.${column}`).join(', ')
+  rows += await writeAll(session, { table, name }, 'insert', { rows: others }, () =>
+    session.query(`INSERT INTO ${name} (${names.join(', ')}, _partition, _load) SELECT ${given}, $1, $2 FROM ${others}`, own),
   )
-  rows += inserted.count
   return { rows, removed, superseded: dataset.rows - rows }
 }
 

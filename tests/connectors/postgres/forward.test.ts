@@ -325,6 +325,23 @@ describe('a second run', () => {
     expect(error.message).toBe('replace of "p" would delete or change rows of fact by its constraint of_part')
   })
 
+  it('fails where a trigger keeps rows, or leaves some out', async () => {
+    const { forward, source, warehouse } = await setup()
+    await source('CREATE TABLE t AS SELECT 1 AS id')
+    await forward({})
+    await warehouse("CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+    await source('INSERT INTO t VALUES (2)')
+    for (const [event, message] of [
+      ['DELETE', '"t" still has rows that were deleted from it: trigger keep of t keeps rows from being written as they are'],
+      ['INSERT', '"t" took 0 rows of 2: trigger keep of t keeps rows from being written as they are'],
+    ] as const) {
+      await warehouse(`CREATE TRIGGER keep BEFORE ${event} ON t FOR EACH ROW EXECUTE FUNCTION nothing()`)
+      expect((await failure(forward({}), ConfigError)).message).toBe(message)
+      await warehouse('DROP TRIGGER keep ON t')
+    }
+    expect(await warehouse('SELECT id FROM t')).toEqual(['1'])
+  })
+
   it('is outrun by another one', async () => {
     const { forward, source, token } = await setup()
     await source(make)
