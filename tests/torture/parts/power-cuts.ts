@@ -20,6 +20,8 @@ interface Acknowledged {
 
 interface Recorded {
   readonly cut: PowerCut
+  /** How many operations the run did. Whoever reads what a cut has left goes on recording. */
+  readonly operations: number
   readonly acknowledged: readonly Acknowledged[]
   /** Copies of the warehouse, each as it was from an operation on: DuckDB fsyncs for itself, before a load is reported. */
   readonly warehouses: readonly { readonly after: number; readonly file: string }[]
@@ -106,7 +108,7 @@ async function record(
     Object.assign(disk, recorded)
     process.chdir(folder)
   }
-  return { cut, acknowledged, warehouses, [Symbol.asyncDispose]: () => cut[Symbol.asyncDispose]() }
+  return { cut, operations: cut.operations.length, acknowledged, warehouses, [Symbol.asyncDispose]: () => cut[Symbol.asyncDispose]() }
 }
 
 function choiceOf(args: readonly string[]): { from?: string; to?: string; refresh?: boolean } {
@@ -122,17 +124,17 @@ async function lookAtCuts(
   { seed, short }: Settings,
   untilFault = false,
 ): Promise<readonly Trial[]> {
-  const { cut } = recorded
+  const { cut, operations } = recorded
   const image = join(project.folder, 'image')
   const seen = new Set<string>()
   const trials: Trial[] = []
   const chance = chanceOf(seed, 'cuts')
-  for (let after = 0; after <= cut.operations.length; after++)
+  for (let after = 0; after <= operations; after++)
     for (const [i, survival] of SURVIVALS.entries()) {
       const due = recorded.acknowledged.filter((each) => each.after <= after).length
       const visible = cut.listing(after, survival).filter((file) => /^(landing|export)\/(?!\.millrace-meta|_tmp)/.test(file))
       const listing = [due, ...visible.sort()].join('\n')
-      if (seen.has(listing) || (short && after < cut.operations.length && chance.below(12) > 0)) continue
+      if (seen.has(listing) || (short && after < operations && chance.below(12) > 0)) continue
       seen.add(listing)
       await makeImage(recorded, after, survival, image)
       const faults = lost(await contentOf(image), known, recorded.acknowledged.slice(0, due))
@@ -173,13 +175,13 @@ async function rerunAfterCuts(
   recorded: Recorded,
   { seed, short }: Settings,
 ): Promise<readonly Trial[]> {
-  const { cut } = recorded
+  const { cut, operations } = recorded
   const { project } = reference
   const chance = chanceOf(seed, 'reruns after cuts')
   const trials: Trial[] = []
   const count = short ? 1 : 15
   for (let i = 0; i < count; i++) {
-    const after = Math.floor(((i + chance.next()) / count) * cut.operations.length)
+    const after = Math.floor(((i + chance.next()) / count) * operations)
     rmSync(project.state, { recursive: true, force: true })
     await makeImage(recorded, after, SURVIVALS[i % SURVIVALS.length] ?? (() => 'synced'), project.state)
     trials.push(
