@@ -5,6 +5,8 @@ import { quoteIdentifier } from '../core/quote.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
 import { copyStatement, readParquet } from '../formats/parquet.ts'
 import { type HistoryFile, LOAD, stateSelect } from './history.ts'
+import { hasInfinity } from './loads.ts'
+import { refuseInfinity, refuseNulls } from './no-cursor.ts'
 
 /** A cursor dataset's read as it was staged, and what has landed before. */
 export interface DeltaRequest {
@@ -40,7 +42,7 @@ export interface Delta {
 /**
  * Takes from a read what has not landed yet. Of several rows of a key the one with the latest cursor is kept; rows that equal the state's row of their key in all columns, or are older than it, are
  * dropped, so that duplicate, reordered and overlapping reads change nothing. New rows come ordered by key: the same read gives the same bytes.
- * @throws CheckError when key or cursor is NULL, or two rows of a key with the same latest cursor differ: which is later cannot be known
+ * @throws CheckError when key or cursor is NULL, a cursor is infinite, or two rows of a key with the same latest cursor differ: which is later cannot be known
  */
 export async function deltaOf(request: DeltaRequest, folder: string, db: DuckDB, ctx: RunContext): Promise<Delta> {
   const { columns, key, cursor, staged, history, last } = request
@@ -54,6 +56,7 @@ export async function deltaOf(request: DeltaRequest, folder: string, db: DuckDB,
     await meta(`SELECT count(*) AS read, count(*) FILTER (WHERE ${[...key, cursor].map((name) => `${quoteIdentifier(name)} IS NULL`).join(' OR ')}) AS nulls,
     CAST(greatest(max(${at})${last === undefined ? '' : `, CAST($last AS ${await typeOf(db, read, cursor)})`}) AS VARCHAR) AS until FROM ${read}`)
   if (counts.nulls !== '0') await refuseNulls(request, read, db, ctx)
+  if (hasInfinity(columns[cursor])) await refuseInfinity(request, read, db, ctx)
   const several = await meta(`SELECT 1 AS found FROM ${read} GROUP BY ${keys} HAVING count(*) > 1 LIMIT 1`)
   if (several.found) await refuseTies(request, read, db, ctx)
 
@@ -117,24 +120,6 @@ async function goneKeys(
     ctx.signal,
   )
   return { file, rows: Number(found?.rows), unseen: Number(found?.unseen) }
-}
-
-async function refuseNulls({ dataset, key, cursor }: DeltaRequest, read: string, db: DuckDB, ctx: RunContext): Promise<never> {
-  for (const column of [...key, cursor]) {
-    const [row] = await db.meta(`SELECT count(*) AS nulls FROM ${read} WHERE ${quoteIdentifier(column)} IS NULL`, undefined, ctx.signal)
-    if (row?.nulls !== '0')
-      throw new CheckError(
-        `${row?.nulls} ${row?.nulls === '1' ? 'row' : 'rows'} of "${dataset}" ${row?.nulls === '1' ? 'has' : 'have'} no ${column}, which is ${column === cursor ? 'the cursor' : 'in the key'}`,
-        {
-          ...{ stage: 'land', pipeline: ctx.pipeline, dataset, column },
-          hint:
-            column === cursor
-              ? 'a row without a cursor would never be read again: give it a value with columns: { … }'
-              : 'choose a key that every row has',
-        },
-      )
-  }
-  throw new RangeError('no column has the NULL that was counted')
 }
 
 async function refuseTies({ dataset, columns, key, cursor }: DeltaRequest, read: string, db: DuckDB, ctx: RunContext): Promise<void> {

@@ -7,6 +7,7 @@ import { bytesOf, commitLoad, confirmed, type Draft, draftOf } from './commit.ts
 import { contentOf } from './content-hash.ts'
 import { deltaOf } from './delta.ts'
 import { historyFiles, loadsOfState } from './history.ts'
+import { hasEndlessCursor, lastCursorOf } from './loads.ts'
 import { verifyFiles } from './local-files.ts'
 import type { Landed, LandRequest, LandTools, Staged, Work } from './request.ts'
 
@@ -31,7 +32,7 @@ export async function landDelta(
   const current = loads.at(-1)
   const readable = await readableHistory(request, loads, store, ctx)
   const history = await historyFiles(store, readable, ctx)
-  const last = current?.cursor?.to
+  const last = lastCursorOf(current)
   const found = await deltaOf(
     {
       dataset,
@@ -85,7 +86,7 @@ export async function landDelta(
   }
 }
 
-/** The loads that the state is made of. When all of the source was read, damaged and undecoded ones are given up: what was read begins the state anew. */
+/** The loads that the state is made of. When all of the source was read, damaged and undecoded ones are given up, and those of a cursor that nothing comes after: what was read begins the state anew. */
 async function readableHistory(
   { dataset, cursorFrom }: LandRequest,
   loads: readonly LoadManifest[],
@@ -94,7 +95,7 @@ async function readableHistory(
 ): Promise<readonly LoadManifest[]> {
   const history = loadsOfState(loads)
   if (cursorFrom !== undefined) return history
-  if (history.some(({ undecoded }) => undecoded)) return []
+  if (history.some(({ undecoded }) => undecoded) || hasEndlessCursor(loads.at(-1))) return []
   try {
     await verifyFiles(store, history)
     return history

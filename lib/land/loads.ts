@@ -32,10 +32,26 @@ export async function currentLoad(store: Store, pipeline: string, dataset: strin
   return id === undefined ? undefined : loadOf(store, pipeline, dataset, partition, id, records)
 }
 
-/** The last landed cursor value of a cursor dataset as DuckDB's text, the highest of all loads; undefined when no row has landed. */
+/** The last landed cursor value of a cursor dataset as DuckDB's text, the highest of all loads; undefined when no row has landed, or one that nothing comes after. */
 export async function lastCursor(store: Store, pipeline: string, dataset: string): Promise<string | undefined> {
   // Each load records at least the one before, so the newest has the highest.
-  return (await currentLoad(store, pipeline, dataset, '_all'))?.cursor?.to
+  return lastCursorOf(await currentLoad(store, pipeline, dataset, '_all'))
+}
+
+/** That of a dataset's newest load. Infinity, which loads of earlier versions may have, is none: all must be read again. */
+export function lastCursorOf(current: LoadManifest | undefined): string | undefined {
+  return hasEndlessCursor(current) ? undefined : current?.cursor?.to
+}
+
+/** Whether a load's last cursor value is infinity or NaN. */
+export function hasEndlessCursor(current: LoadManifest | undefined): boolean {
+  const { column, to } = current?.cursor ?? {}
+  return column !== undefined && to !== undefined && hasInfinity(current?.columns[column]) && /^-?(inf(inity)?|nan)$/.test(to)
+}
+
+/** Types with values that are before or after all others. */
+export function hasInfinity(type: string | undefined): boolean {
+  return ['date', 'timestamp', 'timestamptz', 'float32', 'float64'].includes(type ?? '')
 }
 
 /** The number that the next confirmation of a load gets. */
