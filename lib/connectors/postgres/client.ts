@@ -23,8 +23,16 @@ export const SESSION: readonly string[] = [
   "bytea_output = 'hex'",
   'extra_float_digits = 1',
   'standard_conforming_strings = on',
+  'array_nulls = on',
+  'quote_all_identifiers = off',
   'idle_in_transaction_session_timeout = 0',
 ]
+
+/** A transaction may take as long as its run does: no limit of its own, where the server knows such a limit (PostgreSQL 17 and later). `local`: for the transaction alone. */
+export function noTransactionTimeout(local: boolean): string {
+  const name = "'transaction_timeout'"
+  return `SELECT pg_catalog.set_config(${name}, '0', ${local}) WHERE pg_catalog.current_setting(${name}, true) IS NOT NULL`
+}
 
 /** `sakila on 127.0.0.1:5432`, for messages. */
 export function placeText({ database }: Pick<Settings, 'database'>, { host, port }: Address): string {
@@ -83,9 +91,8 @@ export async function connect(settings: Settings, address: Address, application:
 }
 
 function sessionText({ statementTimeoutMs, lockTimeoutMs }: Settings): string {
-  return [...SESSION, `statement_timeout = ${statementTimeoutMs}`, `lock_timeout = ${lockTimeoutMs}`]
-    .map((each) => `SET ${each}`)
-    .join('; ')
+  const settings = [...SESSION, `statement_timeout = ${statementTimeoutMs}`, `lock_timeout = ${lockTimeoutMs}`]
+  return [...settings.map((each) => `SET ${each}`), noTransactionTimeout(false)].join('; ')
 }
 
 function verified({ tls = {} }: Settings, { host }: Address): ClientConfig['ssl'] {

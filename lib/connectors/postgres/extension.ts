@@ -5,8 +5,7 @@ import { join } from 'node:path'
 import { rootCertificates } from 'node:tls'
 import { quoteIdentifier, quoteLiteral } from '../../core/quote.ts'
 import { reveal } from '../../core/secret.ts'
-import type { Address } from './client.ts'
-import { SESSION } from './client.ts'
+import { type Address, noTransactionTimeout, SESSION } from './client.ts'
 import { protectionOf, type Settings } from './options.ts'
 
 /** Sessions of DuckDB's extension, for one job. */
@@ -56,7 +55,7 @@ export async function attachment(request: AttachRequest): Promise<Attachment> {
   const zoned = zone === undefined ? [] : [`TimeZone = ${quoteLiteral(zone)}`]
   // The encoding is the connection's; all else is of this transaction alone.
   const local = [...SESSION.filter((each) => !each.startsWith('client_encoding')), ...limits, ...zoned].map((each) => `SET LOCAL ${each}`)
-  const begin = [`SET TRANSACTION SNAPSHOT ${quoteLiteral(snapshot)}`, ...local].join('; ')
+  const begin = [`SET TRANSACTION SNAPSHOT ${quoteLiteral(snapshot)}`, noTransactionTimeout(true), ...local].join('; ')
   return {
     before: [
       `LOAD ${quoteLiteral(file)}`,
