@@ -12,7 +12,7 @@ import { type Before, conflict, type DeliveryRequest, type ExportReceipt, type W
 import { type DeliveryLayout, deliveryLayout } from './layout.ts'
 import type { DeliveryManifest, Latest } from './manifest.ts'
 import { exportError, outrun, readJson, sameContent } from './objects.ts'
-import { createManifest, describeDelivery, keepLast, replaceLatest, settlePlain } from './pointers.ts'
+import { createManifest, describeDelivery, keepLast, refuseStranger, replaceLatest, settlePlain } from './pointers.ts'
 import { writtenContract } from './written-contract.ts'
 
 export type { DeliveryRequest, ExportReceipt } from './delivery.ts'
@@ -25,7 +25,7 @@ export type { DeliveryRequest, ExportReceipt } from './delivery.ts'
  * Rows under `zeroRows`: `headerOnly` delivers a file without rows; `noFile` a manifest without files, and takes the plain copy away; `fail` is a CheckError; `keepLast` leaves everything
  * and writes `kept-last.json` with the input key, by which the partition is known to be done.
  *
- * @throws ConfigError for a contract that the dataset cannot keep, or a place that belongs to another export; CheckError when `orderBy` is no total order, or there are no rows and `fail`; OutrunError when another
+ * @throws ConfigError for a contract that the dataset cannot keep, or a place that belongs to another export, or to somebody else; CheckError when `orderBy` is no total order, or there are no rows and `fail`; OutrunError when another
  * delivery was faster, or another run has landed newer rows; PermanentError when other content lies under an immutable name, or the store refuses
  */
 export async function deliver(
@@ -91,6 +91,7 @@ async function settle(work: Work): Promise<ExportReceipt> {
   if (dataset.rows === 0 && contract.zeroRows === 'fail')
     throw new CheckError('there are no rows to deliver, and the contract says zeroRows: fail')
   const file = dataset.rows === 0 && contract.zeroRows === 'noFile' ? undefined : await deliverFile(work)
+  refuseStranger(work, file)
   const manifest = await describeDelivery(work, file)
   const key = layout.manifest(inputKey, file?.sha256 ?? NOTHING)
   const manifestSha256 = await createManifest(work, key, manifest)

@@ -1,4 +1,4 @@
-import { PermanentError, PreconditionFailed } from '../core/errors.ts'
+import { ConfigError, PermanentError, PreconditionFailed } from '../core/errors.ts'
 import { canonicalJson, hashOf } from '../core/hash.ts'
 import { conflict, type ExportReceipt, type File, identity, runOf, type Work } from './delivery.ts'
 import type { DeliveryManifest } from './manifest.ts'
@@ -68,6 +68,21 @@ export async function replaceLatest(work: Work, manifest: string, manifestSha256
   ctx.signal.throwIfAborted()
   await won(place, () => putJson(store, layout.latest, next, { ...unchangedSince(latestInfo), metadata }))
   return true
+}
+
+/**
+ * What stands at the plain copy's name before anything was delivered there, and has no metadata of ours, is somebody else's, unless it is the same already. Where something was delivered, it is a copy whose metadata the
+ * store has lost.
+ * @throws ConfigError
+ */
+export function refuseStranger({ request, layout, before }: Work, file: File | undefined): void {
+  const { plain, latest } = before
+  if (!request.export.plain || !plain || latest || plain.metadata[MANIFEST] !== undefined) return
+  if (file && sameContent(plain, file)) return
+  throw new ConfigError(`${layout.plain} is there, and millrace did not write it: the plain copy would take its place`, {
+    file: layout.plain,
+    hint: 'move it away, or give the export another path',
+  })
 }
 
 /** Brings the plain copy to what the manifest says: the file, or none. */
