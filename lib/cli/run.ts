@@ -14,8 +14,8 @@ export const run = command({
     from: { type: 'string', value: 'name', describe: 'partitions from this one on' },
     to: { type: 'string', value: 'name', describe: 'partitions before this one' },
     keepGoing: { type: 'boolean', describe: 'go on with the other partitions when one fails' },
-    force: { type: 'boolean', describe: 'compute, load and export again from what has landed' },
-    refresh: { type: 'boolean', describe: 'read the sources again, also what has landed complete' },
+    force: { type: 'boolean', describe: 'compute, load and export again from what has landed; of partitions those that are named' },
+    refresh: { type: 'boolean', describe: 'read the sources again, also what has landed complete; of partitions those that are named' },
     only: { type: 'string', value: 'stage', choices: STAGES, describe: 'this stage alone, from inputs that are there' },
   },
   example: [

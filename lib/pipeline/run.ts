@@ -81,7 +81,9 @@ export async function run(project: Project, name: string, options: RunOptions = 
 
 async function runUnits(running: Running): Promise<RunReport> {
   const { ledger, name, id, project, startedAt, options, signal, session } = running
-  const { units, stale } = await plannedUnits(running)
+  const { units, stale, unnamed } = await plannedUnits(running)
+  const message = leftAlone(running, unnamed)
+  if (message !== undefined) running.context(undefined, running.workspace.folder).emit({ type: 'warning', message })
   ledger.beginRun({ run: id, pipeline: name, profile: project.config.profile, startedAt, versions: versions() })
   const reports: PartitionReport[] = []
   for (const [i, partition] of units.entries()) {
@@ -103,6 +105,16 @@ interface Planned {
   readonly units: readonly (Partition | undefined)[]
   /** What stays as it is. */
   readonly stale: Stale | undefined
+  /** How many partitions that are up to date nobody has named. */
+  readonly unnamed: number
+}
+
+/** `--force` and `--refresh` are about what was named, and what is due. */
+function leftAlone({ session: { choices } }: Running, unnamed: number): string | undefined {
+  const asked = [choices.force ? '--force' : '', choices.refresh ? '--refresh' : ''].filter(Boolean).join(' and ')
+  if (asked === '' || unnamed === 0) return undefined
+  const those = unnamed === 1 ? '1 partition that is up to date was' : `${unnamed} partitions that are up to date were`
+  return `${asked}: ${those} left alone; name what is to be made again, by --partition or --from`
 }
 
 /** What there is to run. */
@@ -122,6 +134,7 @@ async function plannedUnits({ session, options, project, name }: Running): Promi
   return {
     units: wanted || !pipeline.definition.partition ? [undefined, ...partitions] : partitions,
     stale: staleReport(name, left),
+    unnamed: states.filter(({ state, partition }) => state === 'done' && !partitions.includes(partition)).length,
   }
 }
 

@@ -66,6 +66,17 @@ test('run, status and plan say which partitions other code has made, and the com
   expect(await told(sales)).toEqual(nothing)
 })
 
+test('--force and --refresh say which partitions they leave alone, where none is named', async () => {
+  const sales = project()
+  expect((await sales.millrace('run', 'p', '--force')).stdout).not.toContain('--force')
+  const left = '3 partitions that are up to date were left alone; name what is to be made again, by --partition or --from'
+  for (const flags of [['--force'], ['--refresh'], ['--force', '--refresh']]) {
+    const { code, stdout } = await sales.millrace('run', 'p', ...flags)
+    expect([code, stdout]).toEqual([0, expect.stringContaining(`warning: ${flags.join(' and ')}: ${left}`)])
+  }
+  expect((await sales.millrace('run', 'p', '--force', '--partition', '2024-01-08')).stdout).not.toContain('left alone')
+})
+
 test('another contract makes its partitions stale', async () => {
   const sales = project()
   await sales.millrace('run', 'p')
