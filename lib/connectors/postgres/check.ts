@@ -7,6 +7,7 @@ import { explained } from './faults.ts'
 import { type Protection, protectionOf, type Settings } from './options.ts'
 import { tableText } from './rows.ts'
 import type { ServerUse } from './server.ts'
+import { OWN_COLUMNS } from './tables.ts'
 import { TOKENS } from './tokens.ts'
 
 /** The oldest version that is tested. */
@@ -44,19 +45,23 @@ interface About {
   readonly role: string
   readonly now: Date
   readonly standby: boolean
-  readonly readonly: boolean
   readonly tls: string | null
   /** Connections that ordinary roles may have, and those that are there. */
   readonly room: number
   readonly used: number
+  /** The same of the role itself; null: it has no limit. */
+  readonly limit: number | null
+  readonly own: number
 }
 
 // A role without rights sees of others' sessions no more than that they are there.
 const ABOUT = `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int / 10000 AS major, current_user AS role, clock_timestamp() AS now,
-  pg_catalog.pg_is_in_recovery() AS standby, current_setting('default_transaction_read_only') = 'on' AS readonly,
+  pg_catalog.pg_is_in_recovery() AS standby,
   (SELECT s.version FROM pg_catalog.pg_stat_ssl s WHERE s.pid = pg_catalog.pg_backend_pid() AND s.ssl) AS tls,
   current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS room,
-  (SELECT count(*)::int FROM pg_catalog.pg_stat_activity a WHERE a.datid IS NOT NULL) AS used`
+  (SELECT count(*)::int FROM pg_catalog.pg_stat_activity a WHERE a.datid IS NOT NULL) AS used,
+  (SELECT nullif(r.rolconnlimit, -1) FROM pg_catalog.pg_roles r WHERE r.rolname = current_user AND NOT r.rolsuper) AS limit,
+  (SELECT count(*)::int FROM pg_catalog.pg_stat_activity a WHERE a.usename = current_user AND a.pid <> pg_catalog.pg_backend_pid()) AS own`
 
 async function serverFindings(
   client: Client,
@@ -75,22 +80,22 @@ async function serverFindings(
     about.major < TESTED ? warning('answers', answers, `millrace is tested with ${TESTED} and later`) : fine('answers', answers),
     tlsFinding(protectionOf(settings, address.host), about.tls),
     clockFinding(placeText(settings, address), about.now, middle),
-    free < maxConnections
+    about.limit !== null && about.limit - about.own < maxConnections
       ? warning(
           'connections',
-          `${free} of ${about.room} are free, a run takes up to ${maxConnections}`,
-          'lower maxConnections of the connection, or raise max_connections of the server',
+          `${Math.max(0, about.limit - about.own)} of the ${about.limit} of role ${about.role} are free, a run takes up to ${maxConnections}`,
+          `lower maxConnections of the connection, or ALTER ROLE ${quoteIdentifier(about.role)} CONNECTION LIMIT …`,
         )
-      : fine('connections', `${free} of ${about.room} are free, a run takes up to ${maxConnections}`),
-    ...(role === 'warehouse' && (about.standby || about.readonly)
-      ? [
-          fault('writing', about.standby ? 'the server is a standby, which only reads' : 'sessions of this role only read', {
-            advice: about.standby
-              ? 'name the primary server'
-              : `ALTER ROLE ${quoteIdentifier(about.role)} SET default_transaction_read_only = off`,
-            kind: 'configuration' as const,
-          }),
-        ]
+      : free < maxConnections
+        ? warning(
+            'connections',
+            `${free} of ${about.room} are free, a run takes up to ${maxConnections}`,
+            'lower maxConnections of the connection, or raise max_connections of the server',
+          )
+        : fine('connections', `${free} of ${about.room} are free, a run takes up to ${maxConnections}`),
+    // A role or a database that only reads by default is no fault: a load's transaction says that it writes.
+    ...(role === 'warehouse' && about.standby
+      ? [fault('writing', 'the server is a standby, which only reads', { advice: 'name the primary server', kind: 'configuration' })]
       : []),
   ]
 }
@@ -110,7 +115,9 @@ interface TableRights {
   readonly table: string
   readonly there: boolean
   readonly usage: boolean
-  readonly select: boolean
+  /** Columns that may not be read: all are described before some are read. */
+  readonly missing: readonly string[]
+  readonly columns: number
 }
 
 async function readingRights(client: Client, settings: Settings, { requests }: CheckContext): Promise<readonly Finding[]> {
@@ -118,7 +125,9 @@ async function readingRights(client: Client, settings: Settings, { requests }: C
   if (named.length === 0) return []
   const { rows } = await client.query<TableRights & { readonly role: string }>(
     `SELECT DISTINCT w.schema, w."table", c.oid IS NOT NULL AS there, coalesce(pg_catalog.has_schema_privilege(n.oid, 'USAGE'), false) AS usage, current_user AS role,
-       coalesce(pg_catalog.has_table_privilege(c.oid, 'SELECT') OR pg_catalog.has_any_column_privilege(c.oid, 'SELECT'), false) AS select
+       (SELECT count(*)::int FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+       ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+         AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY a.attnum) AS missing
      FROM unnest($1::text[], $2::text[]) AS w(schema, "table")
      LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
      LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w."table" AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -135,7 +144,12 @@ async function readingRights(client: Client, settings: Settings, { requests }: C
         }),
       ]
     if (!each.usage) return [denied(`${name} cannot be reached`, `GRANT USAGE ON SCHEMA ${quoteIdentifier(each.schema)} TO ${role}`)]
-    return each.select ? [] : [denied(`${name} cannot be read`, `GRANT SELECT ON ${name} TO ${role}`)]
+    if (each.missing.length === 0) return []
+    const which =
+      each.missing.length === each.columns
+        ? ''
+        : `: not its ${each.missing.length === 1 ? 'column' : 'columns'} ${each.missing.map(quoteIdentifier).join(', ')}`
+    return [denied(`${name} cannot be read${which}`, `GRANT SELECT ON ${name} TO ${role}`, which && 'or name the others in a query')]
   })
   const right = rows.length - wrong.length
   return [...(right > 0 ? [fine('rights', `can read ${right} of the ${rows.length} tables that pipelines name`)] : []), ...wrong]
@@ -155,6 +169,8 @@ interface LoadedTable {
   readonly kind: string
   readonly owned: boolean
   readonly missing: string
+  /** Has `_partition` and `_load`, of type text. */
+  readonly loadable: boolean
 }
 
 async function writingRights(client: Client, { schema }: Settings, { tables }: CheckContext): Promise<readonly Finding[]> {
@@ -170,9 +186,10 @@ async function writingRights(client: Client, { schema }: Settings, { tables }: C
     return [fault('rights', `there is no schema ${name}`, { advice: `CREATE SCHEMA ${name} AUTHORIZATION ${role}`, kind: 'configuration' })]
   const loaded = await client.query<LoadedTable>(
     `SELECT c.relname AS "table", c.relkind AS kind, pg_catalog.pg_has_role(c.relowner, 'USAGE') AS owned,
-       (SELECT coalesce(string_agg(p, ', ' ORDER BY p), '') FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p WHERE NOT pg_catalog.has_table_privilege(c.oid, p)) AS missing
-     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY 1`,
-    [schema, [TOKENS, ...tables]],
+       (SELECT coalesce(string_agg(p, ', ' ORDER BY p), '') FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p WHERE NOT pg_catalog.has_table_privilege(c.oid, p)) AS missing,
+       (SELECT count(*) = cardinality($3::text[]) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = ANY($3::text[]) AND a.atttypid = 'text'::regtype AND NOT a.attisdropped) AS loadable
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) ORDER BY 1`,
+    [schema, [TOKENS, ...tables], OWN_COLUMNS],
   )
   const found = [
     ...(rights.usage ? [] : [denied(`schema ${name} cannot be reached`, `GRANT USAGE ON SCHEMA ${name} TO ${role}`)]),
@@ -187,9 +204,16 @@ async function writingRights(client: Client, { schema }: Settings, { tables }: C
     : [fine('rights', `can make tables in schema ${name}, and write the ${loaded.rows.length} that are there`), ...found]
 }
 
-function tableFindings({ kind, owned, missing }: LoadedTable, name: string, role: string): Finding[] {
+function tableFindings({ table, kind, owned, missing, loadable }: LoadedTable, name: string, role: string): Finding[] {
   if (kind !== 'r' && kind !== 'p')
     return [fault('rights', `${name} is no table`, { advice: 'drop it, or load into another table', kind: 'configuration' })]
+  if (!loadable && table !== TOKENS)
+    return [
+      fault('rights', `${name} was not made by millrace: it has no columns ${OWN_COLUMNS.join(' and ')} of type text`, {
+        advice: 'load into a table of another name, or give it these columns',
+        kind: 'configuration',
+      }),
+    ]
   if (missing !== '') return [denied(`${name} cannot be written: ${missing} is missing`, `GRANT ${missing} ON ${name} TO ${role}`)]
   return owned
     ? []
@@ -197,6 +221,6 @@ function tableFindings({ kind, owned, missing }: LoadedTable, name: string, role
 }
 
 /** `sql`: what the owner can type. */
-function denied(found: string, sql: string): Finding {
-  return fault('rights', found, { advice: `let its owner say: ${sql}`, kind: 'configuration' })
+function denied(found: string, sql: string, or = ''): Finding {
+  return fault('rights', found, { advice: `let its owner say: ${sql}${or && `; ${or}`}`, kind: 'configuration' })
 }

@@ -17,18 +17,26 @@ export class ConnectionLost extends TransientError {}
 
 type Kind = new (message: string, options?: ErrorOptions) => MillraceError
 
-/** SQLSTATEs (PostgreSQL manual, appendix A), by code or by class: what they mean for a run, and what to do. The first that fits counts. */
-const STATES: readonly (readonly [state: RegExp, kind: Kind, hint: string])[] = [
+/** SQLSTATEs (PostgreSQL manual, appendix A), by code or by class: what they mean for a run, and what to do. The first that fits counts; where a message must have words, the name among them is the `$1` of the hint. */
+const STATES: readonly (readonly [state: RegExp, kind: Kind, hint: string, words?: RegExp])[] = [
   [/^28/, ConfigError, 'check user and password, and what pg_hba.conf allows'],
   [/^3D000/, ConfigError, 'check the database of the connection'],
   [/^3F000/, ConfigError, 'check the schema of the connection'],
-  [/^42501/, ConfigError, 'grant the role what docs/connecting.md lists'],
-  [/^42(P01|703|883|704|601|804|P02|702|803|846)/, ConfigError, 'check names and SQL against the database'],
+  [/^42501/, ConfigError, 'millrace doctor says what its owner has to grant'],
+  [/^42(P01|703|883|704|601|804|P02|702|803|846|8C9)/, ConfigError, 'check names and SQL against the database'],
+  [/^53300/, ConnectionLost, 'it is the limit of the role: lower maxConnections, or ALTER ROLE "$1" CONNECTION LIMIT …', /for role "(.*)"/],
+  [
+    /^53300/,
+    ConnectionLost,
+    'it is the limit of the database: lower maxConnections, or ALTER DATABASE "$1" CONNECTION LIMIT …',
+    /for database "(.*)"/,
+  ],
   [/^53300/, ConnectionLost, 'the server has no connection left: lower maxConnections, or raise its max_connections'],
   [/^53[12]00/, PermanentError, 'the server has no space or memory left: make room, then run again'],
   [/^53/, TransientError, 'the server has no resources left: run again later'],
   [/^57014/, TransientError, 'the statement took too long or was cancelled: raise statementTimeout, or read less at once'],
   [/^55P03/, TransientError, 'another session holds a lock: see pg_locks, raise lockTimeout, or run again later'],
+  [/^55000/, ConfigError, 'let its owner say: REFRESH MATERIALIZED VIEW "$1"', /^materialized view "(.*)" has not been populated/],
   [/^55006/, TransientError, 'somebody uses it: run again later'],
   [/^(08|57P)/, ConnectionLost, 'run again: nothing was committed by this attempt'],
   [/^(40|25P03)/, TransientError, 'run again: nothing was committed by this attempt'],
@@ -97,9 +105,12 @@ export function explained(error: unknown, doing: string): unknown {
   const one = error instanceof AggregateError ? ((error.errors.at(-1) as Error | undefined) ?? error) : error
   const { code = '', detail, column, constraint, where } = one as ServerFault
   const said = redact(firstLine(one.message))
-  const state = /^[0-9A-Z]{5}$/.test(code) ? STATES.find(([pattern]) => pattern.test(code)) : undefined
+  const state = /^[0-9A-Z]{5}$/.test(code)
+    ? STATES.find(([pattern, , , words]) => pattern.test(code) && (words?.test(said) ?? true))
+    : undefined
   if (state) {
-    const [, kind, hint] = state
+    const [, kind, advice, words] = state
+    const hint = advice.replaceAll('$1', words?.exec(said)?.[1] ?? '')
     const more = [detail, constraint === undefined ? undefined : `constraint ${constraint}`].filter((each) => each !== undefined)
     const message = [said, ...more.map((each) => redact(firstLine(each)))].join('; ')
     const row = /^COPY .*, line (\d+)/.exec(where ?? '')?.[1]

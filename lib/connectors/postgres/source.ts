@@ -10,6 +10,7 @@ import { refuseOtherOrder } from './cursor-order.ts'
 import { ConnectionLost } from './faults.ts'
 import { fifoStocks } from './fifo-stock.ts'
 import { lanesOf, TOGETHER } from './lanes.ts'
+import { withGrant } from './missing-grant.ts'
 import { openRelation } from './open-relation.ts'
 import type { Settings } from './options.ts'
 import { places } from './places.ts'
@@ -92,7 +93,10 @@ export function openSource(settings: Settings, server: ServerUse, tools: SourceT
     const table = request.method === 'table' ? { table: tableText({ schema: settings.schema, ...request }) } : {}
     const column = read.cursor?.column
     const asked = { from: rows.from, ...table, doing: await doingOf(read), ...(column !== undefined && { cursor: column }) }
-    return { rows, ...(await snapshot.describe(asked)) }
+    const found = await snapshot.describe(asked).catch((error: unknown) => {
+      throw withGrant(error, request, settings)
+    })
+    return { rows, ...found }
   }
 
   const reads: ReadSource = {

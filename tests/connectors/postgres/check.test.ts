@@ -27,7 +27,7 @@ beforeAll(async () => {
      CREATE SCHEMA closed; CREATE TABLE closed.hidden (id int); GRANT SELECT ON closed.hidden TO reader;
      CREATE TABLE open (id int); GRANT SELECT ON open TO reader; CREATE TABLE secret (id int);
      CREATE TABLE part (id int, salary int); GRANT SELECT (id) ON part TO reader; CREATE VIEW v AS SELECT 1 AS one; GRANT SELECT ON v TO reader;
-     CREATE SCHEMA mart AUTHORIZATION writer; CREATE SCHEMA foreign_mart; CREATE TABLE foreign_mart.t (id int); CREATE VIEW foreign_mart.a_view AS SELECT 1 AS one;
+     CREATE SCHEMA mart AUTHORIZATION writer; CREATE SCHEMA foreign_mart; CREATE TABLE foreign_mart.t (id int, _partition text, _load text); CREATE VIEW foreign_mart.a_view AS SELECT 1 AS one;
      GRANT USAGE ON SCHEMA foreign_mart TO writer; GRANT SELECT, INSERT ON foreign_mart.t TO writer`,
   )
 })
@@ -79,7 +79,7 @@ describe('check of postgres as a source', () => {
     ]
     const found = (await check({}, 'source', { requests })).filter(({ what }) => what === 'rights')
     expect(found).toEqual([
-      { what: 'rights', state: 'ok', found: 'can read 3 of the 6 tables that pipelines name' },
+      { what: 'rights', state: 'ok', found: 'can read 2 of the 6 tables that pipelines name' },
       {
         what: 'rights',
         state: 'fault',
@@ -92,6 +92,13 @@ describe('check of postgres as a source', () => {
         state: 'fault',
         found: 'there is no table "public"."none"',
         advice: expect.stringContaining('correct its name'),
+        kind: 'configuration',
+      },
+      {
+        what: 'rights',
+        state: 'fault',
+        found: '"public"."part" cannot be read: not its column "salary"',
+        advice: 'let its owner say: GRANT SELECT ON "public"."part" TO "reader"; or name the others in a query',
         kind: 'configuration',
       },
       {
@@ -121,6 +128,18 @@ describe('check of postgres as a source', () => {
       { what: 'connections', state: 'warning', found: '2 of 9 are free, a run takes up to 4' },
     ])
     expect(bad(await check({ maxConnections: 2 }, 'source'))).toEqual([])
+  })
+
+  it('says that the role has too few connections left', async () => {
+    await server.query('shop', 'ALTER ROLE reader CONNECTION LIMIT 3')
+    onTestFinished(async () => void (await server.query('shop', 'ALTER ROLE reader CONNECTION LIMIT -1')))
+    expect(bad(await check({}, 'source'))).toEqual([
+      {
+        ...{ what: 'connections', state: 'warning', found: '3 of the 3 of role reader are free, a run takes up to 4' },
+        advice: 'lower maxConnections of the connection, or ALTER ROLE "reader" CONNECTION LIMIT …',
+      },
+    ])
+    expect(bad(await check({ maxConnections: 3 }, 'source'))).toEqual([])
   })
 
   it.each([
@@ -196,10 +215,27 @@ describe('check of postgres as a warehouse', () => {
     (await check({ user: 'writer', ...options }, 'warehouse', { tables })).filter(({ what }) => what === 'rights' || what === 'writing')
 
   it('says that all can be written', async () => {
-    await server.query('shop', 'CREATE TABLE mart.mine (id int); ALTER TABLE mart.mine OWNER TO writer')
+    await server.query('shop', 'CREATE TABLE mart.mine (id int, _partition text, _load text); ALTER TABLE mart.mine OWNER TO writer')
     expect(await rights({ schema: 'mart' }, ['mine', 'not_yet'])).toEqual([
       { what: 'rights', state: 'ok', found: 'can make tables in schema "mart", and write the 1 that are there' },
     ])
+  })
+
+  it('says which tables and other things no load can go into', async () => {
+    await server.query(
+      'shop',
+      `CREATE TABLE mart.theirs (id int); CREATE TABLE mart.wrong (id int, _partition text, _load bigint); CREATE SEQUENCE mart.counter; CREATE TYPE mart.pair AS (a int);
+       ALTER TABLE mart.theirs OWNER TO writer; ALTER TABLE mart.wrong OWNER TO writer`,
+    )
+    const found = await rights({ schema: 'mart' }, ['theirs', 'wrong', 'counter', 'pair'])
+    expect(found).toMatchObject(
+      [
+        '"mart"."counter" is no table',
+        '"mart"."pair" is no table',
+        '"mart"."theirs" was not made by millrace: it has no columns _partition and _load of type text',
+        '"mart"."wrong" was not made by millrace: it has no columns _partition and _load of type text',
+      ].map((each) => ({ what: 'rights', state: 'fault', kind: 'configuration', found: each })),
+    )
   })
 
   it('says what is missing, as what the owner can type, and that helps', async () => {
@@ -221,14 +257,13 @@ describe('check of postgres as a warehouse', () => {
     ])
   })
 
-  it('says that there is no such schema, that temporary tables are forbidden, that sessions only read', async () => {
+  it('says that there is no such schema, that temporary tables are forbidden; a default of reading only is no fault', async () => {
     expect(await rights({ schema: 'no mart' })).toMatchObject([
       { state: 'fault', found: 'there is no schema "no mart"', advice: 'CREATE SCHEMA "no mart" AUTHORIZATION "writer"' },
     ])
     await server.query('shop', 'REVOKE TEMPORARY ON DATABASE shop FROM PUBLIC; ALTER ROLE writer SET default_transaction_read_only = on')
     onTestFinished(async () => void (await server.query('shop', 'GRANT TEMPORARY ON DATABASE shop TO PUBLIC; ALTER ROLE writer RESET ALL')))
     expect(await rights({ schema: 'mart' })).toMatchObject([
-      { what: 'writing', state: 'fault', found: 'sessions of this role only read' },
       { what: 'rights', state: 'fault', advice: 'let its owner say: GRANT TEMPORARY ON DATABASE "shop" TO "writer"' },
     ])
   })
