@@ -6,6 +6,7 @@ import type { Columns } from '../../core/dataset.ts'
 import { placed } from '../../core/errors.ts'
 import type { ReaderResult } from '../../engines/reader.ts'
 import type { Read, Relation } from '../source.ts'
+import { withBytesNamed } from './any-bytes.ts'
 import { castOf } from './casts.ts'
 import { placeText } from './client.ts'
 import { columnNamed } from './columns.ts'
@@ -60,7 +61,7 @@ export async function openRelation(source: ReadSource, request: Read, ctx: RunCo
         if (job.statements?.length) unclean.delete(over)
         return result
       } catch (error) {
-        throw placed(error, { dataset: request.dataset })
+        throw placed(await withBytesNamed(error, read), { dataset: request.dataset })
       }
     },
     asOf: read.snapshot.takenAt,

@@ -25,6 +25,8 @@ export interface Snapshot {
   lost(): boolean
   /** What a SELECT gives; tables that are asked for at the same time are described together. @throws what `explained` makes of it; TransientError when it was rewritten since the snapshot */
   describe(asked: Describable): Promise<Described>
+  /** Whether the server refuses a question with this SQLSTATE; any other error is none. */
+  refuses(sql: string, state: string): Promise<boolean>
   /** What the server says of sessions of ours; undefined when it does not answer in time. */
   activity(application: string, timeoutMs: number): Promise<readonly Activity[] | undefined>
   /** Cancels what sessions of ours are doing. */
@@ -97,6 +99,11 @@ export async function takeSnapshot(settings: Settings, address: Address, ctx: Ru
       lost: () => gone,
       // A user's own query is nobody else's to wait for.
       describe: (asked) => (asked.table === undefined ? describe([asked]).then(([found]) => found as Described) : tables(asked)),
+      refuses: (sql, state) =>
+        safely((on) => valuesOf(on, sql), '').then(
+          () => false,
+          (error: Error) => (error.cause as { readonly code?: string } | undefined)?.code === state,
+        ),
       activity: (named, timeoutMs) =>
         within(
           timeoutMs,

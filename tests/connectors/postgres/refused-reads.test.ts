@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Reader } from '../../../lib/engines/reader.ts'
 import { type TestPostgres, testPostgres } from '../../kit/postgres.ts'
-import { errorOf, ROADS, testReader, testRun } from './kit.ts'
+import { errorOf, ROADS, testReader, testRun, valuesOf } from './kit.ts'
 
 let server: TestPostgres
 let reader: Reader
@@ -11,6 +11,8 @@ beforeAll(async () => {
   server = await testPostgres()
   reader = testReader()
   database = await server.createDatabase()
+  await server.query('postgres', "CREATE DATABASE bytes ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+  await server.query('bytes', "SET client_encoding = 'SQL_ASCII'; CREATE TABLE t AS SELECT 1 AS id, 'fine' AS a, E'caf\\xe9' AS b")
   await server.query(
     database,
     `CREATE SCHEMA closed; CREATE TABLE closed.t (id int); CREATE TABLE part (id int, salary int); CREATE VIEW "My view" AS SELECT 1 AS id;
@@ -23,6 +25,24 @@ afterAll(async () => {
 })
 
 describe.each(ROADS)('by %s', (road) => {
+  it.each([
+    [{ method: 'table', table: 't' }, 'public.t'],
+    [{ method: 'query', sql: 'SELECT * FROM t' }, 'query "SELECT * FROM t"'],
+    [{ method: 'table', table: 't', where: "a = 'fine'" }, 'public.t'],
+  ] as const)('bytes that are no UTF-8 are an error with their column: %o', async (request, what) => {
+    const run = testRun(server, 'bytes', reader, { road })
+    const error = (await errorOf(run.land(request))) as { readonly hint: string }
+    expect(error).toMatchObject({
+      ...{ exitCode: 3, place: { dataset: 'd', column: 'b' } },
+      message: expect.stringMatching(/^reading .* failed: column "b" holds 0xe9, which is no UTF-8$/),
+    })
+    expect(error).toMatchObject({ message: expect.stringContaining(what) })
+    const [, said = ''] = /which one it is: (.*)$/.exec(error.hint) ?? []
+    expect(await valuesOf(await run.land({ method: 'query', sql: `SELECT ${said} FROM t` }), '1')).toEqual([['café']])
+    expect((await run.land(request, { columns: { id: 'int32', a: 'text' } })).rows).toBe(1)
+    await run.close()
+  })
+
   it('a materialized view without data says what fills it', async () => {
     const run = testRun(server, database, reader, { road })
     expect(await errorOf(run.land({ method: 'table', table: 'later' }))).toMatchObject({
