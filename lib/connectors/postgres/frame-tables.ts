@@ -1,12 +1,12 @@
 import type { Columns } from '../../core/dataset.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { quoteIdentifier, quoteLiteral } from '../../core/quote.ts'
-import { addedColumns } from '../../engines/added-columns.ts'
 import type { Frames } from '../frames.ts'
 import type { ReceiveRequest } from '../warehouse.ts'
+import { missingColumns } from './fit-table.ts'
 import type { LoadSession } from './load-session.ts'
 import { FACTS, factsOf } from './snapshot.ts'
-import { OWN_COLUMNS } from './tables.ts'
+import { OWN_COLUMNS, type Table } from './tables.ts'
 
 const SETTINGS: Readonly<Record<string, string>> = { _partition: 'millrace.partition', _load: 'millrace.load' }
 
@@ -66,12 +66,18 @@ WHERE attrelid = $1::pg_catalog.regclass AND attnum > 0 AND NOT attisdropped AND
  * Adds the columns that the table lacks for frames; gives their names.
  * @throws ConfigError where a column's type is another one, or a column of the table is not among them
  */
-export async function fitFrameTable(session: LoadSession, name: string, table: string, frames: Frames): Promise<readonly string[]> {
+export async function fitFrameTable(
+  session: LoadSession,
+  name: string,
+  place: { readonly schema: string; readonly table: string },
+  { defaults }: Pick<Table, 'defaults'>,
+  frames: Frames,
+): Promise<readonly string[]> {
   const { rows } = await session.query(TYPES, [name])
   const existing: Columns = Object.fromEntries(rows.flatMap(([column, type]) => (column && type ? [[column, type]] : [])))
   const there = Object.fromEntries(Object.entries(existing).filter(([column]) => !OWN_COLUMNS.includes(column)))
   const sent = Object.fromEntries(frames.columns.map((column) => [column.name, column.type]))
-  const added = addedColumns(table, there, sent, { asThere: (type) => type })
+  const added = await missingColumns(session, place, { there, defaults, given: sent }, { asThere: (type) => type })
   const each = added.map((column) => `ADD COLUMN ${quoteIdentifier(column)} ${sent[column]}`)
   if (added.length > 0) await session.query(`ALTER TABLE ${name} ${each.join(', ')}`)
   return added

@@ -1,14 +1,14 @@
 import { CheckError, ConfigError, OutrunError, TransientError } from '../../core/errors.ts'
 import { quoteIdentifier } from '../../core/quote.ts'
-import { addedColumns } from '../../engines/added-columns.ts'
 import { deletesAnyones, refuseOtherWriter } from '../other-writers.ts'
 import type { LoadReceipt, LoadRequest, Token } from '../warehouse.ts'
+import { missingColumns, requireLoadable } from './fit-table.ts'
 import { buildIndexes, dropIndexes } from './indexes.ts'
 import { requireGone } from './kept-rows.ts'
 import type { LoadSession } from './load-session.ts'
 import type { Settings } from './options.ts'
 import { ownRows, referenceTo } from './own-rows.ts'
-import { addColumns, createTable, describeTable, requireLoadable, type Table } from './tables.ts'
+import { addColumns, createTable, describeTable, type Table } from './tables.ts'
 import { forgetTokens, otherWriter, readToken, sameToken, tokensOf } from './tokens.ts'
 import { insertRows, mergeRows, type Work } from './write-rows.ts'
 
@@ -27,8 +27,11 @@ export async function loadRows(work: Work, settings: Settings): Promise<LoadRece
   if (!existing) await forgetTokens(session, settings.schema, table)
   await requireToken(session, settings, token, request.expected)
   await refuseOthersRows(work, settings, token)
-  if (existing) requireLoadable(existing, table)
-  const added = existing ? addedColumns(table, existing.columns, dataset.columns) : []
+  if (existing) requireLoadable(existing, table, Object.keys(dataset.columns))
+  const { schema } = settings
+  const added = existing
+    ? await missingColumns(session, { schema, table }, { ...existing, there: existing.columns, given: dataset.columns })
+    : []
   if (existing) await addColumns(session, name, Object.fromEntries(added.map((column) => [column, dataset.columns[column] ?? ''])))
   else await createTable(session, name, dataset.columns)
   const merging = existing && disposition.mode === 'merge'

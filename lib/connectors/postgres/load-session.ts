@@ -38,12 +38,12 @@ interface Wired {
 }
 
 /**
- * Settings of a load's session, each where this server has it: locks of a client that has gone end soon; literals mean what they say; a policy that would hide rows is an error; a commit is
+ * Settings of a load's session, each where this server has it: locks of a client that has gone end soon; literals mean what they say; a policy that would hide rows is an error; it writes, whatever the role's default; a commit is
  * durable when it is said to be.
  */
 const LOADING = `SELECT pg_catalog.set_config(s.name, v.value, false)
 FROM pg_catalog.pg_settings AS s JOIN (VALUES ('tcp_keepalives_idle', '15'), ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3'),
-('standard_conforming_strings', 'on'), ('row_security', 'off'), ('synchronous_commit', 'on')) AS v(name, value) USING (name)
+('standard_conforming_strings', 'on'), ('row_security', 'off'), ('default_transaction_read_only', 'off'), ('synchronous_commit', 'on')) AS v(name, value) USING (name)
 WHERE s.name <> 'synchronous_commit' OR s.setting = 'off'`
 
 /** The same of its work, not only its locks; there are servers on systems that cannot. */

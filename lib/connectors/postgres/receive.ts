@@ -5,13 +5,14 @@ import { quoteIdentifier } from '../../core/quote.ts'
 import type { Frames, Sent } from '../frames.ts'
 import type { ReceiveReceipt, ReceiveRequest } from '../warehouse.ts'
 import { loadInAttempts, type Reach } from './attempts.ts'
+import { requireLoadable } from './fit-table.ts'
 import { createFrameTable, fitFrameTable, hasDefaults, ownDefaults, requireSameMeaning, setDefaults, setOwnValues } from './frame-tables.ts'
 import { buildIndexes } from './indexes.ts'
 import { notTaken } from './kept-rows.ts'
 import { buildKeys, makeRoom, refuseOthersRows, requireToken, type Turn, takeTurn } from './load-rows.ts'
 import type { LoadSession } from './load-session.ts'
 import { COPY_BINARY } from './send-frames.ts'
-import { checkNames, describeTable, requireLoadable } from './tables.ts'
+import { checkNames, describeTable } from './tables.ts'
 import { forgetTokens } from './tokens.ts'
 
 /** `Warehouse.receive` for PostgreSQL: binary COPY of another server goes into COPY … FROM STDIN as it comes. */
@@ -41,7 +42,8 @@ export async function receiveFrames(reach: Reach, request: ReceiveRequest, frame
 async function prepare(session: LoadSession, { settings }: Reach, name: string, request: ReceiveRequest): Promise<void> {
   const own = ownDefaults(request)
   const existing = await describeTable(session, settings.schema, request.table)
-  if (existing?.loadable && !(await hasDefaults(session, name, own))) await setDefaults(session, name, own)
+  if (existing) requireLoadable(existing, request.table)
+  if (existing && !(await hasDefaults(session, name, own))) await setDefaults(session, name, own)
 }
 
 async function writeFrames(turn: Turn, { settings }: Reach, request: ReceiveRequest, frames: Frames): Promise<ReceiveReceipt> {
@@ -53,8 +55,9 @@ async function writeFrames(turn: Turn, { settings }: Reach, request: ReceiveRequ
   await requireToken(session, settings, place, expected)
   await refuseOthersRows(turn, settings, place)
   await requireSameMeaning(session, frames)
-  if (existing) requireLoadable(existing, table)
-  const added = existing ? await fitFrameTable(session, name, table, frames) : []
+  const names = frames.columns.map((column) => column.name)
+  if (existing) requireLoadable(existing, table, names)
+  const added = existing ? await fitFrameTable(session, name, { schema: settings.schema, table }, existing, frames) : []
   if (!existing) await createFrameTable(session, name, frames, ownDefaults(request))
   else if (!(await hasDefaults(session, name, ownDefaults(request))))
     throw new TransientError(`"${table}" was changed while it was to be loaded`, { table, hint: 'run again' })

@@ -13,47 +13,65 @@ export interface Table {
   readonly oid: string
   /** In the table's order, without `_partition`, `_load` and generated ones; a type that millrace does not have is PostgreSQL's own name of it. */
   readonly columns: Columns
-  /** Has `_partition` and `_load`. */
-  readonly loadable: boolean
+  /** The types of `_partition` and `_load`, those that are there. */
+  readonly own: Columns
+  /** Columns that the server computes. */
+  readonly generated: readonly string[]
+  /** Columns to which the server gives a value where none is written. */
+  readonly defaults: readonly string[]
   /** Its rows are those of its partitions. */
   readonly partitioned: boolean
   /** This role may do what only an owner may: indexes, ANALYZE. */
   readonly owned: boolean
 }
 
-/** A table of the schema, or undefined. @throws ConfigError when a view or a foreign table has the name */
+/** What has names among those of tables, and is none, by `relkind`. */
+const OTHERS: Readonly<Record<string, string>> = {
+  v: 'a view',
+  m: 'a materialized view',
+  f: 'a foreign table',
+  S: 'a sequence',
+  c: 'a composite type',
+  i: 'an index',
+  I: 'an index',
+}
+
+/** A type that leaves no room for a table's own: of arrays the server finds another name. */
+async function typeNamed(session: LoadSession, schema: string, table: string): Promise<string | undefined> {
+  const { count } = await session.query(
+    "SELECT FROM pg_catalog.pg_type AS t JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace WHERE n.nspname = $1 AND t.typname = $2 AND t.typcategory <> 'A'",
+    [schema, table],
+  )
+  return count > 0 ? 'a type' : undefined
+}
+
+/** A table of the schema, or undefined. @throws ConfigError when something else has the name */
 export async function describeTable(session: LoadSession, schema: string, table: string): Promise<Table | undefined> {
   const { rows } = await session.query(
-    'SELECT c.oid, c.relkind, pg_catalog.pg_has_role(c.relowner, $3), a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), pg_catalog.col_description(c.oid, a.attnum), a.attgenerated ' +
+    "SELECT c.oid, c.relkind, pg_catalog.pg_has_role(c.relowner, $3), a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), pg_catalog.col_description(c.oid, a.attnum), a.attgenerated, a.atthasdef OR a.attidentity IN ('a', 'd') " +
       'FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace ' +
       'LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ' +
-      "WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY a.attnum",
+      'WHERE n.nspname = $1 AND c.relname = $2 ORDER BY a.attnum',
     [schema, table, 'USAGE'],
   )
   const [oid, kind, owned] = rows[0] ?? []
+  const what = oid ? OTHERS[kind ?? ''] : await typeNamed(session, schema, table)
+  if (what) throw new ConfigError(`"${table}" is ${what} in the warehouse`, { table, hint: 'drop it, or load into another table' })
   if (!oid) return undefined
-  if (kind !== 'r' && kind !== 'p') {
-    const what = kind === 'f' ? 'foreign table' : 'view'
-    throw new ConfigError(`"${table}" is a ${what} in the warehouse`, { table, hint: `drop the ${what} or load into another table` })
-  }
   const columns = rows.flatMap(([, , , name, type, comment, generated]) =>
     name && type && generated === '' ? [[name, columnTypeFromPostgres(type, comment ?? null)] as const] : [],
   )
+  const named = (which: (generated: string | null | undefined, defaulted: string | null | undefined) => boolean) =>
+    rows.flatMap(([, , , name, , , generated, defaulted]) => (name && which(generated, defaulted) ? [name] : []))
   return {
     oid,
     columns: Object.fromEntries(columns.filter(([name]) => !OWN_COLUMNS.includes(name))),
-    loadable: OWN_COLUMNS.every((own) => columns.some(([name, type]) => name === own && type === 'text')),
+    own: Object.fromEntries(columns.filter(([name]) => OWN_COLUMNS.includes(name))),
+    generated: named((generated) => generated !== ''),
+    defaults: named((generated, defaulted) => generated === '' && defaulted === 't'),
     partitioned: kind === 'p',
     owned: owned === 't',
   }
-}
-
-/** @throws ConfigError for a table without the columns of every load */
-export function requireLoadable({ loadable }: Pick<Table, 'loadable'>, table: string): void {
-  if (!loadable)
-    throw new ConfigError(`table "${table}" is in the warehouse but was not made by millrace: it has no columns _partition and _load`, {
-      table,
-    })
 }
 
 const SYSTEM_COLUMNS: readonly string[] = ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid']

@@ -66,6 +66,11 @@ export async function forgetTokens(session: LoadSession, schema: string, table: 
   await session.query(`DELETE FROM ${tokensOf(schema)} WHERE "table" = $1`, [table])
 }
 
+/** Whether anybody has loaded the table. `tokens`: as `tokensOf` names it. */
+export async function hasTokensOf(session: LoadSession, tokens: string, table: string): Promise<boolean> {
+  return (await session.query(`SELECT FROM ${tokens} WHERE "table" = $1 LIMIT 1`, [table])).count > 0
+}
+
 /** Another pipeline that has a token of this table, the first by name. */
 export async function otherWriter(
   session: LoadSession,

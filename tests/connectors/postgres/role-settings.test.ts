@@ -12,7 +12,7 @@ beforeAll(async () => {
   await server.query(
     'postgres',
     `CREATE ROLE odd LOGIN SUPERUSER PASSWORD 'odd-secret'; ALTER ROLE odd SET array_nulls = off; ALTER ROLE odd SET quote_all_identifiers = on;
-     ALTER ROLE odd SET transaction_timeout = '300ms'`,
+     ALTER ROLE odd SET transaction_timeout = '300ms'; ALTER ROLE odd SET default_transaction_read_only = on`,
   )
 })
 afterAll(async () => {
