@@ -10,6 +10,8 @@ export interface Likeness {
   readonly asThere?: (type: string) => string
   /** Columns that no load has made. */
   readonly theirs?: readonly string[]
+  /** What loads all that a dropped table held. Default: a plain run. */
+  readonly again?: string
 }
 
 /**
@@ -17,7 +19,12 @@ export interface Likeness {
  * @throws ConfigError that says every column that changed its type (old and new) or that the dataset no longer has
  */
 export function addedColumns(table: string, existing: Columns, dataset: Columns, likeness: Likeness = {}): string[] {
-  const { nameOf = (column: string) => column, asThere = (type: string) => typeText(parseType(type)), theirs = [] } = likeness
+  const {
+    nameOf = (column: string) => column,
+    asThere = (type: string) => typeText(parseType(type)),
+    theirs = [],
+    again = 'run again',
+  } = likeness
   const old = new Map(Object.entries(existing).map(([name, type]) => [nameOf(name), { name, type }]))
   const problems: { readonly column: string; readonly text: string; readonly theirs?: true }[] = []
   const added: string[] = []
@@ -41,7 +48,7 @@ export function addedColumns(table: string, existing: Columns, dataset: Columns,
       column: first.column,
       hint: problems.every((problem) => problem.theirs)
         ? 'drop the column from the table, or give the dataset one of that name; or load into another table'
-        : 'change the dataset back, load into a new table, or drop the old one and run its partitions again',
+        : `change the dataset back, load into a new table, or drop the old one and ${again}: all that it held is loaded anew`,
     })
   return added
 }

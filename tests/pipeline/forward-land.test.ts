@@ -344,3 +344,26 @@ export default experiment({ inputs: { shop: landed('p', 'shop') }, cells: { coun
   expect(looked.code, looked.stdout + looked.stderr).toBe(2)
   expect(looked.stderr).toContain('"shop" has landed undecoded, as postgres-copy-binary: nothing reads it but the load into its table')
 })
+
+it('a source whose column has another type is loaded anew by what the error says', { timeout: 120_000 }, async () => {
+  const { project, source, warehouse, run } = await setup(
+    "partition: day({ from: '2024-01-01' }), extract: { pay: source('shop').table('pay', { window: 'at', forward: 'land' }) }, load: { pay: replacePartition('pay') }",
+  )
+  await source(
+    "CREATE TABLE pay (at timestamp, v varchar(5)); INSERT INTO pay VALUES ('2024-01-01T12:00:00', 'a'), ('2024-01-02T12:00:00', 'b')",
+  )
+  expect(await project.millrace('plan', 'p', '--discover')).toMatchObject({ code: 0 })
+  expect((await run('--partition', '2024-01-01')).code).toBe(0)
+  await source('ALTER TABLE pay ALTER v TYPE text')
+  const refused = await run()
+  expect(refused.code).toBe(2)
+  expect(refused.text).toContain('column \\"v\\" is character varying(5) there and text in the dataset')
+  expect(refused.text).toContain('or drop the old one and run again with --refresh: all that it held is loaded anew')
+  await warehouse('DROP TABLE pay')
+  // What has landed has the old type.
+  expect((await run()).code).toBe(2)
+  await warehouse('DROP TABLE pay')
+  const again = await run('--refresh')
+  expect(again, again.text).toMatchObject({ code: 0, units: ['2024-01-01 done', '2024-01-02 done'] })
+  expect(await warehouse('SELECT v, pg_typeof(v) FROM pay ORDER BY v')).toEqual(['a|text', 'b|text'])
+})

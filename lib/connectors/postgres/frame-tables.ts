@@ -59,6 +59,9 @@ export async function createFrameTable(session: LoadSession, name: string, frame
   await session.query(`CREATE TABLE ${name} (${[...columns, ...ours].join(', ')})`)
 }
 
+/** What has landed in the old types would be loaded in these: it must be read again. */
+const AGAIN = 'run again with --refresh'
+
 const TYPES = `SELECT attname, pg_catalog.format_type(atttypid, atttypmod) FROM pg_catalog.pg_attribute
 WHERE attrelid = $1::pg_catalog.regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum`
 
@@ -77,7 +80,7 @@ export async function fitFrameTable(
   const existing: Columns = Object.fromEntries(rows.flatMap(([column, type]) => (column && type ? [[column, type]] : [])))
   const there = Object.fromEntries(Object.entries(existing).filter(([column]) => !OWN_COLUMNS.includes(column)))
   const sent = Object.fromEntries(frames.columns.map((column) => [column.name, column.type]))
-  const added = await missingColumns(session, place, { there, defaults, given: sent }, { asThere: (type) => type })
+  const added = await missingColumns(session, place, { there, defaults, given: sent }, { asThere: (type) => type, again: AGAIN })
   const each = added.map((column) => `ADD COLUMN ${quoteIdentifier(column)} ${sent[column]}`)
   if (added.length > 0) await session.query(`ALTER TABLE ${name} ${each.join(', ')}`)
   return added
