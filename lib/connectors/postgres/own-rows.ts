@@ -30,3 +30,21 @@ export async function referenceTo(session: LoadSession, { oid }: Pick<Table, 'oi
   const [by, constraint] = rows[0] ?? []
   return by && constraint ? { by, constraint } : undefined
 }
+
+/** A reference to a partition alone whose rows would go when an update takes a row to another partition: that can be where the table is not partitioned by columns of `key` alone. */
+export async function referenceLeft(
+  session: LoadSession,
+  { oid }: Pick<Table, 'oid'>,
+  key: readonly string[],
+): Promise<Reference | undefined> {
+  const { rows } = await session.query(
+    `${HOLDERS} SELECT k.conrelid::pg_catalog.regclass, k.conname FROM pg_catalog.pg_constraint AS k JOIN holder AS h ON h.oid = k.confrelid
+     WHERE k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd') AND k.conparentid = 0 AND k.confrelid <> $1::pg_catalog.regclass AND EXISTS (
+       SELECT FROM holder AS d JOIN pg_catalog.pg_partitioned_table AS p ON p.partrelid = d.oid CROSS JOIN pg_catalog.unnest(p.partattrs) AS by(n)
+       LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = p.partrelid AND a.attnum = by.n
+       WHERE a.attname IS NULL OR a.attname NOT IN (SELECT pg_catalog.json_array_elements_text($2::json))) ORDER BY 1, 2 LIMIT 1`,
+    [oid, JSON.stringify(key)],
+  )
+  const [by, constraint] = rows[0] ?? []
+  return by && constraint ? { by, constraint } : undefined
+}

@@ -7,7 +7,7 @@ import type { Disposition, LoadReceipt, LoadRequest } from '../warehouse.ts'
 import { copyRows } from './copy-rows.ts'
 import { requireGone, writeAll } from './kept-rows.ts'
 import type { LoadSession } from './load-session.ts'
-import { ownRows, referenceTo } from './own-rows.ts'
+import { ownRows, referenceLeft, referenceTo } from './own-rows.ts'
 import { columnDefinitions, type Table } from './tables.ts'
 import { wireFor } from './wire.ts'
 
@@ -68,6 +68,12 @@ export async function mergeRows(work: Work, merge: Merge, existing: Table): Prom
   const names = Object.keys(columns).map(quoteIdentifier)
   let rows = 0
   if (await referenceTo(session, existing)) {
+    const left = await referenceLeft(session, existing, merge.key)
+    if (left)
+      throw new ConfigError(`merge into "${table}" could delete or change rows of ${left.by} by its constraint ${left.constraint}`, {
+        table,
+        hint: 'it references one partition, which a row may leave: reference the whole table, or let the constraint be NO ACTION',
+      })
     const set = names.map((column) => `${column} = s.${column}`).join(', ')
     const sql = `UPDATE ${target} AS t SET ${set}, _partition = $1, _load = $2 FROM pg_temp.millrace_rows AS s WHERE ${sameKey} AND ${notOlder}`
     const updated = await writeAll(session, { table, name }, 'update', { rows: newer, values: [token.partition] }, () =>

@@ -76,3 +76,16 @@ test('load leaves the rows of tables that inherit from the target alone, and wha
   expect(await theirs()).toEqual(before)
   expect(await rows('SELECT count(*) FROM ONLY base')).toEqual(['13'])
 })
+
+test('load refuses to merge rows that could leave a partition whose rows others would follow', async () => {
+  const { load, rows, database } = await warehouseOn(server)
+  await server.query(
+    database,
+    `CREATE TABLE dim (id bigint, value text, ${OWN}) PARTITION BY LIST (value); CREATE TABLE dim_a PARTITION OF dim (PRIMARY KEY (id)) FOR VALUES IN ('a');
+     CREATE TABLE dim_b PARTITION OF dim DEFAULT; INSERT INTO dim VALUES (1, 'a', '', 'x');
+     CREATE TABLE fact (dim_id bigint CONSTRAINT of_a REFERENCES dim_a (id) ON DELETE CASCADE); INSERT INTO fact VALUES (1)`,
+  )
+  const error = await failure(load('dim', merge, "SELECT 1 AS id, 'b' AS value"), ConfigError)
+  expect(error.message).toBe('merge into "dim" could delete or change rows of fact by its constraint of_a')
+  expect(await rows('SELECT dim_id FROM fact')).toEqual(['1'])
+})
