@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers'
 import { crc32c } from '@node-rs/crc32'
 import type { z } from 'zod'
 import type { ObjectInfo, PutOptions, Store } from '../connectors/store.ts'
+import { crcText } from '../core/checksums.ts'
 import { refusedByDisk } from '../core/disk-refusal.ts'
 import { type ErrorPlace, NotFound, OutrunError, PermanentError, PreconditionFailed, placed } from '../core/errors.ts'
 import { canonicalJson } from '../core/hash.ts'
@@ -65,7 +66,7 @@ async function faultOf(error: unknown): Promise<string> {
 /** Writes JSON, one field a line. Gives the SHA-256 of its bytes. */
 export async function putJson(store: Store, key: string, value: object, options: PutOptions): Promise<string> {
   const json = jsonText(value)
-  const crc = crc32c(Buffer.from(json)).toString(16).padStart(8, '0')
+  const crc = crcText(crc32c(Buffer.from(json)))
   await store.put(key, { bytes: json }, { ...options, crc32c: crc, contentType: 'application/json' })
   return sha256Of(json)
 }

@@ -23,7 +23,7 @@ export function deliverySelect(dataset: Dataset, contract: Contract, inOrder = f
 }
 
 /** A column's name as the header has it. */
-export function headerName(name: string, contract: Contract): string {
+export function headerName(name: string, contract: Pick<Contract, 'formulas' | 'delimiter' | 'quote'>): string {
   return contract.formulas === 'escape' ? escapedFormula(name, contract) : name
 }
 

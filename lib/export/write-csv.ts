@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { crc32c } from '@node-rs/crc32'
 import type { Store } from '../connectors/store.ts'
+import { checksums, type Fingerprint } from '../core/checksums.ts'
 import { PermanentError } from '../core/errors.ts'
 import { makeFifo, openFifo, type Producer } from '../engines/fifo-source.ts'
 import { charsetOf, type Encoding, encoded } from '../formats/encodings.ts'
@@ -27,11 +26,7 @@ export interface WriteRequest {
 }
 
 /** An object as it was sent and is stored. */
-export interface Written {
-  readonly bytes: number
-  readonly crc32c: string
-  readonly sha256: string
-}
+export type Written = Fingerprint
 
 /**
  * Streams what a producer writes into a FIFO into a new object of the store; no file is written outside the store. It is there only if both sides succeeded, the producer reports the rows
@@ -110,22 +105,18 @@ function converted(
   return { body, flow }
 }
 
-/** Counts and hashes natively, chunk by chunk. */
+/** Checksums that tell how far they are, ten times a second. */
 function measure(progress: ((bytes: number) => void) | undefined) {
-  const sha256 = createHash('sha256')
-  let crc = 0
-  let bytes = 0
+  const sums = checksums()
   let told = performance.now()
   const add = (chunk: Uint8Array): void => {
-    bytes += chunk.length
-    crc = crc32c(chunk, crc)
-    sha256.update(chunk)
+    sums.add(chunk)
     if (progress && performance.now() - told > 100) {
       told = performance.now()
-      progress(bytes)
+      progress(sums.bytes())
     }
   }
-  return { add, result: (): Written => ({ bytes, crc32c: crc.toString(16).padStart(8, '0'), sha256: sha256.digest('hex') }) }
+  return { add, result: sums.result }
 }
 
 // Each engine that writes into a FIFO holds a thread of libuv's pool until its bytes are taken, and the store needs threads to take them.

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { constants, createZstdCompress } from 'node:zlib'
-import { crc32c } from '@node-rs/crc32'
 import type { Frames, Sent } from '../connectors/frames.ts'
 import type { Store } from '../connectors/store.ts'
+import { checksums, type Fingerprint } from '../core/checksums.ts'
 import type { RunContext } from '../core/context.ts'
 import { disk } from '../core/disk.ts'
 import { CheckError } from '../core/errors.ts'
@@ -12,7 +12,6 @@ import { tellBytesOf } from '../core/progress.ts'
 import type { LoadManifest, UndecodedRows } from '../state/manifest.ts'
 import { bytesOf, commitLoad, confirmed, draftOf } from './commit.ts'
 import { contentOfUndecoded } from './content-hash.ts'
-import type { Fingerprint } from './fingerprint.ts'
 import { asLanding } from './landing.ts'
 import { loadsOf } from './loads.ts'
 import { verifyFiles } from './local-files.ts'
@@ -79,15 +78,10 @@ const COMPRESSION = {
 
 /** Writes one sending into a file. Memory is bounded: a chunk is taken when the compressor has room. */
 async function stage(frames: Frames, file: string, dataset: string, ctx: RunContext): Promise<StagedFrames> {
-  const [came, stored] = [createHash('sha256'), createHash('sha256')]
-  let [bytes, crc] = [0, 0]
+  const [came, stored] = [createHash('sha256'), checksums()]
   const compressor = createZstdCompress(COMPRESSION)
   using _told = tellBytesOf(file, ctx, { stage: 'land', dataset })
-  const writing = disk.writeStream(file, compressor, (chunk) => {
-    bytes += chunk.byteLength
-    crc = crc32c(chunk, crc)
-    stored.update(chunk)
-  })
+  const writing = disk.writeStream(file, compressor, stored.add)
   const failed = writing.then(() => new Promise<never>(() => {}))
   failed.catch(() => undefined)
   let sent: Sent
@@ -108,6 +102,6 @@ async function stage(frames: Frames, file: string, dataset: string, ctx: RunCont
     file,
     rows: sent.rows,
     undecoded: { format, compression: 'zstd', columns, facts, bytes: sent.bytes, sha256: came.digest('hex') },
-    fingerprint: { bytes, sha256: stored.digest('hex'), crc32c: crc.toString(16).padStart(8, '0') },
+    fingerprint: stored.result(),
   }
 }

@@ -11,6 +11,7 @@ import { quoteIdentifier, quoteLiteral } from '../core/quote.ts'
 import type { DuckDB, SqlValues } from '../engines/duckdb.ts'
 import { loadPolars, type Polars, scanParquet, sinkParquet } from '../engines/polars.ts'
 import { casts, fileColumns, relationOfFiles } from '../engines/relation.ts'
+import { rowCounter } from '../formats/count-rows.ts'
 import { type Bound, datasetOfName } from './bound.ts'
 import { frameColumns } from './carried-types.ts'
 import { isOutOfMemory, transformError } from './engine-errors.ts'
@@ -213,8 +214,7 @@ export class Transformer {
   async #datasetOf(name: string, file: string): Promise<Dataset> {
     const columns = this.#bound.datasets[name]?.columns ?? {}
     requireColumns(name, await columnsOfFiles(this.#db, [file]), fileColumns(columns))
-    const [count] = await this.#db.meta(`SELECT sum(num_rows) AS rows FROM parquet_file_metadata(${quoteLiteral(file)})`)
-    return { name, columns, files: [file], rows: Number(count?.rows ?? 0), hash: this.#hashOf(name) }
+    return { name, columns, files: [file], rows: await rowCounter(this.#db)(file), hash: this.#hashOf(name) }
   }
 
   #hashOf(name: string): string {

@@ -85,6 +85,18 @@ test('a file that is no gzip, or cut gzip, is found', async () => {
   }
 })
 
+test('bytes that are no text in the encoding are found, and the sums are of the whole file', async () => {
+  const { root, file } = await delivered()
+  const bytes = readFileSync(file)
+  for (const other of [Buffer.concat([Buffer.from('id,name\n1,\xff', 'latin1'), bytes]), Buffer.concat([bytes, Buffer.from([0xc5])])]) {
+    rmSync(file)
+    writeFileSync(file, other)
+    const [found] = await verified(root)
+    expect(found?.faults[0]).toMatch(new RegExp(`has ${other.length} bytes, not ${bytes.length}`))
+    expect(found?.faults.at(-1)).toMatch(/ is no utf-8: /)
+  }
+})
+
 test('what is missing is named', async () => {
   const one = await delivered()
   rmSync(one.file)

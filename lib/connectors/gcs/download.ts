@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { crc32c } from '@node-rs/crc32'
+import { crcText } from '../../core/checksums.ts'
 import { NotFound, PermanentError, TransientError } from '../../core/errors.ts'
 import type { Client } from './client.ts'
 import { type Bucket, find, type Resource } from './resource.ts'
@@ -69,7 +70,7 @@ async function* bytesOf(
   } finally {
     await body?.return?.()
   }
-  const found = crc.toString(16).padStart(8, '0')
+  const found = crcText(crc)
   if (start === 0 && end === object.bytes && found !== object.crc32c)
     throw new TransientError(`${file} was read with crc32c ${found}, not ${object.crc32c} as it is stored`, {
       file,

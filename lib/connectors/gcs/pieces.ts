@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { crc32c } from '@node-rs/crc32'
+import { crcText } from '../../core/checksums.ts'
 import { ConfigError } from '../../core/errors.ts'
 import type { PutBody } from '../store.ts'
 
@@ -27,7 +28,7 @@ export interface Known {
 export async function known(body: Exclude<PutBody, { stream: Readable }>, chunkSize: number): Promise<Known> {
   if ('bytes' in body) {
     const bytes = typeof body.bytes === 'string' ? Buffer.from(body.bytes) : body.bytes
-    return { bytes: bytes.length, crc32c: hex(crc32c(bytes)), pieces: () => cut(partsOf(bytes, chunkSize), chunkSize) }
+    return { bytes: bytes.length, crc32c: crcText(crc32c(bytes)), pieces: () => cut(partsOf(bytes, chunkSize), chunkSize) }
   }
   const { file } = body
   let crc = 0
@@ -36,7 +37,7 @@ export async function known(body: Exclude<PutBody, { stream: Readable }>, chunkS
     crc = crc32c(part, crc)
     size += part.length
   }
-  return { bytes: size, crc32c: hex(crc), pieces: () => cut(partsOfFile(file, chunkSize), chunkSize) }
+  return { bytes: size, crc32c: crcText(crc), pieces: () => cut(partsOfFile(file, chunkSize), chunkSize) }
 }
 
 /** The pieces of a stream. @throws ConfigError when it has been read already; whatever the stream throws */
@@ -51,7 +52,7 @@ async function* cut(parts: AsyncIterable<unknown>, chunkSize: number): Pieces {
   let filled = 0
   let offset = 0
   let crc = 0
-  const piece = (last: boolean): Piece => ({ offset, bytes: buffer.subarray(0, filled), last, crc32c: hex(crc) })
+  const piece = (last: boolean): Piece => ({ offset, bytes: buffer.subarray(0, filled), last, crc32c: crcText(crc) })
   for await (const part of parts) {
     let rest = typeof part === 'string' ? Buffer.from(part) : (part as Uint8Array)
     while (rest.length > 0) {
@@ -98,5 +99,3 @@ async function* partsOfFile(path: string, size: number): AsyncGenerator<Uint8Arr
     await file?.close()
   }
 }
-
-const hex = (crc: number): string => crc.toString(16).padStart(8, '0')

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs'
 import { lstat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { crc32c } from '@node-rs/crc32'
+import { crcText } from '../../core/checksums.ts'
 import { disk, isErrno } from '../../core/disk.ts'
 import { ConfigError, PermanentError } from '../../core/errors.ts'
 import { fileChunks } from '../../core/file-chunks.ts'
@@ -50,7 +51,7 @@ async function bring(body: PutBody, folder: string, temporaries: Temporaries, si
   }
   if ('bytes' in body) {
     const bytes = typeof body.bytes === 'string' ? Buffer.from(body.bytes) : body.bytes
-    return { path: await temporaries.create(folder, bytes), crc32c: hex(crc32c(bytes)), temporary: true }
+    return { path: await temporaries.create(folder, bytes), crc32c: crcText(crc32c(bytes)), temporary: true }
   }
   const [file, target] = await Promise.all([lstat(body.file), lstat(folder)])
   if (!file.isFile()) throw new ConfigError(`not a finished file: ${body.file}`)
@@ -73,7 +74,7 @@ async function written(stream: Readable, folder: string, temporaries: Temporarie
       },
       signal,
     )
-    return { path, crc32c: hex(crc), temporary: true }
+    return { path, crc32c: crcText(crc), temporary: true }
   } catch (error) {
     stream.destroy()
     if (path !== undefined) await disk.unlink(path).catch(() => undefined)
@@ -91,8 +92,6 @@ export async function crcOfFile(path: string, signal?: AbortSignal): Promise<str
 export async function crcOfStream(stream: AsyncIterable<Uint8Array>): Promise<string> {
   let crc = 0
   for await (const chunk of stream) crc = crc32c(chunk, crc)
-  return hex(crc)
+  return crcText(crc)
 }
-
-const hex = (crc: number): string => crc.toString(16).padStart(8, '0')
 const ignore = () => undefined
