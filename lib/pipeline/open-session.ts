@@ -42,7 +42,8 @@ export async function openSession(
   options: { readonly events?: EventSink; readonly signal?: AbortSignal } = {},
 ): Promise<OpenSession> {
   const { config } = project
-  const id = `${new Date().toISOString().replace(/[-:]|\.\d+Z/g, '')}-${randomBytes(3).toString('hex')}`
+  // Milliseconds, since runs are ordered by name: the last one pins its loads.
+  const id = `${new Date().toISOString().replace(/[-:.Z]/g, '')}-${randomBytes(3).toString('hex')}`
   const signal = options.signal ?? new AbortController().signal
   const closing: (() => unknown)[] = []
   const close = async () => {

@@ -19,7 +19,7 @@ test('commandsOf gives commands with output and exit code', () => {
 
 it.each([
   ['a  b', 'a b\n', true],
-  ['done in 5 s\nrun 20260105T081500-0a1b2c', 'done in 17 ms\nrun 20261123T094029-a1785c', true],
+  ['done in 5 s\nrun 20260105T081500482-0a1b2c', 'done in 17 ms\nrun 20261123T094029482-a1785c', true],
   ['at 2026-01-05T08:15:00.000Z', 'at 2026-11-23T09:39:34.752Z', true],
   ['peak memory 200 MB', 'peak memory 1.2 GB', true],
   ['─── ──', '─ ─────', true],

@@ -63,7 +63,7 @@ function settled(text: string, folder: string): string {
   return text
     .trimEnd()
     .replaceAll(folder, '/home/me/shop')
-    .replace(/\b\d{8}T\d{6}-[0-9a-f]{6}\b/g, '<run>')
+    .replace(/\b\d{8}T\d{9}-[0-9a-f]{6}\b/g, '<run>')
     .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, '<time>')
     .replace(/\b[\d,.]+ (?:ms|s|min)\b/g, '<duration>')
     .replace(/\b[0-9a-f]{12}-[0-9a-f]{8}\b/g, '<object>')

@@ -33,7 +33,7 @@ async function onSmallDisk(project: TestProject, size: string, script: string) {
     stdout,
     error: stderr
       .replaceAll(project.folder, '<project>')
-      .replaceAll(/\d{8}T\d{6}-[0-9a-f]{6}/g, '<run>')
+      .replaceAll(/\d{8}T\d{9}-[0-9a-f]{6}/g, '<run>')
       .trim(),
   }
 }
