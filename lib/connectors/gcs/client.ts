@@ -11,10 +11,11 @@ import { type Clock, systemClock } from '../../core/clock.ts'
 import { TransientError } from '../../core/errors.ts'
 import { retrying } from '../../core/retry.ts'
 import { millraceVersion } from '../../core/version.ts'
+import { type Verified, verifiedBy } from '../store-tls.ts'
 import { type Credentials, credentialsFor } from './credentials.ts'
 import { type Doing, errorOfAnswer, errorOfNetwork, type Whence } from './faults.ts'
 import type { GcsOptions } from './options.ts'
-import { type Verified, verifiedBy } from './tls.ts'
+import { SETTINGS } from './tls.ts'
 
 /** One request of the JSON API. */
 export interface Call {
@@ -58,7 +59,7 @@ export function clientOf(options: GcsOptions, clock: Clock = systemClock): Clien
   }
   let read: Verified | undefined
   const tls = () => {
-    read ??= verifiedBy(options.tls ?? {})
+    read ??= verifiedBy(options.tls ?? {}, SETTINGS)
     return read
   }
 

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { ConfigError, MillraceError, messageOf, NotFound, PermanentError, PreconditionFailed, TransientError } from '../../core/errors.ts'
 import { redact } from '../../core/secret.ts'
-import { refusalOf } from './tls.ts'
+import { refusalOf } from '../store-tls.ts'
+import { SETTINGS } from './tls.ts'
 
 /** What an error has to name. */
 export interface Doing {
@@ -60,7 +61,7 @@ export function errorOfNetwork(error: unknown, doing: Doing, whence: Whence): Mi
   const place = { file: doing.file }
   const failed = (why: string) => `cannot ${doing.what}: ${why}${code === '' ? `: ${redact(message)}` : ` (${code})`}`
   const { apiEndpoint } = whence
-  const refusal = refusalOf(code)
+  const refusal = refusalOf(code, SETTINGS)
   if (refusal) return new ConfigError(failed(refusal.what), { ...place, hint: refusal.hint })
   if (code === 'ENOTFOUND' && apiEndpoint !== undefined)
     return new ConfigError(failed(`the host of ${apiEndpoint} is unknown`), { ...place, hint: 'correct `apiEndpoint` of gcs(…)' })
@@ -76,7 +77,7 @@ export function errorOfNetwork(error: unknown, doing: Doing, whence: Whence): Mi
 export function errorOfCredentials(error: unknown, doing: Doing, whence: Whence): MillraceError {
   const status = statusOf(error)
   const { code, message } = deepest(error)
-  const refusal = refusalOf(code)
+  const refusal = refusalOf(code, SETTINGS)
   if (refusal)
     return new ConfigError(`cannot ${doing.what}: no access token: ${refusal.what} (${code})`, {
       file: doing.file,

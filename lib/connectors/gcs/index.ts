@@ -1,10 +1,11 @@
 import { ConfigError } from '../../core/errors.ts'
 import type { StoreConnection } from '../store.ts'
+import { checkTls } from '../store-tls.ts'
 import { checkBucket } from './check.ts'
 import { namePrefix } from './names.ts'
 import type { GcsOptions } from './options.ts'
 import { openGcsStore } from './store.ts'
-import { checkTls } from './tls.ts'
+import { SETTINGS } from './tls.ts'
 
 export type { GcsOptions } from './options.ts'
 
@@ -25,7 +26,7 @@ export function gcs(options: GcsOptions): StoreConnection {
   const prefix = namePrefix(options.prefix)
   if (keyFile !== undefined && credentials) throw new ConfigError('gcs takes keyFile or credentials, not both')
   if (apiEndpoint !== undefined) checkEndpoint(apiEndpoint, keyFile !== undefined || credentials !== undefined)
-  checkTls(options)
+  checkTls(options.tls, apiEndpoint, SETTINGS)
   if (retries !== undefined && !(Number.isSafeInteger(retries) && retries >= 0))
     throw new ConfigError(`retries ${retries} of gcs must be a whole number of at least 0`)
   if (timeoutMs !== undefined && !(timeoutMs > 0 && Number.isFinite(timeoutMs)))

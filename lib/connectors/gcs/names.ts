@@ -1,7 +1,6 @@
 import { ConfigError } from '../../core/errors.ts'
+import { namePrefixOf, OWN, problemOfKey } from '../store-keys.ts'
 
-/** Names of millrace's own objects begin so in each part; no key part may. */
-const OWN = '.millrace-'
 /** Where the uploads of streams stand until their checksum is compared: `<prefix>.millrace-tmp/<uuid>`. */
 const TEMPORARY = `${OWN}tmp/`
 
@@ -27,7 +26,7 @@ export interface Names {
 export function namesUnder(prefix: string): Names {
   return {
     nameOf: (key) => {
-      const problem = problemOf(key)
+      const problem = problemOfKey(key)
       if (problem) throw new ConfigError(`not a key: ${JSON.stringify(key.slice(0, 200))} ${problem}`)
       const name = prefix + escaped(key)
       if (Buffer.byteLength(name) > MAX_NAME_BYTES)
@@ -40,7 +39,7 @@ export function namesUnder(prefix: string): Names {
     },
     keyOf: (name) => {
       const key = unescaped(name.slice(prefix.length))
-      return problemOf(key) === undefined ? key : undefined
+      return problemOfKey(key) === undefined ? key : undefined
     },
     // A prefix may end within an escape: `a%2` begins the key `a%25`, whose name is `a%2525`.
     listPrefix: (start) => prefix + escaped(start.replace(/%[02]?$/, '')),
@@ -51,25 +50,12 @@ export function namesUnder(prefix: string): Names {
 
 /** The prefix of a store as names begin with it: '' or `a/b/`. @throws ConfigError */
 export function namePrefix(prefix: string | undefined): string {
-  const text = (prefix ?? '').replace(/\/$/, '')
-  if (text === '') return ''
-  const problem = problemOf(text)
+  const { prefix: text, problem } = namePrefixOf(prefix)
   if (problem) throw new ConfigError(`prefix ${JSON.stringify(prefix)} of gcs ${problem}`, { hint: 'write it as "deliveries/daily"' })
-  return `${text}/`
+  return text
 }
 
 const escaped = (text: string): string =>
   text.replace(/%(?=0A|0D|25)|[\r\n]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
 const unescaped = (text: string): string =>
   text.replace(/%(0A|0D|25)/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
-
-function problemOf(key: string): string | undefined {
-  if (!key.isWellFormed()) return 'has half a surrogate pair'
-  if (key.includes('\0')) return 'has a NUL'
-  for (const part of key.split('/')) {
-    if (part === '') return 'has an empty part'
-    if (part === '.' || part === '..') return `has the part "${part}"`
-    if (part.startsWith(OWN)) return `has a part that begins with ${OWN}, which is millrace's own`
-  }
-  return undefined
-}

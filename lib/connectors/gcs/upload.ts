@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { PermanentError, TransientError } from '../../core/errors.ts'
+import type { Piece, Pieces } from '../pieces.ts'
 import type { Client } from './client.ts'
 import type { Doing } from './faults.ts'
-import type { Piece, Pieces } from './pieces.ts'
 import { type Bucket, base64Of, FIELDS, type Resource, resourceOf } from './resource.ts'
 
 const GONE: readonly number[] = [404, 410]

@@ -1,9 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { crc32c } from '@node-rs/crc32'
-import { crcText } from '../../core/checksums.ts'
-import { ConfigError } from '../../core/errors.ts'
-import type { PutBody } from '../store.ts'
+import { crcText } from '../core/checksums.ts'
+import { ConfigError } from '../core/errors.ts'
+import type { PutBody } from './store.ts'
 
 /** Part of a body, as one request of an upload carries it. `bytes` is overwritten when the next piece is asked for. */
 export interface Piece {
