@@ -8,7 +8,7 @@ import type { Compression } from './members.ts'
 export interface ContractOptions<R extends Columns> {
   /** The file's columns in order, each with the dataset's type. A name of digits alone is refused: JavaScript would put it first. */
   readonly columns: R
-  /** The contract's version, a whole number. Default 1. A delivery whose columns are removed, renamed, retyped or in another order than those of the last one is refused unless this grew: readers are told by it. */
+  /** The contract's version, a whole number. Default 1. A delivery whose columns are removed, renamed, retyped or in another order than those of the last one, or whose rows are written otherwise (delimiter, encoding, formats, …), is refused unless this grew: readers are told by it. */
   readonly version?: number
   /** Columns that are never NULL: a row in which one is fails the delivery. Default none. */
   readonly notNull?: readonly `${keyof R & string}`[]

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Columns } from '../../lib/core/dataset.ts'
 import { ConfigError } from '../../lib/core/errors.ts'
 import { type ContractOptions, contract } from '../../lib/export/contract.ts'
-import { breakingChanges, refuseBreaking } from '../../lib/export/contract-changes.ts'
+import { breakingChanges, contractChanges, refuseBreaking } from '../../lib/export/contract-changes.ts'
 import { writtenContract } from '../../lib/export/written-contract.ts'
 
 const written = (columns: Columns, more: Partial<ContractOptions<Columns>> = {}) =>
@@ -41,4 +41,41 @@ test('refuseBreaking lets a breaking change pass with a higher version only, and
   expect(() => refuseBreaking({ ...before, version: 3 }, { ...before, version: 2 })).toThrow(
     'the contract has version 2, and version 3 was delivered',
   )
+})
+
+test.each<[string, Partial<ContractOptions<Columns>>, string[]]>([
+  ['another delimiter', { delimiter: ';' }, ['delimiter was "," and is ";"']],
+  ['another encoding', { encoding: 'latin-1', unfit: 'fail' }, ['encoding was "utf-8" and is "latin-1"']],
+  ['another NULL', { null: 'NULL' }, ['null was "" and is "NULL"']],
+  ['compression', { compression: 'gzip' }, ['compression was "none" and is "gzip"']],
+  ['formulas that are escaped', { formulas: 'escape' }, ['formulas was "raw" and is "escape"']],
+  ['formulas that are refused', { formulas: 'reject' }, []],
+  ['no file without rows', { zeroRows: 'noFile' }, ['zeroRows was "headerOnly" and is "noFile"']],
+  ['texts of values that no column has', { booleans: ['1', '0'], decimalPoint: ',', zone: 'Europe/Warsaw', dateFormat: '%d.%m.%Y' }, []],
+  ['what any reader takes', { quoting: 'all', orderBy: ['name', 'id'] }, []],
+])('breakingChanges of options: %s', (_, options, changes) => {
+  const base = { notNull: ['id'] } as const
+  expect(breakingChanges(before, written({ id: 'int64', name: 'text' }, { ...base, ...options }))).toEqual(changes)
+})
+
+test('breakingChanges asks which columns have the values that an option writes', () => {
+  const columns = { id: 'int64', paid: 'list(struct(done boolean))', amount: 'float64', day: 'date', at: 'timestamptz' } as const
+  const options = { booleans: ['1', '0'], decimalPoint: ',', dateFormat: '%d.%m.%Y', timestampFormat: '%c', zone: 'Europe/Warsaw' } as const
+  expect(breakingChanges(written(columns), written(columns, options))).toEqual([
+    'booleans was ["true","false"] and is ["1","0"]',
+    'decimalPoint was "." and is ","',
+    'dateFormat was not given and is "%d.%m.%Y"',
+    'timestampFormat was not given and is "%c"',
+    'zone was "UTC" and is "Europe/Warsaw"',
+  ])
+})
+
+test('contractChanges tells what breaks nothing, too', () => {
+  const after = written({ id: 'int64', name: 'text', more: 'date' }, { notNull: ['id', 'name'], quoting: 'all' })
+  expect(contractChanges(before, after)).toEqual([
+    { kind: 'notNull', name: 'name', before: false, after: true, breaking: false, what: '"name" is never NULL any more' },
+    { kind: 'added', name: 'more', before: null, after: 'date', breaking: false, what: '"more" (date) is new, column 3' },
+    { kind: 'option', name: 'quoting', before: 'minimal', after: 'all', breaking: false, what: 'quoting was "minimal" and is "all"' },
+  ])
+  expect(contractChanges(before, { ...before, version: 2 })).toEqual([])
 })
