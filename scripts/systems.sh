@@ -27,11 +27,21 @@ fake_gcs_server() {
   GOBIN=$1 GOFLAGS="${GOFLAGS:-} -mod=mod" GOWORK=off go install github.com/fsouza/fake-gcs-server@v1.56.1
 }
 
-# Another one, in Python, with what it needs beside it: `python3 -m gcp_storage_emulator` with PYTHONPATH.
-gcp_storage_emulator() {
+# python_packages <folder> <package>…: with what they need beside them, for PYTHONPATH.
+python_packages() {
   command -v python3 >/dev/null || { echo 'python3 is missing: install Python 3.9 or later'; return 1; }
   python3 -m pip --version || { echo 'pip is missing: install it (apt-get install python3-pip)'; return 1; }
-  python3 -m pip install --quiet --disable-pip-version-check --target "$1" gcp-storage-emulator==2026.7.19 google-crc32c==1.9.0
+  python3 -m pip install --quiet --disable-pip-version-check --target "$@"
+}
+
+# Another one, in Python: `python3 -m gcp_storage_emulator`.
+gcp_storage_emulator() {
+  python_packages "$1" gcp-storage-emulator==2026.7.19 google-crc32c==1.9.0
+}
+
+# The reader of Data Packages that the standard's authors write, 61 MB: `python3 -m frictionless`.
+frictionless() {
+  python_packages "$1" frictionless==5.21.0
 }
 
 # The recipes of docs/verifying.md run in a reader's shell.
@@ -39,3 +49,4 @@ command -v jq >/dev/null || fail 'jq is missing: install it (apt-get install jq)
 
 install fake-gcs-server-1.56.1 fake_gcs_server
 install gcp-storage-emulator-2026.7.19 gcp_storage_emulator
+install frictionless-5.21.0 frictionless

@@ -1,0 +1,100 @@
+import { isDeepStrictEqual } from 'node:util'
+import { ConfigError } from '../core/errors.ts'
+import { ENCODINGS } from '../formats/encodings.ts'
+import type { WrittenContract } from './contract-changes.ts'
+import { descriptorOfWritten, encodingName } from './descriptor.ts'
+import type { StatedResource } from './descriptor-schema.ts'
+
+/**
+ * The contract that a whole descriptor describes, as `descriptorOf` gave it; what is left out has Frictionless' default. `file` is for errors.
+ * @throws ConfigError where the exact types, the order or the version are missing, and where the descriptor contradicts itself
+ */
+export function contractFromDescriptor(stated: StatedResource, file: string): WrittenContract {
+  const { millrace, dialect, schema } = stated
+  const { version, types, orderBy } = millrace ?? {}
+  if (!millrace || version === undefined || !types || !orderBy)
+    throw new ConfigError(`${file} is no whole contract: it lacks millrace.version, millrace.types or millrace.orderBy`, {
+      file,
+      hint: 'a whole one is what millrace contract show --json prints; what a reader needs of one is held by millrace contract verify',
+    })
+  const names = Object.keys(types)
+  const contract: WrittenContract = {
+    version,
+    columns: schema.fields.map(({ constraints }, at) => {
+      const name = names[at] ?? ''
+      return { name, type: types[name] ?? '', notNull: constraints?.required ?? false }
+    }),
+    orderBy,
+    delimiter: dialect?.delimiter ?? ',',
+    quote: dialect?.quoteChar ?? '"',
+    escape: dialect?.escapeChar ?? dialect?.quoteChar ?? '"',
+    quoting: millrace.quoting ?? 'minimal',
+    formulas: millrace.formulas ?? 'raw',
+    null: schema.missingValues?.[0] ?? '',
+    header: dialect?.header ?? true,
+    lineEnd: dialect?.lineTerminator === '\n' ? '\n' : '\r\n',
+    compression: millrace.compression ?? 'none',
+    encoding: encodingOf(stated, file),
+    byteOrderMark: millrace.byteOrderMark ?? false,
+    unfit: millrace.unfit ?? null,
+    booleans: millrace.booleans ?? ['true', 'false'],
+    decimalPoint: millrace.decimalPoint ?? '.',
+    dateFormat: millrace.dateFormat ?? null,
+    timestampFormat: millrace.timestampFormat ?? null,
+    zone: millrace.zone ?? 'UTC',
+    round: millrace.round ?? {},
+    zeroRows: millrace.zeroRows ?? 'headerOnly',
+  }
+  if (names.length !== schema.fields.length)
+    throw new ConfigError(`${file} has ${schema.fields.length} fields, and millrace.types ${names.length}`, { file })
+  refuseContradictions(stated, contract, file)
+  return contract
+}
+
+function encodingOf({ encoding = 'utf-8' }: StatedResource, file: string): WrittenContract['encoding'] {
+  const found = ENCODINGS.find((each) =>
+    [true, false].some((byteOrderMark) => encodingName({ encoding: each, byteOrderMark }) === encoding.toLowerCase()),
+  )
+  if (found !== undefined) return found
+  throw new ConfigError(`${file}: encoding "${encoding}" is none that millrace writes`, { file })
+}
+
+/** Some things a descriptor says twice: to every reader, and exactly. What was changed in one place only is told, not guessed. */
+function refuseContradictions(stated: StatedResource, contract: WrittenContract, file: string): void {
+  const wanted = descriptorOfWritten({ path: stated.path ?? '', format: 'csv' }, contract)
+  const parts = [
+    ...stated.schema.fields.map(
+      (field, i) => [`schema.fields[${i}]`, { ...PLAIN, ...field }, { ...PLAIN, ...wanted.schema.fields[i] }] as const,
+    ),
+    ['schema', { ...stated.schema, fields: undefined }, wanted.schema] as const,
+    ['dialect', stated.dialect ?? {}, wanted.dialect ?? {}] as const,
+    ['', { encoding: stated.encoding?.toLowerCase(), compression: stated.compression }, wanted] as const,
+  ]
+  for (const [place, given, rebuilt] of parts) {
+    const should: Readonly<Record<string, unknown>> = { ...rebuilt }
+    for (const [key, value] of Object.entries(given)) {
+      if (value === undefined || IN_PASSING.includes(key) || isDeepStrictEqual(value, should[key])) continue
+      if (key === 'constraints' && isDeepStrictEqual(value, { required: false })) continue
+      const at = [place, key].filter(Boolean).join('.')
+      throw new ConfigError(
+        `${file} contradicts itself: ${at} is ${JSON.stringify(value)}, and the rest of it makes that ${JSON.stringify(should[key]) ?? 'nothing'}`,
+        { file, hint: 'change both places, or neither' },
+      )
+    }
+  }
+}
+
+/** What a field has where it does not say. */
+const PLAIN = { format: 'default', decimalChar: '.' }
+
+/** What describes a resource to people, or to tools. */
+const IN_PASSING: readonly string[] = [
+  '$schema',
+  'title',
+  'description',
+  'example',
+  'rdfType',
+  'fieldsMatch',
+  'csvddfVersion',
+  'caseSensitiveHeader',
+]
