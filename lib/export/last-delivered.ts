@@ -1,0 +1,51 @@
+import type { Store } from '../connectors/store.ts'
+import { PermanentError } from '../core/errors.ts'
+import type { Export } from './contract.ts'
+import type { WrittenContract } from './contract-changes.ts'
+import { delivered } from './delivered.ts'
+import { deliveryLayout } from './layout.ts'
+import { readJson } from './objects.ts'
+
+/** What readers of an export have now. */
+export interface LastDelivered {
+  /** undefined: an export without partitions. */
+  readonly partition: string | undefined
+  /** When it was delivered, UTC. */
+  readonly at: string
+  /** undefined: the manifest is of an earlier format, or damaged, and promises nothing that could be compared. */
+  readonly contract: WrittenContract | undefined
+}
+
+/** What is delivered of one partition of an export; undefined where nothing is. */
+export async function deliveredContract(store: Store, target: Export, partition: string | undefined): Promise<LastDelivered | undefined> {
+  const latest = await delivered(store, target, partition)
+  if (!latest) return undefined
+  const manifest = await readJson(store, latest.manifest, 'DeliveryManifest').catch((error: unknown) => {
+    if (error instanceof PermanentError) return undefined
+    throw error
+  })
+  return { partition, at: latest.run.at, contract: manifest?.value.contract }
+}
+
+/** How many partitions are asked for at once. */
+const BATCH = 32
+
+/**
+ * The newest partition that is delivered, of `partitions`, which are oldest first; undefined where none is. Asks for heads, from the newest on; of an export that was never delivered it lists what lies under its path, which
+ * is nothing.
+ */
+export async function newestDelivered(store: Store, target: Export, partitions: readonly string[]): Promise<LastDelivered | undefined> {
+  if (!(await anythingUnder(store, target.path.slice(0, target.path.indexOf('{partition}'))))) return undefined
+  for (let end = partitions.length; end > 0; end -= BATCH) {
+    const batch = partitions.slice(Math.max(0, end - BATCH), end).reverse()
+    const heads = await Promise.all(batch.map((name) => store.head(deliveryLayout(target, name).latest)))
+    const at = heads.findIndex((head) => head !== undefined)
+    if (at >= 0) return deliveredContract(store, target, batch[at])
+  }
+  return undefined
+}
+
+async function anythingUnder(store: Store, prefix: string): Promise<boolean> {
+  for await (const _ of store.list(prefix)) return true
+  return false
+}
