@@ -16,6 +16,8 @@ export interface OptionSpec {
   /** Given by its place, not by `--name`; in the order of the keys. */
   readonly positional?: true
   readonly required?: true
+  /** May be given several times: its value is a list. */
+  readonly repeats?: true
   readonly choices?: readonly string[]
   /** What stands for the value in the help: `--from <first>`. */
   readonly value?: string
@@ -23,7 +25,8 @@ export interface OptionSpec {
 
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>
 
-type ValueOf<S extends OptionSpec> = S['type'] extends 'boolean' ? boolean : S['type'] extends 'number' ? number : string
+type OneOf<S extends OptionSpec> = S['type'] extends 'boolean' ? boolean : S['type'] extends 'number' ? number : string
+type ValueOf<S extends OptionSpec> = S extends { readonly repeats: true } ? readonly OneOf<S>[] : OneOf<S>
 
 /** The options given, by name; what is not given is absent, a boolean then false. */
 export type Values<S extends OptionSpecs> = {

@@ -28,8 +28,10 @@ export function parsePlain(command: AnyCommand, argv: readonly string[]): Parsed
   if (argv.includes('--')) return undefined
   const specs = Object.entries({ ...GLOBAL, ...command.options })
   const options = Object.fromEntries(
-    specs.flatMap(([key, { type, positional }]) =>
-      positional ? [] : [[kebab(key), { type: type === 'boolean' ? ('boolean' as const) : ('string' as const) }]],
+    specs.flatMap(([key, { type, positional, repeats }]) =>
+      positional
+        ? []
+        : [[kebab(key), { type: type === 'boolean' ? ('boolean' as const) : ('string' as const), multiple: repeats === true }]],
     ),
   )
   let found: ReturnType<typeof parseArgs>
@@ -39,7 +41,8 @@ export function parsePlain(command: AnyCommand, argv: readonly string[]): Parsed
     return undefined
   }
   const valued = found.tokens?.flatMap((token) => (token.kind === 'option' && token.value !== undefined ? [token.name] : [])) ?? []
-  if (new Set(valued).size < valued.length) return undefined
+  const once = valued.filter((name) => !specs.some(([key, { repeats }]) => repeats && kebab(key) === name))
+  if (new Set(once).size < once.length) return undefined
   const words = found.positionals.slice(1)
   const places = specs.filter(([, { positional }]) => positional)
   if (words.length > places.length) return undefined
@@ -47,7 +50,7 @@ export function parsePlain(command: AnyCommand, argv: readonly string[]): Parsed
   for (const [i, [key]] of places.entries()) values[kebab(key)] = words[i]
   for (const [key, { type, required, choices }] of specs) {
     const value = values[kebab(key)]
-    if (value === undefined ? required : value === '' || (choices && !choices.includes(String(value)))) return undefined
+    if (value === undefined ? required : [value].flat().includes('') || (choices && !choices.includes(String(value)))) return undefined
     if (type === 'number' && value !== undefined) {
       values[kebab(key)] = Number(value)
       if (!/^\d+$/.test(String(value))) return undefined

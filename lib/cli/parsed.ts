@@ -26,9 +26,11 @@ export function parsedCommand(command: AnyCommand, values: Readonly<Record<strin
 }
 
 function optionsOf({ options }: AnyCommand, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const given = Object.entries(options).map(
-    ([key, { type }]) => [key, type === 'boolean' ? values[kebab(key)] === true : values[kebab(key)]] as const,
-  )
+  const given = Object.entries(options).map(([key, { type, repeats }]) => {
+    const value = values[kebab(key)]
+    if (type === 'boolean') return [key, value === true] as const
+    return [key, repeats && value !== undefined ? [value].flat() : value] as const
+  })
   for (const [key, value] of given)
     if (typeof value === 'number' && Number.isNaN(value)) throw new ConfigError(`--${kebab(key)} is not a number`)
   return Object.fromEntries(given.filter(([, value]) => value !== undefined))

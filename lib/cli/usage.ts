@@ -81,9 +81,10 @@ function refuseValues({ options }: AnyCommand, argv: readonly string[]): void {
 }
 
 function refuseRepeats({ options }: AnyCommand, values: Readonly<Record<string, unknown>>): void {
-  for (const [key, { positional }] of Object.entries({ ...GLOBAL, ...options })) {
+  for (const [key, { positional, repeats }] of Object.entries({ ...GLOBAL, ...options })) {
     const value = values[kebab(key)]
-    if (!positional && Array.isArray(value)) throw new ConfigError(`--${kebab(key)} is given ${value.length} times; it takes one value`)
+    if (!positional && !repeats && Array.isArray(value))
+      throw new ConfigError(`--${kebab(key)} is given ${value.length} times; it takes one value`)
   }
 }
 

@@ -62,7 +62,7 @@ function columnChanges(before: WrittenContract, after: WrittenContract): Contrac
       changes.push({ kind: 'nullable', name, before: true, after: false, breaking: true, what })
     }
     if (!notNull && held)
-      changes.push({ kind: 'notNull', name, before: false, after: true, breaking: false, what: `"${name}" is never NULL any more` })
+      changes.push({ kind: 'notNull', name, before: false, after: true, breaking: false, what: `"${name}" may no longer be NULL` })
     return changes
   })
   const added = [...now.values()].flatMap(({ name, type, at }): ContractChange[] =>

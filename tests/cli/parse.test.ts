@@ -81,6 +81,11 @@ describe('parse', () => {
     [['run', 'quakes', '--from=a', '--to', 'c', '--from', 'a'], '--from is given 2 times; it takes one value', 'usage'],
     [['show', 'a', 'b', '--rows', '1', '--rows', '2'], '--rows is given 2 times; it takes one value', 'usage'],
     [['list', '--profile', 'a', '--profile', 'b'], '--profile is given 2 times; it takes one value', 'usage'],
+    [
+      ['contract', 'diff', 'a', '--against', 'b', '--against', 'c'],
+      '--against is given 2 times; it takes one value',
+      'usage: millrace contract',
+    ],
     [['list', '--json=foo'], '--json takes no value: it is given, or it is not', 'usage: millrace list'],
     [['run', 'quakes', '--keep-going=no'], '--keep-going takes no value: it is given, or it is not', 'usage: millrace run'],
     [[], 'no command', 'millrace --help'],
@@ -113,6 +118,11 @@ const LINES = [
   'prune quakes --dry-run --json',
   'init a-b_c9',
   'run Łódź',
+  'contract check',
+  'contract show rentals rentals/{partition}.csv --json',
+  'contract diff rentals --against=a.json',
+  'contract verify --expect a.json --expect=b rentals',
+  'contract verify --expect a.json',
   'run quakes --force --force --json --json',
 ]
 test.each(LINES)('parsePlain reads as yargs does: millrace %s', async (line) => {
@@ -140,6 +150,8 @@ test.each([
   'list --json=no',
   'run quakes --from a --from b',
   'run -- quakes',
+  'contract verify --expect a --expect=',
+  'contract diff a --against b --against c',
 ])('parsePlain leaves to yargs: millrace %s', async (line) => {
   const argv = line.split(' ')
   const command = await commands[argv[0] ?? '']?.()

@@ -73,7 +73,7 @@ test('breakingChanges asks which columns have the values that an option writes',
 test('contractChanges tells what breaks nothing, too', () => {
   const after = written({ id: 'int64', name: 'text', more: 'date' }, { notNull: ['id', 'name'], quoting: 'all' })
   expect(contractChanges(before, after)).toEqual([
-    { kind: 'notNull', name: 'name', before: false, after: true, breaking: false, what: '"name" is never NULL any more' },
+    { kind: 'notNull', name: 'name', before: false, after: true, breaking: false, what: '"name" may no longer be NULL' },
     { kind: 'added', name: 'more', before: null, after: 'date', breaking: false, what: '"more" (date) is new, column 3' },
     { kind: 'option', name: 'quoting', before: 'minimal', after: 'all', breaking: false, what: 'quoting was "minimal" and is "all"' },
   ])

@@ -1,0 +1,91 @@
+import { valueForm } from '../export/value-form.ts'
+import { painter } from '../observe/color.ts'
+import { errorText } from '../observe/error-report.ts'
+import { columnsOf, table } from '../observe/table.ts'
+import type { CheckedContract } from '../pipeline/check-contracts.ts'
+import type { ContractedExport } from '../pipeline/contracts.ts'
+import type { ContractDiff } from '../pipeline/diff-contracts.ts'
+import type { VerifiedExpectation } from '../pipeline/verify-expectations.ts'
+
+/** A contract for people: its columns as they are delivered, then how the file is written. */
+export function contractText({ pipeline, dataset, export: target }: ContractedExport, color: boolean): string {
+  const { contract, format, path } = target
+  const paint = painter(color)
+  const rows = Object.entries(contract.columns).map(([name, type]) => [
+    name,
+    type,
+    contract.notNull.includes(name) ? 'never' : 'may be',
+    valueForm(name, contract),
+  ])
+  const { compression, quote, escape: before, encoding } = contract
+  const file = [
+    ['order', contract.orderBy.join(', ')],
+    ['header', contract.header ? 'the names of the columns' : 'none'],
+    ['delimiter', JSON.stringify(contract.delimiter)],
+    ['quotes', `${quote} ${QUOTING[contract.quoting]}, ${before === quote ? 'doubled' : `${before} before one`} inside`],
+    ['null', contract.null === '' ? 'nothing between the delimiters' : `${contract.null}, without quotes`],
+    ['line end', JSON.stringify(contract.lineEnd)],
+    [
+      'encoding',
+      `${encoding}${contract.byteOrderMark ? ' with a byte-order mark' : ''}${contract.unfit ? `, other characters: ${contract.unfit}` : ''}`,
+    ],
+    ...(compression === 'none' ? [] : [['compression', compression]]),
+    ['formulas', contract.formulas],
+    ['zero rows', contract.zeroRows],
+  ]
+  const title = `${paint('bold', path)} (${format}), version ${contract.version}: ${dataset} of ${pipeline}`
+  const heads = [{ name: 'column' }, { name: 'type' }, { name: 'NULL' }, { name: 'as delivered' }]
+  return `${title}\n\n${table(heads, rows)}\n\n${columnsOf(file)}`
+}
+
+const QUOTING = { minimal: 'where they are needed', nonNumeric: 'around all but numbers', all: 'around all values' } as const
+
+/** One contract that was checked, in a line; why it is refused below. */
+export function checkedText({ export: path, version, delivered, refused }: CheckedContract, color: boolean): string {
+  const paint = painter(color)
+  if (refused) return `${paint('red', '✗')} ${path}: version ${version}\n  ${errorText(refused).replaceAll('\n', '\n  ')}`
+  const last = delivered.at(-1)
+  const after =
+    last === undefined
+      ? 'nothing is delivered yet'
+      : `${last.version === null ? 'a delivery of an earlier form' : `version ${last.version}`} is delivered${delivered.length > 1 ? ` for ${delivered.length} partitions` : last.partition === null ? '' : ` for ${last.partition}`}`
+  return `${paint('green', '✓')} ${path}: version ${version}; ${after}`
+}
+
+/** What differs, each line with `!` where it breaks readers. */
+export function diffText({ export: path, version, against, changes, refused }: ContractDiff, color: boolean): string {
+  const paint = painter(color)
+  const title = `${paint('bold', path)}: version ${version}`
+  if (!against) return `${title}; nothing is delivered that it could be held against`
+  const { file, partition, version: other } = against
+  const what = file === undefined ? `as delivered${partition === undefined ? '' : ` for ${partition}`}` : `in ${file}`
+  const lines = changes.map(
+    ({ breaking, what: change }) => `  ${breaking ? paint('red', '!') : ' '} ${change}${breaking ? ' (breaking)' : ''}`,
+  )
+  return [
+    `${title}, against version ${other} ${what}: ${changes.length === 0 ? 'nothing differs' : counted(changes.length, 'difference')}`,
+    ...lines,
+    ...(refused === undefined ? [] : [`  ${paint('red', 'a run refuses it')}: ${refused}`]),
+  ].join('\n')
+}
+
+/** For each consumer whether what it expects holds; if not, what breaks and what mends it. */
+export function verifiedText(consumers: readonly VerifiedExpectation[], color: boolean): string {
+  const paint = painter(color)
+  const blocks = consumers.map(({ consumer, file, export: path, holds, breaches }) =>
+    [
+      `${paint(holds ? 'green' : 'red', holds ? '✓' : '✗')} ${paint('bold', consumer)} reads ${path} (${file}): ${holds ? 'holds' : 'breaks'}`,
+      ...breaches.flatMap(({ what, mend }) => [`  ${what}`, `    → ${mend}`]),
+    ].join('\n'),
+  )
+  const broken = consumers.filter(({ holds }) => !holds).length
+  const verdict =
+    broken === 0
+      ? `${counted(consumers.length, 'expectation')}, all of them hold`
+      : `${broken} of ${counted(consumers.length, 'expectation')} broken`
+  return [...blocks, ...(consumers.length === 1 ? [] : ['', verdict])].join('\n')
+}
+
+function counted(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`
+}
