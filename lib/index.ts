@@ -27,7 +27,9 @@ export {
   local,
   type PostgresOptions,
   postgres,
+  type S3Options,
   type StartedServer,
+  s3,
 } from './connectors/index.ts'
 export type { Compression, FileFormat, HttpRequest, HttpScalar, Paging, QueryRequest, TableRequest } from './connectors/requests.ts'
 export type { SourceConnection } from './connectors/source.ts'

@@ -44,9 +44,16 @@ frictionless() {
   python_packages "$1" frictionless==5.21.0
 }
 
+# A server that speaks S3, in Go: a minute and a half, once.
+versitygw() {
+  command -v go >/dev/null || { echo 'go is missing: install Go 1.24 or later (https://go.dev/dl)'; return 1; }
+  GOBIN=$1 GOFLAGS="${GOFLAGS:-} -mod=mod" GOWORK=off go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+}
+
 # The recipes of docs/verifying.md run in a reader's shell.
 command -v jq >/dev/null || fail 'jq is missing: install it (apt-get install jq)'
 
 install fake-gcs-server-1.56.1 fake_gcs_server
 install gcp-storage-emulator-2026.7.19 gcp_storage_emulator
 install frictionless-5.21.0 frictionless
+install versitygw-1.8.0 versitygw

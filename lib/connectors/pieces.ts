@@ -21,14 +21,15 @@ export type Pieces = AsyncGenerator<Piece, void, void>
 export interface Known {
   readonly bytes: number
   readonly crc32c: string
-  pieces(): Pieces
+  /** Anew from the start; of another size than that of the others, where one is given. */
+  pieces(size?: number): Pieces
 }
 
 /** What is known of bytes or of a finished file. @throws ConfigError for what is no finished file */
 export async function known(body: Exclude<PutBody, { stream: Readable }>, chunkSize: number): Promise<Known> {
   if ('bytes' in body) {
     const bytes = typeof body.bytes === 'string' ? Buffer.from(body.bytes) : body.bytes
-    return { bytes: bytes.length, crc32c: crcText(crc32c(bytes)), pieces: () => cut(partsOf(bytes, chunkSize), chunkSize) }
+    return { bytes: bytes.length, crc32c: crcText(crc32c(bytes)), pieces: (size = chunkSize) => cut(partsOf(bytes, size), size) }
   }
   const { file } = body
   let crc = 0
@@ -37,7 +38,7 @@ export async function known(body: Exclude<PutBody, { stream: Readable }>, chunkS
     crc = crc32c(part, crc)
     size += part.length
   }
-  return { bytes: size, crc32c: crcText(crc), pieces: () => cut(partsOfFile(file, chunkSize), chunkSize) }
+  return { bytes: size, crc32c: crcText(crc), pieces: (size = chunkSize) => cut(partsOfFile(file, size), size) }
 }
 
 /** The pieces of a stream. @throws ConfigError when it has been read already; whatever the stream throws */
