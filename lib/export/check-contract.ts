@@ -5,6 +5,7 @@ import { checkDialect } from '../formats/csv-write.ts'
 import { ENCODINGS, isUnicode, unfitIn } from '../formats/encodings.ts'
 import { FORMULAS, formulaIn } from '../formats/formulas.ts'
 import type { Contract } from './contract.ts'
+import { checkFileName } from './file-name.ts'
 import { orderColumns } from './order.ts'
 
 const MAX_DECIMALS = 15
@@ -44,6 +45,8 @@ export function checkContract(contract: Contract, columns: Columns): void {
   checkNotNull(contract)
   checkOrder(contract)
   checkRound(contract)
+  checkSplit(contract)
+  checkFileName(contract)
   if (!Number.isInteger(contract.version) || contract.version < 1)
     throw new ConfigError(`contract version ${JSON.stringify(contract.version)} must be a whole number from 1 on`)
   for (const option of ['dateFormat', 'timestampFormat'] as const) {
@@ -116,6 +119,14 @@ function checkRound(contract: Contract): void {
     if (!Number.isInteger(decimals) || Number(decimals) < 0 || Number(decimals) > MAX_DECIMALS)
       throw new ConfigError(`round of "${column}" is ${decimals}; expected decimal places from 0 to ${MAX_DECIMALS}`, { column })
   }
+}
+
+function checkSplit({ split }: Contract): void {
+  if (split === undefined) return
+  const limits = Object.entries(split)
+  const [name, limit] = limits[0] ?? []
+  if (limits.length === 1 && (name === 'rows' || name === 'bytes') && Number.isSafeInteger(limit) && Number(limit) > 0) return
+  throw new ConfigError(`contract split ${JSON.stringify(split)} must be { rows: n } or { bytes: n }, n a whole number from 1 on`)
 }
 
 function checkZone(zone: string): void {

@@ -14,22 +14,36 @@ export interface ExportedDataset {
  * @throws ConfigError for `{partition}` without partitions, partitions without `{partition}`, an unknown placeholder, a path that is no key or millrace's own, and what `deliveryLayout` refuses
  */
 export function checkExport(target: Export<never>, dataset: ExportedDataset): readonly string[] {
-  const { path, contract } = target
-  if (path === '' || path.startsWith('/') || path.split('/').some((part) => part === '' || part === '.' || part === '..'))
-    throw new ConfigError(`export path "${path}" must be a relative path without empty parts, "." and ".."`)
-  const own = path.split('/').find((part) => part.startsWith('.millrace-'))
-  if (own !== undefined)
-    throw new ConfigError(`export path "${path}" must not have "${own}" in it: names that begin with .millrace- are millrace's own`)
-  const placeholders = [...path.matchAll(/\{([^}]*)\}/g)].map(([, name]) => name)
-  const unknown = placeholders.find((name) => name !== 'partition')
-  if (unknown !== undefined) throw new ConfigError(`export path "${path}" has an unknown placeholder {${unknown}}; expected {partition}`)
+  const { path, contract, delivery } = target
+  checkKey('export path', path)
+  const placeholders = placeholdersOf('export path', path)
   if (dataset.partitioned && placeholders.length === 0)
     throw new ConfigError(
       `export path "${path}" of a partitioned dataset needs {partition}: each partition would replace the last one's file`,
     )
   if (!dataset.partitioned && placeholders.length > 0)
     throw new ConfigError(`export path "${path}" has {partition}, but its dataset has no partitions`)
+  if (delivery !== undefined) {
+    checkKey('delivery', delivery)
+    if (placeholdersOf('delivery', delivery).length > 0 && !dataset.partitioned)
+      throw new ConfigError(`delivery "${delivery}" has {partition}, but the dataset of "${path}" has no partitions`)
+  }
   deliveryLayout(target, dataset.partitioned ? 'x' : undefined)
   const rounded: Readonly<Record<string, unknown>> = contract.round
   return dataset.floatAggregates.filter((column) => Object.hasOwn(contract.columns, column) && !Object.hasOwn(rounded, column))
+}
+
+function checkKey(what: string, path: string): void {
+  if (path === '' || path.startsWith('/') || path.split('/').some((part) => part === '' || part === '.' || part === '..'))
+    throw new ConfigError(`${what} "${path}" must be a relative path without empty parts, "." and ".."`)
+  const own = path.split('/').find((part) => part.startsWith('.millrace-'))
+  if (own !== undefined)
+    throw new ConfigError(`${what} "${path}" must not have "${own}" in it: names that begin with .millrace- are millrace's own`)
+}
+
+function placeholdersOf(what: string, path: string): readonly string[] {
+  const names = [...path.matchAll(/\{([^}]*)\}/g)].map(([, name]) => name ?? '')
+  const unknown = names.find((name) => name !== 'partition')
+  if (unknown !== undefined) throw new ConfigError(`${what} "${path}" has an unknown placeholder {${unknown}}; expected {partition}`)
+  return names
 }

@@ -29,6 +29,7 @@ export function checkPlaces(exports: readonly PlacedExport[], keys: readonly str
     (each.partitioned ? names : [undefined]).map((partition) => ({ ...each, partition, layout: deliveryLayout(each.export, partition) })),
   )
   const folders = new Map<string, Place>()
+  checkSets(places)
   for (const place of places) {
     const { folder } = place.layout
     const other = folders.get(folder)
@@ -49,18 +50,42 @@ export function checkPlaces(exports: readonly PlacedExport[], keys: readonly str
     return inside?.layout.isDelivery(path) ? inside : undefined
   }
   for (const place of places) {
-    const { plain, latest } = place.layout
+    const { plain, keptLast } = place.layout
     const deliverer = place.export.plain ? delivererOf(plain) : undefined
     if (deliverer) throw collision(place, deliverer, `would both write ${plain}`)
-    for (const folder of ancestorsOf(latest)) {
+    for (const folder of ancestorsOf(keptLast)) {
       const other = files.get(folder) ?? delivererOf(folder)
       if (other) throw collision(place, other, `need a folder and a file of the name ${folder}, and a disk cannot have both`)
     }
   }
 }
 
+/** A named delivery has its folder for itself: no other pointer, and no other's objects in it. */
+function checkSets(places: readonly Place[]): void {
+  const sets = new Map(places.flatMap((place) => (isMember(place) ? [[place.layout.pointer.folder, place] as const] : [])))
+  for (const place of places) {
+    for (const folder of [
+      place.layout.folder,
+      ...ancestorsOf(place.layout.keptLast),
+      ...(place.export.plain ? ancestorsOf(place.layout.plain) : []),
+    ]) {
+      const set = sets.get(folder)
+      if (set && !(isMember(place) && place.layout.pointer.folder === folder && place.layout.folder !== folder))
+        throw new ConfigError(
+          `${said(place)} lies in the folder of the delivery "${set.export.delivery}"; give one another name`,
+          placeOf(place),
+        )
+    }
+    const set = place.export.plain ? sets.get(place.layout.plain) : undefined
+    if (set) throw new ConfigError(`${said(place)} would be a file of the name of the delivery "${set.export.delivery}"`, placeOf(place))
+  }
+}
+
+const isMember = (place: Place) => place.export.delivery !== undefined
+
 function filesOf({ export: target, layout }: Place): readonly string[] {
-  return [layout.latest, layout.keptLast, ...(target.plain ? [layout.plain] : [])]
+  const own = target.delivery === undefined ? [layout.pointer.latest] : []
+  return [...own, layout.keptLast, ...(target.plain ? [layout.plain] : [])]
 }
 
 /** All folders that a file is in. */

@@ -93,6 +93,8 @@ const BREAKS: Readonly<Record<Option, (before: WrittenContract, after: WrittenCo
   timestampFormat: has('timestamp', 'timestamptz'),
   zone: has('timestamptz'),
   zeroRows: (_, after) => after.zeroRows === 'noFile',
+  // A reader of one file would miss the others.
+  split: (before) => before.split === null,
   // Any reader of CSV takes values with and without quotes; more or fewer decimal places are the same column.
   quoting: never,
   round: never,

@@ -43,6 +43,7 @@ export function contractFromDescriptor(stated: StatedResource, file: string): Wr
     timestampFormat: millrace.timestampFormat ?? null,
     zone: millrace.zone ?? 'UTC',
     round: millrace.round ?? {},
+    split: millrace.split ?? null,
     zeroRows: millrace.zeroRows ?? 'headerOnly',
   }
   if (names.length !== schema.fields.length)

@@ -66,6 +66,16 @@ export interface ContractOptions<R extends Columns> {
    */
   readonly round?: { readonly [C in keyof R]?: number }
   /**
+   * Cuts the rows into several files, each with the header: after so many rows, or before the row with which a file would have more bytes (of UTF-8, before compression). Default one file. The manifest names the files
+   * in order.
+   */
+  readonly split?: { readonly rows: number } | { readonly bytes: number }
+  /**
+   * How the immutable files are called, without extension: text with `{key}` (12 digits of the input key) and `{sha}` (8 of the content's SHA-256), and, as is wanted, `{name}` (the last part of the export's path),
+   * `{partition}` and `{part}` (`0001`, from which the file's place among the split ones is told). Default `{key}-{sha}`; with `split` `{key}-{part}-{sha}`.
+   */
+  readonly fileName?: string
+  /**
    * What a dataset of no rows does. `headerOnly` (default): a file of the header. `noFile`: a manifest without files, and the plain copy is taken away. `fail`: a CheckError. `keepLast`: the
    * last delivery stays, and the partition counts as done.
    */
@@ -74,10 +84,12 @@ export interface ContractOptions<R extends Columns> {
 
 /** What the downstream team was promised: written by hand, checked at plan and at every export. */
 export interface Contract<R extends Columns = Columns>
-  extends Required<Omit<ContractOptions<R>, 'dateFormat' | 'timestampFormat' | 'unfit'>> {
+  extends Required<Omit<ContractOptions<R>, 'dateFormat' | 'timestampFormat' | 'unfit' | 'split' | 'fileName'>> {
   readonly dateFormat: string | undefined
   readonly timestampFormat: string | undefined
   readonly unfit: 'fail' | 'replace' | undefined
+  readonly split: { readonly rows: number } | { readonly bytes: number } | undefined
+  readonly fileName: string | undefined
 }
 
 /**
@@ -110,13 +122,15 @@ export function contract<const R extends Columns>(options: ContractOptions<R>): 
     zeroRows: 'headerOnly',
     dateFormat: undefined,
     timestampFormat: undefined,
+    split: undefined,
+    fileName: undefined,
     ...options,
   }
 }
 
 /**
- * A delivered file: a path in the store, with `{partition}`, and its contract. The path without its extension is the folder of the delivery's objects: `quakes/{partition}.csv` gives
- * `quakes/2018-02-04/latest.json`, which names `quakes/2018-02-04/manifest-….json`, which names `quakes/2018-02-04/….csv`.
+ * A delivered dataset: a path in the store, with `{partition}`, and its contract. The path without its extension is the folder of the delivery's objects: `quakes/{partition}.csv` gives
+ * `quakes/2018-02-04/latest.json`, which names `quakes/2018-02-04/manifest-….json`, which names `quakes/2018-02-04/….csv`. In a named delivery that folder lies in the delivery's, whose own `latest.json` is the only one.
  */
 export interface Export<in C = never> {
   readonly format: 'csv'
@@ -124,16 +138,24 @@ export interface Export<in C = never> {
   readonly contract: Contract
   /** Also copy the file to `path` itself, for readers that do not follow `latest.json`. */
   readonly plain: boolean
+  /** The named delivery that it is part of. */
+  readonly delivery: string | undefined
   readonly _accepts?: (columns: C) => void
 }
 
-/**
- * Delivers a dataset as CSV to `path` in the store. A partitioned dataset needs `{partition}` in the path. With `plain: true` the file is also copied to the path itself, for readers that do not
- * follow `latest.json`; such a copy is replaced in one step.
- */
-export function csv<const R extends Columns>(
-  path: string,
-  options: { readonly contract: Contract<R>; readonly plain?: boolean },
-): Export<R> {
-  return { format: 'csv', path, contract: options.contract as unknown as Contract, plain: options.plain ?? false }
+export interface ExportOptions<R extends Columns> {
+  readonly contract: Contract<R>
+  /** Also copy the file to the path itself, for readers that do not follow `latest.json`; such a copy is replaced in one step. Not with `split`: several files cannot be. */
+  readonly plain?: boolean
+  /**
+   * The name of a delivery that commits as one, with one manifest and one switch of `<name>/latest.json`: all exports of the pipeline that say the same name, of all partitions. It is switched at the end of a run, when every
+   * partition of the run has succeeded. With `{partition}` in the name each partition is a delivery of its own, switched at the partition's end.
+   */
+  readonly delivery?: string
+}
+
+/** Delivers a dataset as CSV to `path` in the store. A partitioned dataset needs `{partition}` in the path. */
+export function csv<const R extends Columns>(path: string, options: ExportOptions<R>): Export<R> {
+  const { contract, plain = false, delivery } = options
+  return { format: 'csv', path, contract: contract as unknown as Contract, plain, delivery }
 }

@@ -1,45 +1,75 @@
 import type { ObjectInfo, Store } from '../connectors/store.ts'
+import { PermanentError } from '../core/errors.ts'
 import type { Export } from './contract.ts'
 import { type DeliveryLayout, deliveryLayout, TEMPORARY } from './layout.ts'
-import type { Latest } from './manifest.ts'
-import { INPUT_KEY, MANIFEST, OBJECT, readJson } from './objects.ts'
-
-/** What `latest.json` of an export's partition says; undefined when nothing was delivered yet. `partition` undefined: an export without partitions. */
-export async function delivered(store: Store, target: Export, partition: string | undefined): Promise<Latest | undefined> {
-  return (await readJson(store, deliveryLayout(target, partition).latest, 'Latest'))?.value
-}
+import type { SetManifest } from './manifest.ts'
+import { FILES, INPUT_KEY, MANIFEST, OBJECT, ROLLED_BACK, readJson } from './objects.ts'
+import { lookAt } from './pointer.ts'
+import { memberOf, setOf } from './set.ts'
 
 /**
- * The input keys under which an export's partition is settled: that of its delivery, where all its objects are there, that of a later input without rows that kept it. None: never delivered, or to be mended. Asks for heads
- * only, two and then at most three at once: that objects are there, not that their bytes are right.
+ * The input keys under which an export's partition is settled: that of its delivery, where all its objects are there, that of one from which a person went back to it, that of a later input without rows that kept it. None:
+ * never delivered, or to be mended. Asks for heads only, two and then at most three at once, but where a delivery has several files: that objects are there, not that their bytes are right.
  */
 export async function committedKeys(store: Store, target: Export, partition: string | undefined): Promise<readonly string[]> {
   const layout = deliveryLayout(target, partition)
-  const [latest, keptLast] = await Promise.all([store.head(layout.latest), store.head(layout.keptLast)])
-  const kept = keptLast?.metadata[INPUT_KEY]
-  return [...((await isWhole(store, target, layout, latest)) ? [latest?.metadata[INPUT_KEY]] : []), kept].filter((key) => key !== undefined)
+  const [latest, keptLast] = await Promise.all([store.head(layout.pointer.latest), store.head(layout.keptLast)])
+  const keys =
+    target.delivery === undefined
+      ? (await isWhole(store, target, layout, latest))
+        ? [latest?.metadata[INPUT_KEY], latest?.metadata[ROLLED_BACK]]
+        : []
+      : await keysInSet(store, target, partition, layout, latest)
+  return [...keys, keptLast?.metadata[INPUT_KEY]].filter((key) => key !== undefined)
 }
 
-/** Whether an export's partition is settled under this input key, as `committedKeys` says. */
-export async function isDelivered(store: Store, target: Export, partition: string | undefined, inputKey: string): Promise<boolean> {
-  const layout = deliveryLayout(target, partition)
-  const latest = await store.head(layout.latest)
-  if (latest?.metadata[INPUT_KEY] === inputKey && latest.metadata[MANIFEST] !== undefined) return isWhole(store, target, layout, latest)
-  return (await store.head(layout.keptLast))?.metadata[INPUT_KEY] === inputKey
-}
-
-/** Whether what a `latest.json` names is there: manifest, object, and a plain copy of just this delivery. One whose metadata do not say is none of ours, or was changed by hand. */
-async function isWhole(store: Store, { plain }: Export, layout: DeliveryLayout, latest: ObjectInfo | undefined): Promise<boolean> {
-  const { [INPUT_KEY]: key, [MANIFEST]: manifest, [OBJECT]: object } = latest?.metadata ?? {}
+/** Whether what a `latest.json` names is there: manifest, files, and a plain copy of just this delivery. One whose metadata do not say is none of ours, or was changed by hand. */
+async function isWhole(store: Store, target: Export, layout: DeliveryLayout, latest: ObjectInfo | undefined): Promise<boolean> {
+  const { [INPUT_KEY]: key, [MANIFEST]: manifest, [OBJECT]: object, [FILES]: several } = latest?.metadata ?? {}
   if (key === undefined || manifest === undefined) return false
-  const [vouching, data, copy] = await Promise.all([
-    store.head(manifest),
-    object === undefined ? undefined : store.head(object),
+  if (several === undefined) return areThere(store, target, layout, { manifest, files: object === undefined ? [] : [object] })
+  const files = (await readJson(store, manifest, 'DeliveryManifest').catch(damaged))?.value.files.map((file) => file.key)
+  return files !== undefined && areThere(store, target, layout, { manifest, files })
+}
+
+async function areThere(
+  store: Store,
+  { plain }: Export,
+  layout: DeliveryLayout,
+  { manifest, files }: { readonly manifest: string; readonly files: readonly string[] },
+): Promise<boolean> {
+  const [copy, ...objects] = await Promise.all([
     plain ? store.head(layout.plain) : undefined,
+    ...[manifest, ...files].map((key) => store.head(key)),
   ])
-  if (!vouching || (object !== undefined && !data)) return false
+  if (objects.some((object) => object === undefined)) return false
   if (!plain) return true
-  return object === undefined ? copy === undefined : copy?.metadata[MANIFEST] === manifest
+  return files.length === 0 ? copy === undefined : copy?.metadata[MANIFEST] === manifest
+}
+
+/** The same of a named delivery, whose manifest says it for all its members. */
+async function keysInSet(
+  store: Store,
+  target: Export,
+  partition: string | undefined,
+  layout: DeliveryLayout,
+  latest: ObjectInfo | undefined,
+): Promise<readonly string[]> {
+  const key = latest?.metadata[MANIFEST]
+  if (key === undefined) return []
+  const member = memberOf(await setOf(store, key).catch(damaged), target, partition)
+  if (!member || !(await areThere(store, target, layout, { manifest: member.manifest, files: member.files.map((file) => file.key) })))
+    return []
+  if (latest?.metadata[ROLLED_BACK] === undefined) return [member.inputKey]
+  const { rolledBack } = (await lookAt(store, layout.pointer)).latest ?? {}
+  const before: SetManifest | undefined = rolledBack && (await setOf(store, rolledBack.manifest).catch(damaged))
+  const other = memberOf(before, target, partition)
+  return [member.inputKey, ...(other ? [other.inputKey] : [])]
+}
+
+/** Of an earlier format, or changed by a hand: as good as none. */
+function damaged(error: unknown): undefined {
+  if (!(error instanceof PermanentError)) throw error
 }
 
 /**

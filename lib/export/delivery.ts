@@ -1,13 +1,12 @@
-import { version as duckdbVersion } from '@duckdb/node-api'
 import type { ObjectInfo, Store } from '../connectors/store.ts'
 import type { RunContext } from '../core/context.ts'
 import type { Dataset } from '../core/dataset.ts'
 import { type ErrorPlace, PermanentError } from '../core/errors.ts'
-import { millraceVersion } from '../core/version.ts'
 import type { OpenEngine } from '../engines/engine-pool.ts'
 import type { Export } from './contract.ts'
 import type { DeliveryLayout } from './layout.ts'
-import type { DeliveryManifest, Latest } from './manifest.ts'
+import type { DeliveryManifest } from './manifest.ts'
+import type { Pointed } from './pointer.ts'
 
 /** One dataset on its way into one delivered file. */
 export interface DeliveryRequest {
@@ -50,9 +49,17 @@ export type File = DeliveryManifest['files'][number]
 
 /** What stood when the delivery began: its versions are the preconditions of what the delivery replaces. */
 export interface Before {
-  readonly latestInfo: ObjectInfo | undefined
-  readonly latest: Latest | undefined
+  readonly pointed: Pointed
+  /** What was delivered last of this export and partition. */
+  readonly last: Last | undefined
   readonly plain: ObjectInfo | undefined
+}
+
+/** An earlier delivery of one (export, partition). */
+export interface Last {
+  readonly manifest: string
+  readonly manifestSha256: string
+  readonly inputKey: string
 }
 
 /** One delivery at work. */
@@ -69,11 +76,6 @@ export interface Work {
 /** What every object of a delivery says of it. */
 export function identity({ pipeline, dataset, export: target, partition, inputKey }: DeliveryRequest) {
   return { format: 1, pipeline, dataset: dataset.name, path: target.path, partition: partition ?? null, inputKey } as const
-}
-
-/** What differs between two runs of the same delivery. */
-export function runOf(ctx: RunContext): DeliveryManifest['run'] {
-  return { id: ctx.run, at: ctx.clock.now().toISOString(), millrace: millraceVersion, duckdb: duckdbVersion() }
 }
 
 /** Other content under a name that never changes. */

@@ -112,6 +112,7 @@ const own = z.strictObject({
   timestampFormat: z.optional(text),
   zone: z.optional(text),
   round: z.optional(z.record(text, z.int().min(0))),
+  split: z.optional(z.union([z.strictObject({ rows: z.int().min(1) }), z.strictObject({ bytes: z.int().min(1) })])),
   zeroRows: z.optional(z.enum(['headerOnly', 'noFile', 'fail', 'keepLast'])),
 })
 

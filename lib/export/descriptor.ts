@@ -36,6 +36,7 @@ export interface OwnPart {
   readonly timestampFormat?: string
   readonly zone: string
   readonly round: Readonly<Record<string, number>>
+  readonly split?: NonNullable<WrittenContract['split']>
   readonly zeroRows: WrittenContract['zeroRows']
 }
 
@@ -177,6 +178,7 @@ function ownPart(path: string, contract: WrittenContract): OwnPart {
     ...(timestampFormat !== null && { timestampFormat }),
     zone: contract.zone,
     round: contract.round,
+    ...(contract.split && { split: contract.split }),
     zeroRows: contract.zeroRows,
   }
 }

@@ -1,8 +1,8 @@
 import type { Store } from '../connectors/store.ts'
 import { PermanentError } from '../core/errors.ts'
+import { lookBefore } from './begin.ts'
 import type { Export } from './contract.ts'
 import type { WrittenContract } from './contract-changes.ts'
-import { delivered } from './delivered.ts'
 import { deliveryLayout } from './layout.ts'
 import { readJson } from './objects.ts'
 
@@ -18,13 +18,13 @@ export interface LastDelivered {
 
 /** What is delivered of one partition of an export; undefined where nothing is. */
 export async function deliveredContract(store: Store, target: Export, partition: string | undefined): Promise<LastDelivered | undefined> {
-  const latest = await delivered(store, target, partition)
-  if (!latest) return undefined
-  const manifest = await readJson(store, latest.manifest, 'DeliveryManifest').catch((error: unknown) => {
+  const { last, pointed } = await lookBefore(store, target, partition, deliveryLayout(target, partition))
+  if (!last || !pointed.latest) return undefined
+  const manifest = await readJson(store, last.manifest, 'DeliveryManifest').catch((error: unknown) => {
     if (error instanceof PermanentError) return undefined
     throw error
   })
-  return { partition, at: latest.run.at, contract: manifest?.value.contract }
+  return { partition, at: pointed.latest.run.at, contract: manifest?.value.contract }
 }
 
 /** How many partitions are asked for at once. */
@@ -35,12 +35,17 @@ const BATCH = 32
  * is nothing.
  */
 export async function newestDelivered(store: Store, target: Export, partitions: readonly string[]): Promise<LastDelivered | undefined> {
-  if (!(await anythingUnder(store, target.path.slice(0, target.path.indexOf('{partition}'))))) return undefined
+  const { delivery, path } = target
+  const place = delivery === undefined ? path : `${delivery}/${path}`
+  if (!(await anythingUnder(store, place.slice(0, place.indexOf('{partition}'))))) return undefined
   for (let end = partitions.length; end > 0; end -= BATCH) {
     const batch = partitions.slice(Math.max(0, end - BATCH), end).reverse()
-    const heads = await Promise.all(batch.map((name) => store.head(deliveryLayout(target, name).latest)))
-    const at = heads.findIndex((head) => head !== undefined)
-    if (at >= 0) return deliveredContract(store, target, batch[at])
+    const heads = await Promise.all(batch.map((name) => store.head(deliveryLayout(target, name).pointer.latest)))
+    // The pointer of a named delivery speaks for all partitions, and may not have this one.
+    for (const [at, head] of heads.entries()) {
+      const found = head && (await deliveredContract(store, target, batch[at]))
+      if (found) return found
+    }
   }
   return undefined
 }

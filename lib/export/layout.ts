@@ -1,20 +1,24 @@
 import { createHash } from 'node:crypto'
 import { ConfigError } from '../core/errors.ts'
 import type { Export } from './contract.ts'
+import { fileNames } from './file-name.ts'
+import { type PointerLayout, pointerLayout } from './pointer-layout.ts'
 
 /** Where the objects of one (export, partition) lie in the store. */
 export interface DeliveryLayout {
-  /** `quakes/2018-02-04`: the path with `{partition}` filled, without its extension. */
+  /** `quakes/2018-02-04`: the path with `{partition}` filled, without its extension; in a named delivery inside the folder of that. */
   readonly folder: string
   /** `.csv`, `.csv.gz`: the path's own, `.csv` where it has none, with `.gz` or `.zst` where the contract compresses. */
   readonly extension: string
-  readonly latest: string
+  /** What says which delivery is current: in the same folder, or the named delivery's, which it is then part of. */
+  readonly pointer: PointerLayout
   readonly keptLast: string
   /** The plain copy: the path with `{partition}` filled. */
   readonly plain: string
   /** Names this (export, partition) in `_tmp/<run>/<id>-…`, 16 hex digits. */
   readonly id: string
-  data(inputKey: string, sha256: string): string
+  /** `part`: a file's place among those of the delivery, from 1. */
+  data(inputKey: string, sha256: string, part: number): string
   manifest(inputKey: string, sha256: string): string
   /** Whether a key has the form of a delivery's data or manifest here. */
   isDelivery(key: string): boolean
@@ -25,48 +29,73 @@ const ENDINGS = { none: '', gzip: '.gz', zstd: '.zst' } as const
 /** The prefix of objects that are being written. */
 export const TEMPORARY = '_tmp/'
 
-const DELIVERY = /^(?:[0-9a-f]{12}-[0-9a-f]{8}\.[A-Za-z0-9.]+|manifest-[0-9a-f]{12}-[0-9a-f]{8}\.json)$/
-
 /**
  * For `path: 'quakes/{partition}.csv'` and partition 2018-02-04: `quakes/2018-02-04/<key12>-<sha8>.csv`, `quakes/2018-02-04/manifest-<key12>-<sha8>.json`,
- * `quakes/2018-02-04/latest.json`, and the plain copy `quakes/2018-02-04.csv`.
+ * `quakes/2018-02-04/latest.json`, and the plain copy `quakes/2018-02-04.csv`. With `delivery: 'geo'` the objects lie in `geo/quakes/2018-02-04/`, and the pointer is `geo/latest.json`.
  *
  * In a partition's name `/`, `\`, `%`, control characters and a leading `.` become `%XX`, so that each partition is one part of the path and no two are the same.
  *
- * @throws ConfigError for a path that names no file or lacks its partition, a plain copy at a path without extension (a local store cannot have a file and a folder of one name) or of compressed bytes at one that does
- * not say so, and for a path under `_tmp/`
+ * @throws ConfigError for a path that names no file or lacks its partition, a plain copy at a path without extension (a local store cannot have a file and a folder of one name), of compressed bytes at one that does
+ * not say so, or of split files, and for a path under `_tmp/`
  */
 export function deliveryLayout(target: Export, partition: string | undefined): DeliveryLayout {
-  const { path, contract, plain } = target
-  const own = /\.[A-Za-z0-9]+(?:\.(?:gz|zst))?$/.exec(path.slice(path.lastIndexOf('/') + 1))?.[0] ?? ''
-  const filled = path.replaceAll('{partition}', () => encodePartition(partition ?? ''))
+  const { path, contract, plain, delivery } = target
+  const own = extensionOf(path)
+  const filled = fill(path, partition)
+  const short = filled.slice(0, filled.length - own.length)
+  const inside = delivery === undefined ? '' : `${fill(delivery, partition)}/`
   if (partition === undefined && filled !== path) throw new ConfigError(`export path "${path}" has {partition}, but there is no partition`)
-  if (`${filled.slice(0, filled.length - own.length)}/`.startsWith(TEMPORARY))
-    throw new ConfigError(`export path "${path}" must not begin with ${TEMPORARY}: what is being written lies there`)
-  if (plain && own === '') throw new ConfigError(`export path "${path}" needs an extension such as .csv for its plain copy`)
+  for (const each of [`${short}/`, inside])
+    if (each.startsWith(TEMPORARY))
+      throw new ConfigError(
+        `export path "${each === inside ? delivery : path}" must not begin with ${TEMPORARY}: what is being written lies there`,
+      )
+  if (plain) checkPlain(target, own)
+  if (short === '' || short.endsWith('/')) throw new ConfigError(`export path "${path}" needs a name before its extension`)
   const ending = ENDINGS[contract.compression]
-  if (plain && !own.endsWith(ending))
-    throw new ConfigError(`export path "${path}" would be the name of ${contract.compression} bytes in its plain copy`, {
-      hint: `write "${path}${ending}"`,
-    })
-  const folder = filled.slice(0, filled.length - own.length)
-  if (folder === '' || folder.endsWith('/')) throw new ConfigError(`export path "${path}" needs a name before its extension`)
   const extension = own.endsWith(ending) ? own || '.csv' : `${own || '.csv'}${ending}`
-  const name = (inputKey: string, sha256: string) => `${inputKey.slice(0, 12)}-${sha256.slice(0, 8)}`
+  const folder = inside + short
+  const names = fileNames(contract, {
+    name: short.slice(short.lastIndexOf('/') + 1),
+    partition: partition === undefined ? '' : encode(partition),
+  })
+  const itself = pointerLayout(folder)
   return {
     folder,
     extension,
-    latest: `${folder}/latest.json`,
+    pointer: inside === '' ? itself : pointerLayout(inside.slice(0, -1)),
     keptLast: `${folder}/kept-last.json`,
     plain: filled,
     id: createHash('sha256').update(folder).digest('hex').slice(0, 16),
-    data: (inputKey, sha256) => `${folder}/${name(inputKey, sha256)}${extension}`,
-    manifest: (inputKey, sha256) => `${folder}/manifest-${name(inputKey, sha256)}.json`,
-    isDelivery: (key) => key.startsWith(`${folder}/`) && DELIVERY.test(key.slice(folder.length + 1)),
+    data: (inputKey, sha256, part) => `${folder}/${names.name(inputKey, sha256, part)}${extension}`,
+    manifest: itself.manifest,
+    isDelivery: (key) => itself.isManifest(key) || (key.startsWith(`${folder}/`) && names.isName(key.slice(folder.length + 1))),
   }
 }
 
-function encodePartition(name: string): string {
+/** `.csv`, `.csv.gz`, nothing: what a path says of its form. */
+export function extensionOf(path: string): string {
+  return /\.[A-Za-z0-9]+(?:\.(?:gz|zst))?$/.exec(path.slice(path.lastIndexOf('/') + 1))?.[0] ?? ''
+}
+
+function checkPlain({ path, contract }: Export, own: string): void {
+  if (own === '') throw new ConfigError(`export path "${path}" needs an extension such as .csv for its plain copy`)
+  const ending = ENDINGS[contract.compression]
+  if (!own.endsWith(ending))
+    throw new ConfigError(`export path "${path}" would be the name of ${contract.compression} bytes in its plain copy`, {
+      hint: `write "${path}${ending}"`,
+    })
+  if (contract.split)
+    throw new ConfigError(`export path "${path}" cannot be the plain copy of several files: they cannot be replaced in one step`, {
+      hint: 'leave out plain or split: readers find the files by latest.json',
+    })
+}
+
+function fill(path: string, partition: string | undefined): string {
+  return path.replaceAll('{partition}', () => encode(partition ?? ''))
+}
+
+function encode(name: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is meant
   return name.replaceAll(/[%/\\\x00-\x1f\x7f]|^\./g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
 }

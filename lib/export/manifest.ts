@@ -41,42 +41,82 @@ const contract = z.strictObject({
   timestampFormat: z.string().nullable(),
   zone: z.string(),
   round: z.record(z.string(), z.int().nonnegative()),
+  /** Where the rows are cut into files; null: they are one. */
+  split: z.union([z.strictObject({ rows: z.int().min(1) }), z.strictObject({ bytes: z.int().min(1) })]).nullable(),
   zeroRows: z.enum(['headerOnly', 'noFile', 'fail', 'keepLast']),
 })
 
-/**
- * `manifest-<key12>-<sha8>.json`, an immutable object beside the files that it vouches for: what a downstream reader checks a delivery against. Format 2: format 1 knew fewer dialects.
- */
-export const DeliveryManifest = z.strictObject({
-  format: z.literal(2),
+/** A delivered object as it is stored (compressed). */
+const file = z.strictObject({ key: z.string(), rows: count, bytes: count, crc32c, sha256 })
+
+/** What is delivered of one (export, partition). */
+const delivered = {
   pipeline: z.string(),
   dataset: z.string(),
   /** The export's path as the pipeline has it, with `{partition}`. */
   path: z.string(),
   /** null: an export without partitions. */
   partition: z.string().nullable(),
-  /** Keys in the store; bytes, crc32c and sha256 are of the object as stored (compressed). No file: a delivery of no rows under `zeroRows: 'noFile'`. */
-  files: z.array(z.strictObject({ key: z.string(), rows: count, bytes: count, crc32c, sha256 })),
+  /** In the order of the rows; their keys are of the store. No file: a delivery of no rows under `zeroRows: 'noFile'`. */
+  files: z.array(file),
   rows: count,
   contract,
   /** SHA-256 of names and types of the columns, in order. */
   schemaHash: sha256,
   inputKey: z.string(),
   codeVersion: z.string().optional(),
+}
+
+/**
+ * `manifest-<key12>-<sha8>.json`, an immutable object beside the files that it vouches for: what a downstream reader checks a delivery against. Format 2: format 1 knew fewer dialects.
+ */
+export const DeliveryManifest = z.strictObject({
+  format: z.literal(2),
+  ...delivered,
   run,
 })
 export type DeliveryManifest = z.infer<typeof DeliveryManifest>
 
-/** `latest.json`: which manifest is the current delivery of one (export, partition). The one object that is replaced. Format 1. */
+/** One (export, partition) of a set: all that its own manifest says, and where that lies. */
+const member = z.strictObject({ ...delivered, manifest: z.string() })
+export type SetMember = z.infer<typeof member>
+
+/** `manifest-<key12>-<sha8>.json` in the folder of a named delivery: all that it holds, of every export and partition, so that one object vouches for the whole. Format 1. */
+export const SetManifest = z.strictObject({
+  format: z.literal(1),
+  pipeline: z.string(),
+  /** Its name as the pipeline has it, with `{partition}`. */
+  delivery: z.string(),
+  /** null: one for all partitions. */
+  partition: z.string().nullable(),
+  /** By path and partition. */
+  members: z.array(member),
+  rows: count,
+  /** Of the members' input keys. */
+  inputKey: z.string(),
+  /** `manifests`: the SHA-256 of each member's own manifest by its key; here, because their own `run` is among their bytes. */
+  run: run.extend({ manifests: z.record(z.string(), sha256) }),
+})
+export type SetManifest = z.infer<typeof SetManifest>
+
+/** `latest.json`: which manifest is the current delivery of one (export, partition), or of a named delivery. The one object that is replaced. Format 1. */
 export const Latest = z.strictObject({
   format: z.literal(1),
   pipeline: z.string(),
-  dataset: z.string(),
+  /** null: a named delivery. */
+  dataset: z.string().nullable(),
+  /** The export's path, or the name of a named delivery. */
   path: z.string(),
   partition: z.string().nullable(),
   inputKey: z.string(),
   /** Key of the manifest. */
   manifest: z.string(),
+  /** How often this pointer has been switched, from 1. `switch-000001.json` keeps what it said the first time, as soon as it says something else. */
+  switch: z.int().min(1).default(1),
+  /** By hand, from this delivery to an earlier one: what has this input key is not delivered again. */
+  rolledBack: z.strictObject({ manifest: z.string(), manifestSha256: sha256, inputKey: z.string(), reason: z.string() }).optional(),
+  /** By hand: why a delivery that was held was let through. */
+  accepted: z.strictObject({ reason: z.string() }).optional(),
   /** `manifestSha256` is that of the manifest's bytes; it stands here because the manifest's own `run` is among them. */
   run: run.extend({ manifestSha256: sha256 }),
 })
@@ -95,3 +135,22 @@ export const KeptLast = z.strictObject({
   run,
 })
 export type KeptLast = z.infer<typeof KeptLast>
+
+/** `held.json`: a delivery that waits for a person, since it differs more from the last one than its contract allows. Format 1. */
+export const Held = z.strictObject({
+  format: z.literal(1),
+  pipeline: z.string(),
+  path: z.string(),
+  partition: z.string().nullable(),
+  inputKey: z.string(),
+  /** Key of its manifest. */
+  manifest: z.string(),
+  /** Key of the manifest of the delivery that it was held against. */
+  against: z.string(),
+  /** A sentence for each threshold that it is beyond. */
+  beyond: z.array(z.string()).min(1),
+  /** Key of a Parquet file of rows that differ; null: none could be written. */
+  sample: z.string().nullable(),
+  run: run.extend({ manifestSha256: sha256 }),
+})
+export type Held = z.infer<typeof Held>

@@ -1,17 +1,30 @@
 import { createHash } from 'node:crypto'
 import { text } from 'node:stream/consumers'
+import { version as duckdbVersion } from '@duckdb/node-api'
 import { crc32c } from '@node-rs/crc32'
 import type { z } from 'zod'
 import type { ObjectInfo, PutOptions, Store } from '../connectors/store.ts'
 import { crcText } from '../core/checksums.ts'
+import type { RunContext } from '../core/context.ts'
 import { refusedByDisk } from '../core/disk-refusal.ts'
 import { type ErrorPlace, NotFound, OutrunError, PermanentError, PreconditionFailed, placed } from '../core/errors.ts'
 import { canonicalJson } from '../core/hash.ts'
+import { millraceVersion } from '../core/version.ts'
+import type { DeliveryManifest } from './manifest.ts'
 
 /** The keys of what a `latest.json` and a `kept-last.json` say in their metadata too, so that heads are enough to ask. Lower case: some stores know no other. */
 export const INPUT_KEY = 'input-key'
 export const MANIFEST = 'manifest'
 export const OBJECT = 'object'
+/** How many files a delivery has, where they are several. */
+export const FILES = 'files'
+/** The input key of the delivery from which a person went back to an earlier one. */
+export const ROLLED_BACK = 'rolled-back'
+
+/** What differs between two runs of the same delivery. */
+export function runOf(ctx: Pick<RunContext, 'run' | 'clock'>): DeliveryManifest['run'] {
+  return { id: ctx.run, at: ctx.clock.now().toISOString(), millrace: millraceVersion, duckdb: duckdbVersion() }
+}
 
 /** The precondition that an object is still what it was when it was looked at. */
 export function unchangedSince(seen: ObjectInfo | undefined): Pick<PutOptions, 'ifAbsent' | 'ifVersion'> {

@@ -2,7 +2,7 @@ import type { Contract } from './contract.ts'
 import type { DeliveryManifest } from './manifest.ts'
 
 /** A contract as a manifest has it: every default written out, columns as a list, since their order counts. */
-export function writtenContract({ columns, notNull, ...contract }: Contract): DeliveryManifest['contract'] {
+export function writtenContract({ columns, notNull, fileName: _, ...contract }: Contract): DeliveryManifest['contract'] {
   return {
     ...contract,
     columns: Object.entries(columns).map(([name, type]) => ({ name, type, notNull: notNull.includes(name) })),
@@ -14,5 +14,6 @@ export function writtenContract({ columns, notNull, ...contract }: Contract): De
     dateFormat: contract.dateFormat ?? null,
     timestampFormat: contract.timestampFormat ?? null,
     unfit: contract.unfit ?? null,
+    split: contract.split ?? null,
   }
 }

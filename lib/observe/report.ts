@@ -51,6 +51,18 @@ export interface PartitionReport {
   readonly rssBytes: number
 }
 
+/** What became of a named delivery at the end of a run. */
+export interface DeliveryReport {
+  /** Its name, `{partition}` filled in. */
+  readonly delivery: string
+  /** `notSwitched`: something of the run failed, and what was staged waits for the next one. */
+  readonly outcome: 'delivered' | 'unchanged' | 'failed' | 'notSwitched'
+  /** Of all that it holds. */
+  readonly rows?: number
+  readonly files?: number
+  readonly error?: ErrorReport
+}
+
 /** Partitions that are done, and that other code than today's has made: SQL, a frame, parameters, a contract. */
 export interface Stale {
   /** In their order. */
@@ -69,6 +81,8 @@ export interface RunReport {
   readonly outcome: 'done' | 'unchanged' | 'failed' | 'interrupted'
   readonly exitCode: number
   readonly partitions: readonly PartitionReport[]
+  /** Of those that commit at the run's end; absent where the pipeline has none, or nothing was staged. */
+  readonly deliveries?: readonly DeliveryReport[]
   /** What was left as it is, unasked; absent where nothing was, and where partitions were named: then no others were looked at. */
   readonly stale?: Stale
   readonly retries: number

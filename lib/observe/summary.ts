@@ -1,7 +1,7 @@
 import { redact } from '../core/secret.ts'
 import { type Paint, painter } from './color.ts'
 import { errorText } from './error-report.ts'
-import type { PartitionReport, RunReport, StepReport } from './report.ts'
+import type { DeliveryReport, PartitionReport, RunReport, StepReport } from './report.ts'
 import { staleText } from './stale.ts'
 import { columnsOf, type TableColumn, table } from './table.ts'
 import { formatBytes, formatCount, formatDuration } from './units.ts'
@@ -25,6 +25,8 @@ export function runSummary(report: RunReport, options: { readonly color?: boolea
           ...(error.stack === undefined ? [] : [error.stack, 'this is a bug in millrace, or in a library that it uses']),
         ].join('\n'),
       )
+  for (const { delivery, error } of report.deliveries ?? [])
+    if (error) blocks.push(`${paint('red', 'failed')} delivery ${delivery}: ${errorText(error).replace(/^error: /, '')}`)
   if (report.outcome === 'interrupted')
     blocks.push(paint('yellow', 'interrupted: run the same command again; finished partitions are kept'))
   blocks.push(footer(report, paint))
@@ -134,7 +136,14 @@ function rowsOf(steps: readonly StepReport[], stage: StepReport['stage']): strin
   return done.length === 0 ? '-' : formatCount(done.reduce((sum, { rows = 0 }) => sum + rows, 0))
 }
 
-function footer({ locations, partitions, peakRssBytes, retries, warnings, run }: RunReport, paint: Paint): string {
+function deliveryText({ delivery, outcome, files = 0, rows = 0 }: DeliveryReport): string {
+  const holds = `${formatCount(files)} ${files === 1 ? 'file' : 'files'}, ${formatCount(rows)} rows`
+  if (outcome === 'delivered') return `${delivery}, switched: ${holds}`
+  if (outcome === 'unchanged') return `${delivery}, as it was: ${holds}`
+  return `${delivery} is not switched: it stays as it was, and what is staged waits for the next run`
+}
+
+function footer({ locations, partitions, deliveries, peakRssBytes, retries, warnings, run }: RunReport, paint: Paint): string {
   const files = partitions.flatMap(({ steps }) => steps.filter(({ stage, outcome }) => stage === 'export' && outcome === 'done'))
   const delivered = files.flatMap((step) => step.files?.filter((file) => !file.endsWith('.json')) ?? [targetOf(step)])
   const did = (stage: StepReport['stage']) =>
@@ -147,6 +156,7 @@ function footer({ locations, partitions, peakRssBytes, retries, warnings, run }:
       : []),
     ...delivered.slice(0, 5).map((file) => ['', file]),
     ...(delivered.length > 5 ? [['', `and ${delivered.length - 5} more`]] : []),
+    ...(deliveries ?? []).map((each) => ['delivery', deliveryText(each)]),
     ...(loaded ? [['loaded', locations.warehouse]] : []),
     // Said where it is all there is: else the landing zone is on the way.
     ...(did('land') && !loaded && delivered.length === 0 ? [['landed', locations.landing]] : []),

@@ -35,6 +35,9 @@ export type Target = {
 /** A table that a dataset goes to. */
 export type LoadTarget = Extract<Target, { stage: 'load' }>
 
+/** A file, or several, that a dataset is delivered as. */
+export type ExportTarget = Extract<Target, { stage: 'export' }>
+
 /** A pipeline bound on zero rows: every name and type in it checked, what depends on what known. Nothing was opened for it. */
 export interface BoundPipeline {
   readonly loaded: LoadedPipeline

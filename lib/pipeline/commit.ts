@@ -1,9 +1,11 @@
 import type { RunContext } from '../core/context.ts'
 import type { Dataset } from '../core/dataset.ts'
 import { deliver } from '../export/deliver.ts'
-import { isDelivered } from '../export/delivered.ts'
+import { committedKeys } from '../export/delivered.ts'
+import { stage } from '../export/stage.ts'
 import { load } from '../load/load.ts'
 import { type Target, targetName } from './bind.ts'
+import { isStaged } from './deliveries.ts'
 import type { Partition } from './partitions.ts'
 import type { Session } from './session.ts'
 
@@ -28,15 +30,12 @@ export async function commit(
   const pipeline = session.pipeline.definition.name
   const { dataset, key } = made
   if (target.stage === 'export') {
-    await deliver(
-      {
-        ...{ pipeline, dataset, export: target.export, partition: partition?.name, inputKey: key, force: session.choices.force },
-        ...(made.isCurrent && { isCurrent: made.isCurrent }),
-      },
-      session.exports,
-      ctx,
-      session.openEngine,
-    )
+    const request = {
+      ...{ pipeline, dataset, export: target.export, partition: partition?.name, inputKey: key, force: session.choices.force },
+      ...(made.isCurrent && { isCurrent: made.isCurrent }),
+    }
+    if (target.export.delivery === undefined) await deliver(request, session.exports, ctx, session.openEngine)
+    else session.staged.add(await stage(request, session.exports, ctx, session.openEngine))
     return
   }
   const { table } = target.load
@@ -63,7 +62,8 @@ export async function commit(
 
 export async function isCommitted(session: Session, target: Target, key: string, partition: Partition | undefined): Promise<boolean> {
   if (target.stage === 'load') return session.tokens.get(target.load.table, partition?.name ?? '')?.inputKey === key
-  return isDelivered(session.exports, target.export, partition?.name, key)
+  const keys = await committedKeys(session.exports, target.export, partition?.name)
+  return keys.includes(key) || isStaged(session, target, key, partition)
 }
 
 export function unchanged(target: Target, ctx: RunContext): void {

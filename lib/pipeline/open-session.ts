@@ -14,6 +14,7 @@ import { openBinder, type Project, statePaths } from './project.ts'
 import { requireCurrentSchema } from './schema-check.ts'
 import { type RunChoices, type Session, tokenBook } from './session.ts'
 import { openSources } from './sources.ts'
+import { stagingBook } from './staging-book.ts'
 import { type StepCollector, stepCollector } from './steps.ts'
 import { openWorkspace, type Workspace } from './workspace.ts'
 
@@ -110,6 +111,7 @@ export async function openSession(
       tokens: tokenBook(loads ? await warehouse.tokens(name, context(undefined, workspace.folder)) : []),
       shared: new Map(),
       whole: new Map(),
+      staged: stagingBook(),
       pinned: new Set(),
     }
     return { session, id, workspace, collector, signal, context, close }

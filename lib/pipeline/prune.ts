@@ -1,11 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Store } from '../connectors/store.ts'
 import { disk } from '../core/disk.ts'
-import type { Export } from '../export/contract.ts'
-import { delivered, sweepTemporary } from '../export/delivered.ts'
-import { deliveryLayout } from '../export/layout.ts'
-import { readJson } from '../export/objects.ts'
+import { sweepTemporary } from '../export/delivered.ts'
 import { landingPlace, recordOfKey } from '../land/keys.ts'
 import { loadsOf } from '../land/loads.ts'
 import { readRunRecord, runFolder } from '../observe/record.ts'
@@ -15,6 +11,7 @@ import { ALL } from './landed.ts'
 import { LOOKING, openSession } from './open-session.ts'
 import { partitionsUntil } from './partitions.ts'
 import { type Project, statePaths } from './project.ts'
+import { pointersOf, pruneDeliveries } from './prune-deliveries.ts'
 import type { PruneReport } from './report.ts'
 import type { Session } from './session.ts'
 import { sweepDeadRuns } from './sweep.ts'
@@ -61,23 +58,21 @@ async function pruneOne(project: Project, name: string, { dryRun = false, signal
     const records = await recordsOf(state, name)
     const keptRuns = new Set(records.slice(-KEPT_RECORDS))
     const pinningRuns = new Set(records.slice(-1))
-    for (const partition of [undefined, ...partitions.map((each) => each.name)]) {
-      const { path, what } = partition === undefined ? sharedLock(locks, name) : partitionLock(locks, name, partition)
-      using _held = await lock(path, { what, ...(signal && { signal }) })
-      for (const target of session.pipeline.targets) {
-        if (target.stage !== 'export' || target.partitioned !== (partition !== undefined)) continue
-        const { named, runs } = await namedByDelivery(session.exports, target.export, partition)
-        for (const run of runs) {
-          pinningRuns.add(run)
-          keptRuns.add(run)
-        }
-        const layout = deliveryLayout(target.export, partition)
-        for await (const key of session.exports.list(`${layout.folder}/`)) {
-          if (named.has(key)) kept++
-          // Below it may lie another export's deliveries, or somebody's own files.
-          else if (layout.isDelivery(key))
-            await remove('export', key, (await session.exports.head(key))?.bytes ?? 0, () => session.exports.delete(key))
-        }
+    for (const places of pointersOf(
+      session.pipeline,
+      partitions.map((each) => each.name),
+    )) {
+      const found = await pruneDeliveries(
+        session,
+        places,
+        1,
+        (key, bytes) => remove('export', key, bytes, () => session.exports.delete(key)),
+        signal,
+      )
+      kept += found.kept
+      for (const run of found.runs) {
+        pinningRuns.add(run)
+        keptRuns.add(run)
       }
     }
     const pinned = new Set(
@@ -110,22 +105,6 @@ async function recordsOf(state: string, pipeline: string): Promise<string[]> {
   const runs = (await readdir(statePaths(state).runs).catch(() => [])).sort()
   const records = await Promise.all(runs.map((run) => readRunRecord(state, run)))
   return runs.filter((_, i) => records[i]?.pipeline === pipeline)
-}
-
-/** Objects that a current delivery leads to, and the run that made it. */
-async function namedByDelivery(
-  store: Store,
-  target: Export<never>,
-  partition: string | undefined,
-): Promise<{ named: Set<string>; runs: string[] }> {
-  const { latest, keptLast } = deliveryLayout(target, partition)
-  const named = new Set([latest, keptLast])
-  const current = await delivered(store, target, partition)
-  if (!current) return { named, runs: [] }
-  named.add(current.manifest)
-  const manifest = await readJson(store, current.manifest, 'DeliveryManifest')
-  for (const file of manifest?.value.files ?? []) named.add(file.key)
-  return { named, runs: manifest ? [manifest.value.run.id] : [] }
 }
 
 /** Removes the loads that are neither current nor pinned: first their manifests, so that no manifest ever names a file that is gone. */

@@ -2,7 +2,7 @@ import type { Columns } from '../core/dataset.ts'
 // What observe/ writes and prints is declared there, below this room.
 import type { ErrorReport, Stale } from '../observe/report.ts'
 
-export type { ErrorReport, PartitionReport, RunReport, Stale, StepReport } from '../observe/report.ts'
+export type { DeliveryReport, ErrorReport, PartitionReport, RunReport, Stale, StepReport } from '../observe/report.ts'
 
 export interface PlannedDataset {
   readonly name: string

@@ -1,3 +1,4 @@
+import type { RunContext } from '../core/context.ts'
 import { ConfigError, InterruptedError, OutrunError, placed, type Stage } from '../core/errors.ts'
 import { errorReport } from '../observe/error-report.ts'
 import type { EventSink } from '../observe/events.ts'
@@ -8,13 +9,14 @@ import { lock, partitionLock, sharedLock } from '../state/lock.ts'
 import { checksPartitionsAlone } from './checked.ts'
 import { chosenPartitions, type PartitionChoice } from './choose.ts'
 import { readSharedAgain } from './compute.ts'
+import { switchDelivery } from './deliveries.ts'
 import { partitionCode } from './input-key.ts'
 import { leftoverRows } from './leftover-rows.ts'
 import { type OpenSession, openSession } from './open-session.ts'
 import type { Partition } from './partitions.ts'
 import { type Project, statePaths } from './project.ts'
-import type { PartitionReport, RunReport, Stale } from './report.ts'
-import { does, extractedOf } from './session.ts'
+import type { DeliveryReport, PartitionReport, RunReport, Stale } from './report.ts'
+import { does, extractedOf, type Session } from './session.ts'
 import { staleReport } from './stale.ts'
 import { partitionState, partitionStates } from './states.ts'
 import { sweepDeadRuns } from './sweep.ts'
@@ -97,7 +99,34 @@ async function runUnits(running: Running): Promise<RunReport> {
     for (const left of units.slice(i + 1)) reports.push({ partition: left?.name ?? '', outcome: 'notRun', ms: 0, steps: [], rssBytes: 0 })
     break
   }
-  return finish(running, reports, stale)
+  return finish(running, reports, await switchAll(running, reports), stale)
+}
+
+/** Switches the named deliveries that hold all partitions, where everything of the run has succeeded: they commit as one. */
+async function switchAll(
+  { session, context, workspace, name, signal }: Running,
+  reports: readonly PartitionReport[],
+): Promise<readonly DeliveryReport[]> {
+  const whole = reports.every(({ outcome }) => outcome === 'done' || outcome === 'unchanged' || outcome === 'open')
+  const deliveries: DeliveryReport[] = []
+  for (const [delivery, staged] of session.staged.of(undefined)) {
+    if (!whole) {
+      deliveries.push({ delivery, outcome: 'notSwitched' })
+      continue
+    }
+    try {
+      const { outcome, rows, files } = await switchDelivery(
+        session,
+        { delivery, partition: undefined, staged },
+        context(undefined, workspace.folder),
+      )
+      deliveries.push({ delivery, outcome, rows, files })
+    } catch (cause) {
+      if (signal.aborted) deliveries.push({ delivery, outcome: 'notSwitched' })
+      else deliveries.push({ delivery, outcome: 'failed', error: errorReport(placed(cause, { pipeline: name, stage: 'export' })) })
+    }
+  }
+  return deliveries
 }
 
 interface Planned {
@@ -159,12 +188,16 @@ async function runOne(
     // Another run may be landing the shared datasets for other partitions: that is soon over. A partition at work elsewhere is not.
     using _held = await lock(path, { what, signal, ...(partition ? {} : { waitMs: SHARED_WAIT_MS }) })
     begun = true
-    outcome = await runUnit(session, partition, guards, ctx).catch(async (error: unknown) => {
+    const work = async () => {
+      const done = await runUnit(session, partition, guards, ctx)
+      return (await switchOwn(session, partition, ctx)) ? 'done' : done
+    }
+    outcome = await work().catch(async (error: unknown) => {
       if (!(error instanceof OutrunError)) throw error
       // What the other run has committed since this one looked is done. Tokens first: what is read after them is at least as new.
       if (session.pipeline.targets.some(({ stage }) => stage === 'load')) session.tokens.reset(await session.warehouse().tokens(name, ctx))
       if (partition) await readSharedAgain(session, context(undefined, workspace.folder))
-      return runUnit(session, partition, guards, ctx)
+      return work()
     })
     // What landed is news, also where no target is made of it.
     if (outcome === 'unchanged' && collector.steps(label).some((step) => step.stage === 'land' && step.outcome === 'done')) outcome = 'done'
@@ -194,14 +227,25 @@ async function runOne(
   return report
 }
 
+/** Switches the deliveries that hold this partition alone. */
+async function switchOwn(session: Session, partition: Partition | undefined, ctx: RunContext): Promise<boolean> {
+  if (partition === undefined) return false
+  let switched = false
+  for (const [delivery, staged] of session.staged.of(partition.name))
+    if ((await switchDelivery(session, { delivery, partition: partition.name, staged }, ctx)).outcome === 'delivered') switched = true
+  return switched
+}
+
 async function finish(
   { project, name, id, startedAt, session, ledger, collector, signal, options, memory }: Running,
   partitions: readonly PartitionReport[],
+  deliveries: readonly DeliveryReport[],
   stale: Stale | undefined,
 ): Promise<RunReport> {
   const { config } = project
-  const failed = partitions.filter(({ outcome }) => outcome === 'failed')
-  const worked = partitions.some(({ outcome }) => outcome === 'done' || outcome === 'open')
+  const failed = [...partitions, ...deliveries].filter(({ outcome }) => outcome === 'failed')
+  const worked =
+    partitions.some(({ outcome }) => outcome === 'done' || outcome === 'open') || deliveries.some(({ outcome }) => outcome === 'delivered')
   const outcome = signal.aborted ? 'interrupted' : failed.length > 0 ? 'failed' : worked ? 'done' : 'unchanged'
   const exitCode = outcome === 'interrupted' ? 130 : failed.length === 0 ? 0 : options.keepGoing ? 1 : (failed[0]?.error?.exitCode ?? 1)
   const report: RunReport = {
@@ -213,6 +257,7 @@ async function finish(
     outcome,
     exitCode,
     partitions,
+    ...(deliveries.length > 0 && { deliveries }),
     ...(stale && { stale }),
     retries: collector.retries,
     warnings: collector.warnings,

@@ -6,6 +6,7 @@ import type { LoadManifest } from '../state/manifest.ts'
 import type { BoundPipeline } from './bind.ts'
 import type { StepHashes } from './input-key.ts'
 import type { LandingTools } from './landing.ts'
+import type { StagingBook } from './staging-book.ts'
 
 /** What a run is asked to do beyond bringing what is due up to date. */
 export interface RunChoices {
@@ -31,6 +32,8 @@ export interface Session extends LandingTools {
   readonly shared: Map<string, Dataset>
   /** The loads behind those of them that are read whole: their bytes are compared once something is computed from them. */
   readonly whole: Map<string, LoadManifest>
+  /** What is staged of named deliveries. */
+  readonly staged: StagingBook
   /** Keys of the landing manifests that the run has read. */
   readonly pinned: Set<string>
 }

@@ -104,6 +104,14 @@ export function sharedLock(folder: string, pipeline: string): { readonly path: s
   return { path: join(folder, keyPart(pipeline), 'shared.lock'), what: `the shared datasets of pipeline "${pipeline}"` }
 }
 
+/** The lock of a named delivery's switch, under the folder of locks. */
+export function deliveryLock(folder: string, pipeline: string, delivery: string): { readonly path: string; readonly what: string } {
+  return {
+    path: join(folder, keyPart(pipeline), `delivery-${keyPart(delivery)}.lock`),
+    what: `the delivery "${delivery}" of pipeline "${pipeline}"`,
+  }
+}
+
 /** The lock under which one dataset of a partition lands, short of the partition's own: a look-back lands earlier partitions. */
 export function landingLock(
   folder: string,

@@ -5,16 +5,17 @@ import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { ConfigError, PermanentError } from '../../lib/core/errors.ts'
 import { deliver } from '../../lib/export/deliver.ts'
-import { delivered, isDelivered } from '../../lib/export/delivered.ts'
 import { DeliveryManifest } from '../../lib/export/manifest.ts'
 import { temporaryFolder, testContext } from '../kit/context.ts'
 import { first, outcomeOf, run, runWithoutRows, versionsOf } from './delivering.ts'
 import {
   contentOf,
+  delivered,
   exportOf,
   followLatest,
   freshStore,
   idName,
+  isDelivered,
   keyOf,
   keysOf,
   namesDataset,
@@ -76,6 +77,7 @@ describe('deliver', () => {
       timestampFormat: null,
       zone: 'UTC',
       round: {},
+      split: null,
       zeroRows: 'headerOnly',
     })
     const manifestSha256 = createHash('sha256')

@@ -1,33 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { Store } from '../../lib/connectors/store.ts'
-import { committedKeys, isDelivered, sweepTemporary } from '../../lib/export/delivered.ts'
+import { committedKeys, sweepTemporary } from '../../lib/export/delivered.ts'
 import { deliveryLayout } from '../../lib/export/layout.ts'
 import { first, run } from './delivering.ts'
-import { freshStore, keyOf, keysOf, namesDataset, readBytes, requestOf } from './kit.ts'
-
-describe('isDelivered', () => {
-  test('asks for heads only', async () => {
-    const store = freshStore()
-    const request = requestOf(await namesDataset(10))
-    const receipt = await run(request, store)
-    const heads: string[] = []
-    const head = (key: string) => {
-      heads.push(key)
-      return store.head(key)
-    }
-    const headsOnly = { head } as Store
-    expect(await isDelivered(headsOnly, request.export, request.partition, keyOf('a'))).toBe(true)
-    expect(heads).toEqual(['names/2018-02-04/latest.json', receipt.manifest, first(receipt), 'names/2018-02-04.csv'])
-    expect(await isDelivered(headsOnly, request.export, request.partition, keyOf('b'))).toBe(false)
-    expect(await isDelivered(headsOnly, request.export, '2018-02-05', keyOf('a'))).toBe(false)
-    for (const key of [receipt.manifest ?? '', first(receipt)]) {
-      const content = await readBytes(store, key)
-      await store.delete(key)
-      expect(await isDelivered(headsOnly, request.export, request.partition, keyOf('a'))).toBe(false)
-      await store.put(key, { bytes: content })
-    }
-  })
-})
+import { freshStore, keyOf, keysOf, namesDataset, requestOf } from './kit.ts'
 
 describe('committedKeys', () => {
   test('asks for heads only, and has a key only where all that its delivery names is there', async () => {

@@ -5,7 +5,11 @@ import { onTestFinished } from 'vitest'
 import { local } from '../../lib/connectors/local/index.ts'
 import type { Store } from '../../lib/connectors/store.ts'
 import type { Dataset } from '../../lib/core/dataset.ts'
+import type { Export } from '../../lib/export/contract.ts'
+import { committedKeys } from '../../lib/export/delivered.ts'
+import { deliveryLayout } from '../../lib/export/layout.ts'
 import { DeliveryManifest, Latest } from '../../lib/export/manifest.ts'
+import { lookAt } from '../../lib/export/pointer.ts'
 import { temporaryFolder } from '../kit/context.ts'
 import { datasetOf } from '../kit/dataset.ts'
 import { idName } from './names.ts'
@@ -61,4 +65,14 @@ export async function followLatest(store: Store, latestKey: string): Promise<Del
     if (bytes.length !== file.bytes || sha256 !== file.sha256) throw new Error(`${file.key} is not what its manifest says`)
   }
   return manifest
+}
+
+/** What `latest.json` of an export's partition says. */
+export async function delivered(store: Store, target: Export, partition?: string): Promise<Latest | undefined> {
+  return (await lookAt(store, deliveryLayout(target, partition).pointer)).latest
+}
+
+/** Whether an export's partition is settled under an input key. */
+export async function isDelivered(store: Store, target: Export, partition: string | undefined, inputKey: string): Promise<boolean> {
+  return (await committedKeys(store, target, partition)).includes(inputKey)
 }

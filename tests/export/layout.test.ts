@@ -12,10 +12,10 @@ const sha = 'beef'.repeat(16)
 describe('deliveryLayout', () => {
   test('puts a partition’s objects under its own folder and the plain copy beside it', () => {
     const layout = layoutOf('quakes/{partition}.csv', '2018-02-04', { plain: true })
-    expect(layout.data(keyOf('a'), sha)).toBe('quakes/2018-02-04/aaaaaaaaaaaa-beefbeef.csv')
+    expect(layout.data(keyOf('a'), sha, 1)).toBe('quakes/2018-02-04/aaaaaaaaaaaa-beefbeef.csv')
     expect(layout.manifest(keyOf('a'), sha)).toBe('quakes/2018-02-04/manifest-aaaaaaaaaaaa-beefbeef.json')
     expect(layout).toMatchObject({
-      latest: 'quakes/2018-02-04/latest.json',
+      pointer: { folder: 'quakes/2018-02-04', latest: 'quakes/2018-02-04/latest.json' },
       plain: 'quakes/2018-02-04.csv',
       keptLast: 'quakes/2018-02-04/kept-last.json',
     })
@@ -34,7 +34,7 @@ describe('deliveryLayout', () => {
     ['x/{partition}/y.csv', '..', false, 'x/%2E./y/aaaaaaaaaaaa-beefbeef.csv'],
     ['x/{partition}.csv', '$& \u00fc', false, 'x/$& \u00fc/aaaaaaaaaaaa-beefbeef.csv'],
   ])('of %s for %s', (path, partition, gzip, data) => {
-    expect(layoutOf(path, partition, gzip ? { compression: 'gzip' } : {}).data(keyOf('a'), sha)).toBe(data)
+    expect(layoutOf(path, partition, gzip ? { compression: 'gzip' } : {}).data(keyOf('a'), sha, 1)).toBe(data)
   })
 
   test('gives two partitions never the same objects', () => {

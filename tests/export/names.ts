@@ -10,8 +10,9 @@ export const idName = { id: 'int64', name: 'text' } as const
 export type TestContract<R extends Columns> = Omit<ContractOptions<R>, 'formulas'> & Partial<Pick<ContractOptions<R>, 'formulas'>>
 
 /** An export with any contract. */
-export function exportOf<R extends Columns>(path: string, options: TestContract<R>, plain = false): Export {
-  return csv(path, { contract: contract({ formulas: 'raw', ...options } as ContractOptions<R>), plain }) as unknown as Export
+export function exportOf<R extends Columns>(path: string, options: TestContract<R>, plain = false, delivery?: string): Export {
+  const about = { plain, ...(delivery !== undefined && { delivery }) }
+  return csv(path, { contract: contract({ formulas: 'raw', ...options } as ContractOptions<R>), ...about }) as unknown as Export
 }
 
 /** A request of pipeline `p`, partition 2018-02-04, to `names/{partition}.csv`. */

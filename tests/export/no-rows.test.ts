@@ -2,9 +2,8 @@ import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import type { Store } from '../../lib/connectors/store.ts'
 import { CheckError } from '../../lib/core/errors.ts'
-import { isDelivered } from '../../lib/export/delivered.ts'
 import { first, outcomeOf, run, runWithoutRows, versionsOf } from './delivering.ts'
-import { exportOf, followLatest, freshStore, idName, keyOf, namesDataset, readBytes, readText, requestOf } from './kit.ts'
+import { exportOf, followLatest, freshStore, idName, isDelivered, keyOf, namesDataset, readBytes, readText, requestOf } from './kit.ts'
 
 describe('deliver of no rows', () => {
   const target = (zeroRows: 'headerOnly' | 'noFile' | 'fail' | 'keepLast', more = {}) =>

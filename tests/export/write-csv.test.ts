@@ -11,7 +11,8 @@ import { temporaryFolder } from '../kit/context.ts'
 import { freshStore, keysOf, readBytes } from './kit.ts'
 
 const requestOf = (changes: Partial<WriteRequest> = {}): WriteRequest => ({
-  key: '_tmp/run/x.csv',
+  key: (n) => `_tmp/run/${n}.csv`,
+  cut: undefined,
   compression: 'none',
   encoding: 'utf-8',
   byteOrderMark: false,
@@ -37,10 +38,10 @@ async function withDuckDB<T>(select: string, work: (produce: Producer) => Promis
 test('writeThroughFifo stores what the producer writes, with its sums, and leaves no file beside', async () => {
   const store = freshStore()
   const request = requestOf()
-  const written = await withDuckDB(rows, (produce) => writeThroughFifo(request, produce, store))
-  const bytes = await readBytes(store, request.key)
+  const [written] = await withDuckDB(rows, (produce) => writeThroughFifo(request, produce, store))
+  const bytes = await readBytes(store, request.key(1))
   expect(bytes.toString()).toMatch(/^id,t\n0,some text 0\n/)
-  expect(written).toMatchObject({ bytes: bytes.length, crc32c: (await store.head(request.key))?.crc32c })
+  expect(written).toMatchObject({ bytes: bytes.length, crc32c: (await store.head(request.key(1)))?.crc32c })
   expect(readdirSync(request.workspace)).toEqual([])
 })
 
@@ -108,7 +109,7 @@ describe('writeThroughFifo stores nothing of', () => {
       const path = join(request.workspace, 'pipe')
       await makeFifo(path)
       const producing = produce(path, request.signal).catch(() => {})
-      await store.put(request.key, { stream: createReadStream(path) }, { ifAbsent: true })
+      await store.put(request.key(1), { stream: createReadStream(path) }, { ifAbsent: true })
       await producing
     }
     const caught: string[] = []
@@ -194,8 +195,8 @@ test('writeThroughFifo refuses a store that holds other bytes than were sent', a
 test('writeThroughFifo takes turns, so that engines that wait leave threads to the store', async () => {
   const store = freshStore()
   const many = Array.from({ length: 6 }, (_, i) =>
-    withDuckDB(rows, (produce) => writeThroughFifo(requestOf({ key: `_tmp/run/${i}.csv` }), produce, store)),
+    withDuckDB(rows, (produce) => writeThroughFifo(requestOf({ key: () => `_tmp/run/${i}.csv` }), produce, store)),
   )
-  const sums = (await Promise.all(many)).map((written) => written.sha256)
+  const sums = (await Promise.all(many)).map(([written]) => written?.sha256)
   expect(new Set(sums).size).toBe(1)
 })

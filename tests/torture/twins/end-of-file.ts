@@ -12,10 +12,11 @@ import type { WriteRequest, Written } from '../../../lib/export/write-csv.ts'
 
 /** A broken twin of `writeThroughFifo`: the FIFO's end of file is all that it waits for, whatever has become of the producer. */
 export async function writeThroughFifo(
-  { key, compression, workspace, signal, threads }: WriteRequest,
+  { key: keyOf, rows, compression, workspace, signal, threads }: WriteRequest,
   produce: Producer,
   store: Store,
-): Promise<Written> {
+): Promise<readonly Written[]> {
+  const key = keyOf(1)
   const folder = await mkdtemp(join(workspace, 'fifo-'))
   try {
     const path = join(folder, 'rows.csv')
@@ -35,7 +36,7 @@ export async function writeThroughFifo(
     const flow = compression === 'gzip' ? pipeline(source, compress, meter) : pipeline(source, meter)
     await Promise.all([flow, store.put(key, { stream: meter }, { ifAbsent: true })])
     await produced
-    return { bytes: sum.bytes, crc32c: sum.crc.toString(16).padStart(8, '0'), sha256: hash.digest('hex') }
+    return [{ key, rows, bytes: sum.bytes, crc32c: sum.crc.toString(16).padStart(8, '0'), sha256: hash.digest('hex') }]
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

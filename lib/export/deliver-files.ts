@@ -11,12 +11,12 @@ import { anotherDelivery, INPUT_KEY, sameContent } from './objects.ts'
 import { checkTotalOrder, deliverySelect, quotedColumns } from './rows.ts'
 import { writeThroughFifo } from './write-csv.ts'
 
-/** Writes the rows to a temporary object, verified, and copies it to its immutable name. */
-export async function deliverFile(work: Work): Promise<File> {
+/** Writes the rows to temporary objects, verified, and copies each to its immutable name. */
+export async function deliverFiles(work: Work): Promise<readonly File[]> {
   const { request, layout, store, ctx, place } = work
   const { dataset, inputKey } = request
   const { contract } = request.export
-  const temporary = `${TEMPORARY}${ctx.run}/${layout.id}-${randomBytes(4).toString('hex')}${layout.extension}`
+  const nonce = randomBytes(4).toString('hex')
   await mkdir(ctx.workspace, { recursive: true })
   const folder = await mkdtemp(join(ctx.workspace, 'export-'))
   try {
@@ -27,7 +27,8 @@ export async function deliverFile(work: Work): Promise<File> {
       const select = deliverySelect(dataset, contract, inOrder)
       const written = await writeThroughFifo(
         {
-          key: temporary,
+          key: (n) => `${TEMPORARY}${ctx.run}/${layout.id}-${nonce}${n === 1 ? '' : `-${n}`}${layout.extension}`,
+          cut: contract.split && { limit: contract.split, header: contract.header, quote: contract.quote, escape: contract.escape },
           compression: contract.compression,
           encoding: contract.encoding,
           byteOrderMark: contract.byteOrderMark,
@@ -40,23 +41,24 @@ export async function deliverFile(work: Work): Promise<File> {
         (path, signal) => db.run(copyToCsv(select, path, contract, quotedColumns(contract)), undefined, signal),
         store,
       )
-      const file: File = { key: layout.data(inputKey, written.sha256), rows: dataset.rows, ...written }
+      const files = written.map((sums, i): File => ({ ...sums, key: layout.data(inputKey, sums.sha256, i + 1) }))
       try {
-        await createCopy(work, temporary, file)
+        for (const [i, file] of files.entries()) await createCopy(work, written[i]?.key ?? '', file)
       } catch (error) {
         // Another delivery of this partition swept it away.
         throw error instanceof NotFound ? anotherDelivery(place, error) : error
       } finally {
-        await store.delete(temporary).catch((error: unknown) =>
-          ctx.emit({
-            type: 'warning',
-            stage: 'export',
-            dataset: dataset.name,
-            message: `${temporary} is left for the next run to sweep: ${messageOf(error)}`,
-          }),
-        )
+        for (const { key } of written)
+          await store.delete(key).catch((error: unknown) =>
+            ctx.emit({
+              type: 'warning',
+              stage: 'export',
+              dataset: dataset.name,
+              message: `${key} is left for the next run to sweep: ${messageOf(error)}`,
+            }),
+          )
       }
-      return file
+      return files
     } catch (error) {
       throw ctx.signal.aborted ? ctx.signal.reason : engineError(error)
     } finally {

@@ -1,0 +1,101 @@
+import { PassThrough, type Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Store } from '../connectors/store.ts'
+import { checksums, type Fingerprint } from '../core/checksums.ts'
+import { charsetOf, type Encoding, encoded } from '../formats/encodings.ts'
+import { type Compression, members } from './members.ts'
+import { type Cut, cutIntoFiles, type Piece } from './split.ts'
+
+/** How a CSV stream in UTF-8 becomes objects. */
+export interface FilesRequest {
+  /** The key of the nth file, from 1. */
+  readonly key: (n: number) => string
+  readonly compression: 'none' | Compression
+  readonly encoding: Encoding
+  readonly byteOrderMark: boolean
+  /** Where the stream is cut into files; undefined: it is one. */
+  readonly cut: Cut | undefined
+  /** Of the whole stream. */
+  readonly rows: number
+  /** How many members are compressed at once. */
+  readonly threads: number
+  readonly signal: AbortSignal
+}
+
+/** An object as it was sent and is stored. */
+export interface Written extends Fingerprint {
+  readonly key: string
+  readonly rows: number
+}
+
+/** Puts the files that a stream is cut into, each in the contract's encoding, and compressed; they are measured as they are stored. */
+export async function putFiles(
+  request: FilesRequest,
+  plain: Readable,
+  tell: (bytes: number) => void,
+  store: Store,
+): Promise<readonly Written[]> {
+  const { cut, rows } = request
+  const pieces = (cut ? cutIntoFiles(plain, cut) : wholeFile(plain, rows))[Symbol.asyncIterator]()
+  const files: Written[] = []
+  try {
+    for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
+      const file = fileOf(next.value, pieces)
+      const key = request.key(files.length + 1)
+      const sums = checksums()
+      const body = new PassThrough({ highWaterMark: 2 ** 20 })
+      const flow = pipeline(converted(file.chunks, request, sums.add, tell), body)
+      const [flowed, kept] = await Promise.allSettled([flow, putFile(request, key, body, store).finally(() => body.destroy())])
+      for (const each of [kept, flowed]) if (each.status === 'rejected') throw each.reason
+      files.push({ key, rows: file.counted(), ...sums.result() })
+    }
+  } finally {
+    await pieces.return?.(undefined)
+  }
+  return files
+}
+
+async function* wholeFile(chunks: AsyncIterable<Uint8Array>, rows: number): AsyncGenerator<Piece> {
+  yield* chunks
+  yield { rows }
+}
+
+/** The bytes of one file, of which the first piece has been taken; its rows are known at its end. */
+function fileOf(first: Piece, pieces: AsyncIterator<Piece>) {
+  let rows: number | undefined
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    let piece = first
+    while (piece instanceof Uint8Array) {
+      yield piece
+      const next = await pieces.next()
+      if (next.done) throw new RangeError('a file has no end')
+      piece = next.value
+    }
+    rows = piece.rows
+  }
+  return { chunks: chunks(), counted: () => rows ?? 0 }
+}
+
+async function* converted(
+  chunks: AsyncIterable<Uint8Array>,
+  { compression, encoding, byteOrderMark, threads }: FilesRequest,
+  add: (chunk: Uint8Array) => void,
+  tell: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  const text = encoded(chunks, encoding, byteOrderMark)
+  for await (const chunk of compression === 'none' ? text : members(text, compression, threads)) {
+    add(chunk)
+    tell(chunk.byteLength)
+    yield chunk
+  }
+}
+
+/** Puts one object that must not be there. */
+export async function putFile(request: FilesRequest, key: string, body: Readable, store: Store): Promise<void> {
+  const { signal } = request
+  await store.put(key, { stream: body }, { ifAbsent: true, signal, contentType: contentTypeOf(request) })
+}
+
+function contentTypeOf({ compression, encoding }: FilesRequest): string {
+  return compression === 'none' ? `text/csv; charset=${charsetOf(encoding)}` : `application/${compression}`
+}
