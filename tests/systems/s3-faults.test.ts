@@ -7,7 +7,7 @@ import { s3 } from '../../lib/connectors/s3/index.ts'
 import type { S3Options } from '../../lib/connectors/s3/options.ts'
 import { openS3Store } from '../../lib/connectors/s3/store.ts'
 import type { ObjectInfo, Store } from '../../lib/connectors/store.ts'
-import { ConfigError, type MillraceError, PreconditionFailed, TransientError } from '../../lib/core/errors.ts'
+import { ConfigError, type MillraceError, PermanentError, PreconditionFailed, TransientError } from '../../lib/core/errors.ts'
 import { checkContext } from '../kit/check.ts'
 import { type ManualClock, manualClock } from '../kit/context.ts'
 import { type HttpFault, type HttpProxy, httpProxy, type Passed } from '../kit/failing-http.ts'
@@ -219,6 +219,26 @@ test.each([
     expect(error).toBeInstanceOf(ConfigError)
     expect(error.message).toContain(message)
     expect(error.hint).toBe(hint)
+  }
+})
+
+test.each([
+  [200, '<html><body>please log in</body></html>', 'is no bucket of S3'],
+  [200, '', 'is no bucket of S3'],
+  [200, '{}', '(200) is no S3'],
+  [302, '', '(302) is no S3'],
+  [404, '<html><body>nothing here</body></html>', 'is no bucket of S3'],
+])('%i %s of something that is no S3 is an error, and never an empty bucket', async (status, body, message) => {
+  const { store } = opened()
+  proxy.plan(() => ({ kind: 'status', status, body, headers: { 'Content-Type': 'text/html' } }))
+  const list = async () => {
+    for await (const _ of store.list('')) break
+  }
+  for (const work of [() => store.put('k', { bytes: 'x' }), () => store.head('k'), () => store.get('k'), list]) {
+    const error = await failureOf(work())
+    expect(error).toBeInstanceOf(PermanentError)
+    expect(error.message).toContain(message)
+    expect(error.hint).toContain('check `endpoint`')
   }
 })
 

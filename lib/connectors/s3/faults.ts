@@ -67,13 +67,23 @@ export function errorOfAnswer(error: unknown, doing: Doing, whence: Whence): Mil
       hint: 'set the clock by NTP: S3 refuses requests of another time',
     })
   if (CREDENTIAL_CODES.includes(code) || status === 401)
-    return new ConfigError(failed(`the credentials were refused (${status} ${code})`), {
+    return new ConfigError(failed(`the credentials were refused (${`${status} ${code}`.trim()})`), {
       ...place,
       hint: `check the credentials: ${whence.credentials}`,
     })
-  if (status === 403)
+  if (status === 403 && code !== 'InvalidObjectState')
     return new ConfigError(failed('permission denied (403)'), { ...place, hint: `give the account (${whence.credentials}) ${RIGHTS}` })
   if (status === 404) return new NotFound(`no object ${doing.file}`, place)
+  if (status < 400)
+    return new PermanentError(`cannot ${doing.what}: what answered (${status}) is no S3`, {
+      ...place,
+      hint: 'check `endpoint`, and whether a proxy answers in its place',
+    })
+  if (code === 'InvalidObjectState')
+    return new PermanentError(failed('it is in an archive'), {
+      ...place,
+      hint: 'restore it, and keep the lifecycle rules of the bucket from archiving what millrace reads',
+    })
   return new PermanentError(failed(`S3 answered ${status}${code === '' ? '' : ` ${code}`}`), {
     ...place,
     ...(whence.endpoint !== undefined && { hint: `check whether ${whence.endpoint} speaks S3 with conditional writes and CRC32C` }),
@@ -138,7 +148,7 @@ function answerOf(error: unknown): Answer {
   return {
     status: typeof status === 'number' ? status : 0,
     code,
-    message: text === '' || text === 'UnknownError' ? '' : `: ${JSON.stringify(said(text))}`,
+    message: text === '' || text === 'UnknownError' || text.includes('Deserialization error') ? '' : `: ${JSON.stringify(said(text))}`,
     region: elsewhere && typeof named === 'string' ? named : undefined,
     retryAfterS: seconds === undefined ? undefined : Number(seconds),
   }

@@ -2,6 +2,7 @@ import { ConfigError, NotFound, PermanentError } from '../../core/errors.ts'
 import type { ObjectInfo } from '../store.ts'
 import type { Client } from './client.ts'
 import type { Doing } from './faults.ts'
+import { askBucket } from './listing.ts'
 import { withoutWrite } from './metadata.ts'
 import type { Bucket } from './names.ts'
 
@@ -84,10 +85,4 @@ async function bucketIsThere(client: Client, bucket: Bucket, doing: Doing, signa
   if (seen.has(client)) return
   await askBucket(client, bucket, doing, signal)
   seen.add(client)
-}
-
-/** The smallest request whose answer says in words what is wrong. One try. */
-export async function askBucket(client: Client, bucket: Bucket, doing: Doing, signal?: AbortSignal): Promise<void> {
-  const input = { Bucket: bucket.name, Prefix: bucket.prefix, MaxKeys: 1 }
-  await client.call(doing, (calls, options) => calls.listObjectsV2(input, options), signal)
 }

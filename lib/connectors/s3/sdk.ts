@@ -25,7 +25,7 @@ export type S3Calls = Pick<
 /** One client of the SDK. */
 export interface Sdk {
   readonly calls: S3Calls
-  /** Whether an error is an answer of S3, and not of a service that gives credentials. */
+  /** Whether an error is an answer to a request of ours, and not one of a service that gives credentials. */
   isAnswer(error: unknown): boolean
   /** When the server last answered, by its clock. */
   answered(): Date | undefined
@@ -53,7 +53,9 @@ export async function sdkFor(options: S3Options, load: () => Promise<Module> = (
   )
   return {
     calls,
-    isAnswer: (error) => error instanceof S3ServiceException,
+    // An answer that the SDK cannot read has no `$fault`.
+    isAnswer: (error) =>
+      error instanceof S3ServiceException || (error instanceof Error && '$response' in error && !('$fault' in error) && !('code' in error)),
     answered: () => (date === undefined ? undefined : new Date(date)),
   }
 }
