@@ -84,9 +84,9 @@ test-systems: setup ## run the tests against real servers
 	@if [ -z "$$(find tests/systems -name '*.test.ts' 2>/dev/null)" ]; then echo "0 passed, 0 failed"; \
 	else $(VITEST) --project systems$(call report,systems); fi
 
-test-bucket: setup ## run a store's tests on a real bucket: MILLRACE_TEST_BUCKET=name, MILLRACE_TEST_S3_BUCKET=name
-	@[ -n "$${MILLRACE_TEST_BUCKET:-}$${MILLRACE_TEST_S3_BUCKET:-}" ] || { echo "make: test-bucket needs MILLRACE_TEST_BUCKET=<a bucket of Cloud Storage that you may write to>, or MILLRACE_TEST_S3_BUCKET=<one of S3>" >&2; exit 2; }
-	@$(VITEST) --project bucket$(call report,bucket) $${MILLRACE_TEST_BUCKET:+tests/bucket/store.gcs.test.ts} $${MILLRACE_TEST_S3_BUCKET:+tests/bucket/store.s3.test.ts}
+test-bucket: setup ## run a store's tests on a real bucket: MILLRACE_TEST_BUCKET=name, MILLRACE_TEST_S3_BUCKET=name, MILLRACE_TEST_AZURE_CONTAINER=account/name
+	@[ -n "$${MILLRACE_TEST_BUCKET:-}$${MILLRACE_TEST_S3_BUCKET:-}$${MILLRACE_TEST_AZURE_CONTAINER:-}" ] || { echo "make: test-bucket needs MILLRACE_TEST_BUCKET=<a bucket of Cloud Storage that you may write to>, MILLRACE_TEST_S3_BUCKET=<one of S3>, or MILLRACE_TEST_AZURE_CONTAINER=<account/container>" >&2; exit 2; }
+	@$(VITEST) --project bucket$(call report,bucket) $${MILLRACE_TEST_BUCKET:+tests/bucket/store.gcs.test.ts} $${MILLRACE_TEST_S3_BUCKET:+tests/bucket/store.s3.test.ts} $${MILLRACE_TEST_AZURE_CONTAINER:+tests/bucket/store.azure.test.ts}
 
 check: setup ## check types, lint, layout and documentation
 	@node node_modules/typescript/bin/tsc --noEmit

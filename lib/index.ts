@@ -16,6 +16,8 @@ export { type Config, config, type Profile } from './config/config.ts'
 export type { LimitSettings } from './config/limits.ts'
 export { secret } from './config/secret.ts'
 export {
+  type AzureOptions,
+  azure,
   duckdb,
   type FilesOptions,
   files,

@@ -50,6 +50,11 @@ versitygw() {
   GOBIN=$1 GOFLAGS="${GOFLAGS:-} -mod=mod" GOWORK=off go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 }
 
+# Microsoft's own emulator of Azure Storage, apart from package.json: 240 MB that nothing else needs.
+azurite() {
+  npm install --prefix "$1" --no-save --no-package-lock --no-audit --no-fund --ignore-scripts azurite@3.37.0
+}
+
 # The recipes of docs/verifying.md run in a reader's shell.
 command -v jq >/dev/null || fail 'jq is missing: install it (apt-get install jq)'
 
@@ -57,3 +62,4 @@ install fake-gcs-server-1.56.1 fake_gcs_server
 install gcp-storage-emulator-2026.7.19 gcp_storage_emulator
 install frictionless-5.21.0 frictionless
 install versitygw-1.8.0 versitygw
+install azurite-3.37.0 azurite

@@ -1,4 +1,5 @@
 /** The systems that there are, one line each. */
+export { type AzureOptions, azure } from './azure/index.ts'
 export { duckdb } from './duckdb/index.ts'
 export { type FilesOptions, files } from './files/index.ts'
 export { type GcsOptions, gcs } from './gcs/index.ts'
