@@ -5,7 +5,7 @@ import { columnsOf, table } from '../observe/table.ts'
 import type { CheckedContract } from '../pipeline/check-contracts.ts'
 import type { ContractedExport } from '../pipeline/contracts.ts'
 import type { ContractDiff } from '../pipeline/diff-contracts.ts'
-import type { VerifiedExpectation } from '../pipeline/verify-expectations.ts'
+import type { VerifiedExpectations } from '../pipeline/verify-expectations.ts'
 
 /** A contract for people: its columns as they are delivered, then how the file is written. */
 export function contractText({ pipeline, dataset, export: target }: ContractedExport, color: boolean): string {
@@ -57,8 +57,10 @@ export function diffText({ export: path, version, against, changes, refused }: C
   const paint = painter(color)
   const title = `${paint('bold', path)}: version ${version}`
   if (!against) return `${title}; nothing is delivered that it could be held against`
-  const { file, partition, version: other } = against
-  const what = file === undefined ? `as delivered${partition === undefined ? '' : ` for ${partition}`}` : `in ${file}`
+  const { file, partitions = [], version: other } = against
+  const [first, ...more] = partitions
+  const which = first === undefined ? '' : ` for ${first}${more.length > 0 ? ` and ${more.length} more` : ''}`
+  const what = file === undefined ? `as delivered${which}` : `in ${file}`
   const lines = changes.map(
     ({ breaking, what: change }) => `  ${breaking ? paint('red', '!') : ' '} ${change}${breaking ? ' (breaking)' : ''}`,
   )
@@ -70,7 +72,7 @@ export function diffText({ export: path, version, against, changes, refused }: C
 }
 
 /** For each consumer whether what it expects holds; if not, what breaks and what mends it. */
-export function verifiedText(consumers: readonly VerifiedExpectation[], color: boolean): string {
+export function verifiedText({ consumers, leftOut }: VerifiedExpectations, color: boolean): string {
   const paint = painter(color)
   const blocks = consumers.map(({ consumer, file, export: path, holds, breaches }) =>
     [
@@ -79,11 +81,10 @@ export function verifiedText(consumers: readonly VerifiedExpectation[], color: b
     ].join('\n'),
   )
   const broken = consumers.filter(({ holds }) => !holds).length
-  const verdict =
-    broken === 0
-      ? `${counted(consumers.length, 'expectation')}, all of them hold`
-      : `${broken} of ${counted(consumers.length, 'expectation')} broken`
-  return [...blocks, ...(consumers.length === 1 ? [] : ['', verdict])].join('\n')
+  const all = counted(consumers.length, 'expectation')
+  const others = leftOut === 0 ? '' : `; ${leftOut} of other pipelines left out`
+  const verdict = consumers.length === 0 ? 'nothing is expected' : broken === 0 ? `${all}, all of them hold` : `${broken} of ${all} broken`
+  return [...blocks, ...(consumers.length === 1 && leftOut === 0 ? [] : ['', `${verdict}${others}`])].join('\n').trimStart()
 }
 
 function counted(count: number, word: string): string {

@@ -110,11 +110,12 @@ async function verify(context: CommandContext, places: readonly string[], pipeli
     import('../export/expectation-files.ts'),
   ])
   const expectations = await expectationsAt(places)
-  const { consumers, broken } = await verifyExpectations(await open(context), expectations, pipeline)
+  const verified = await verifyExpectations(await open(context), expectations, pipeline)
+  const { broken, ...found } = verified
   const { lines, json, exitCode } = brokenPipelines(broken, context.color)
   return {
-    text: [verifiedText(consumers, context.color), ...lines].join('\n'),
-    json: { consumers, ...json },
-    exitCode: consumers.some(({ holds }) => !holds) ? 3 : exitCode,
+    text: [verifiedText(verified, context.color), ...lines].join('\n'),
+    json: { ...found, ...json },
+    exitCode: found.consumers.some(({ holds }) => !holds) ? 3 : exitCode,
   }
 }

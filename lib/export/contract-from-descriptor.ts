@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { ConfigError } from '../core/errors.ts'
 import { ENCODINGS } from '../formats/encodings.ts'
 import type { WrittenContract } from './contract-changes.ts'
-import { descriptorOfWritten, encodingName } from './descriptor.ts'
+import { descriptorOfWritten, encodingName, isFormat } from './descriptor.ts'
 import type { StatedResource } from './descriptor-schema.ts'
 
 /**
@@ -62,7 +62,9 @@ function encodingOf({ encoding = 'utf-8' }: StatedResource, file: string): Writt
 
 /** Some things a descriptor says twice: to every reader, and exactly. What was changed in one place only is told, not guessed. */
 function refuseContradictions(stated: StatedResource, contract: WrittenContract, file: string): void {
-  const wanted = descriptorOfWritten({ path: stated.path ?? '', format: 'csv' }, contract)
+  const { format = 'csv', path = '' } = stated
+  if (!isFormat(format)) throw new ConfigError(`${file}: format "${format}" is none that millrace writes`, { file })
+  const wanted = descriptorOfWritten({ path, format }, contract)
   const parts = [
     ...stated.schema.fields.map(
       (field, i) => [`schema.fields[${i}]`, { ...PLAIN, ...field }, { ...PLAIN, ...wanted.schema.fields[i] }] as const,

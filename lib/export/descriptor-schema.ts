@@ -124,6 +124,7 @@ export const resourceSchema = z.strictObject({
   name: z.optional(text),
   type: z.optional(z.literal('table')),
   path: z.optional(text),
+  scheme: z.optional(text),
   format: z.optional(text),
   mediatype: z.optional(text),
   encoding: z.optional(text),

@@ -10,7 +10,7 @@ import { NOT_PROMISED, PROPERTIES, resourceSchema, type StatedResource } from '.
 export function resourcesIn(json: string, file: string): readonly StatedResource[] {
   let value: unknown
   try {
-    value = JSON.parse(json)
+    value = JSON.parse(json.replace(/^\uFEFF/, ''))
   } catch (cause) {
     throw new ConfigError(`${file} is no JSON: ${messageOf(cause)}`, { file })
   }

@@ -69,6 +69,11 @@ const FORMATS: Readonly<Record<Export['format'], { readonly mediatype: string; d
   csv: { mediatype: 'text/csv', dialect: csvDialect },
 }
 
+/** Whether a format is one that contracts are kept in. */
+export function isFormat(format: string): format is Export['format'] {
+  return Object.hasOwn(FORMATS, format)
+}
+
 /** The JSON form of an export's contract. */
 export function descriptorOf({ path, format, contract }: Pick<Export, 'path' | 'format' | 'contract'>): Descriptor {
   return descriptorOfWritten({ path, format }, writtenContract(contract))

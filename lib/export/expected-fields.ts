@@ -17,12 +17,14 @@ export function fieldBreaches(stated: StatedResource, candidate: Descriptor): re
 
 function breachesOfField(field: StatedField, stated: StatedResource, candidate: Descriptor): readonly Breach[] {
   const { name, constraints } = field
-  const actual = candidate.schema.fields.find((each) => each.name === name)
+  const at = candidate.schema.fields.findIndex((each) => each.name === name)
+  const actual = candidate.schema.fields[at]
   if (!actual) {
     const mayLack = ['superset', 'partial'].includes(stated.schema.fieldsMatch ?? '')
     return mayLack ? [] : [columnBreach(name, '', 'is gone', `contract: columns: "${name}" again, or ${OLD_VERSION}`, [name, null])]
   }
-  const exact = candidate.millrace.types[name] ?? 'text'
+  // By its place: a name may be escaped in the header.
+  const exact = Object.values(candidate.millrace.types)[at] ?? 'text'
   return [
     ...typeBreaches(field, actual, exact),
     ...(constraints?.required === true && !actual.constraints?.required

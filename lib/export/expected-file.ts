@@ -36,11 +36,11 @@ function encodingBreaches(
 ): readonly Breach[] {
   const name = given.toLowerCase()
   const wanted = ALIASES[name] ?? name
-  const option = { 'iso-8859-1': 'latin-1', 'utf-16': 'utf-16le' }[wanted] ?? wanted
+  const option = { 'iso-8859-1': '"latin-1"', 'utf-16': '"utf-16le", byteOrderMark: true' }[wanted] ?? `"${wanted}"`
   // UTF-16 has a mark by its name; one before UTF-8 is in the way of whoever does not know of it.
   const mark = millrace?.byteOrderMark ?? (name === 'utf-8-sig' ? own.byteOrderMark : false)
   return [
-    ...differs('encoding', wanted, encoding, `contract: encoding: "${option}"`),
+    ...differs('encoding', wanted, encoding, `contract: encoding: ${option}`),
     ...(wanted === 'utf-8' && encoding === 'utf-8'
       ? differs('millrace.byteOrderMark', mark, own.byteOrderMark, `contract: byteOrderMark: ${mark}`)
       : []),

@@ -3,6 +3,7 @@ import { type ContractChange, contractChanges, type WrittenContract } from '../e
 import { contractFromDescriptor } from '../export/contract-from-descriptor.ts'
 import type { StatedResource } from '../export/descriptor-schema.ts'
 import { expectedExports } from '../export/expectation-files.ts'
+import type { LastDelivered } from '../export/last-delivered.ts'
 import { writtenContract } from '../export/written-contract.ts'
 import { lastDeliveries, placeOf, refusal, withStore } from './check-contracts.ts'
 import { type ContractedExport, contractedExports } from './contracts.ts'
@@ -15,7 +16,12 @@ export interface ContractDiff {
   readonly export: string
   readonly version: number
   /** What it is held against; null: nothing is delivered that could be compared. */
-  readonly against: { readonly partition?: string; readonly file?: string; readonly at?: string; readonly version: number } | null
+  readonly against: {
+    /** Those that were delivered under that contract; of partitions of time the newest alone. */
+    readonly partitions?: readonly string[]
+    readonly file?: string
+    readonly version: number
+  } | null
   readonly changes: readonly ContractChange[]
   /** Why a run would refuse the contract after the other one; absent: it would not. */
   readonly refused?: string
@@ -38,9 +44,7 @@ export async function diffDelivered(project: Project, name: string, path?: strin
   return withStore(project, async (store) => {
     const diffs: ContractDiff[] = []
     for (const one of exports) {
-      const others = (await lastDeliveries(project, store, one)).flatMap(({ partition, at, contract }): Other[] =>
-        contract ? [{ contract, against: { ...(partition !== undefined && { partition }), at, version: contract.version } }] : [],
-      )
+      const others = othersOf(await lastDeliveries(project, store, one))
       diffs.push(...(others.length === 0 ? [diffOf(one, undefined)] : others.map((other) => diffOf(one, other))))
     }
     return diffs
@@ -67,6 +71,16 @@ export async function diffStated(
       })
     const contract = contractFromDescriptor(stated, file)
     return diffOf(one, { contract, against: { file, version: contract.version } })
+  })
+}
+
+/** The contracts that readers have now, each once. */
+function othersOf(last: readonly LastDelivered[]): readonly Other[] {
+  const groups = Map.groupBy(last, ({ contract }) => JSON.stringify(contract))
+  return [...groups.values()].flatMap((group): Other[] => {
+    const contract = group[0]?.contract
+    const partitions = group.flatMap(({ partition }) => (partition === undefined ? [] : [partition]))
+    return contract ? [{ contract, against: { ...(partitions.length > 0 && { partitions }), version: contract.version } }] : []
   })
 }
 

@@ -20,6 +20,8 @@ export interface VerifiedExpectation {
 
 export interface VerifiedExpectations extends Pick<EachPipeline<unknown>, 'broken'> {
   readonly consumers: readonly VerifiedExpectation[]
+  /** How many say that they are of another pipeline than the one that is named. */
+  readonly leftOut: number
 }
 
 /**
@@ -35,7 +37,7 @@ export async function verifyExpectations(
   const { pipelines, broken } = await eachPipeline(project, name, (each) => contractedExports(project, each))
   const exports = pipelines.flat()
   const about = expectations.filter(({ stated }) => name === undefined || (stated.millrace?.pipeline ?? name) === name)
-  return { consumers: about.map((each) => verified(each, exports)), broken }
+  return { consumers: about.map((each) => verified(each, exports)), leftOut: expectations.length - about.length, broken }
 }
 
 function verified(expectation: Expectation, exports: readonly ContractedExport[]): VerifiedExpectation {

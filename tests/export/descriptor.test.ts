@@ -101,6 +101,11 @@ test.each<[string, Partial<TestContract<Columns>>, object]>([
   expect(rest).toEqual(keys)
 })
 
+test('descriptorOf calls columns as the header does', () => {
+  const { schema, millrace } = of({ columns: { '=x': 'int64' }, orderBy: ['=x'], formulas: 'escape', notNull: ['=x'] })
+  expect([schema.fields[0]?.name, schema.primaryKey, millrace.types]).toEqual(["'=x", ["'=x"], { '=x': 'int64' }])
+})
+
 test.each([
   ['utf-8', true, 'utf-8'],
   ['utf-16le', false, 'utf-16le'],
@@ -219,6 +224,7 @@ describe('contractFromDescriptor', () => {
     ],
     ['a format that is another', { ...whole, millrace: { ...whole.millrace, dateFormat: '%d.%m.%Y' } }, 'a.json contradicts itself'],
     ['other fields', { ...whole, schema: { fields: [{ name: 'id' }] } }, 'a.json has 1 fields, and millrace.types 2'],
+    ['a format of others', { ...whole, format: 'xls' }, 'format "xls" is none that millrace writes'],
     ['an encoding of others', { ...whole, encoding: 'ebcdic' }, 'encoding "ebcdic" is none that millrace writes'],
   ])('refuses %s', (_, value, message) => {
     expect(() => from(value)).toThrow(ConfigError)
@@ -272,7 +278,8 @@ describe('resourcesIn', () => {
     if (hint !== undefined) expect(error.hint).toContain(hint)
   })
 
-  test('refuses what is no JSON', () => {
+  test('reads past a byte-order mark, and refuses what is no JSON', () => {
+    expect(resourcesIn(`\uFEFF${JSON.stringify({ fields })}`, 'a.json')).toHaveLength(1)
     expect(() => resourcesIn('{', 'a.json')).toThrow('a.json is no JSON')
   })
 })

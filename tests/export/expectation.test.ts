@@ -273,6 +273,11 @@ describe('breachesOf', () => {
     expect(breaks(stated, options)).toEqual(found)
   })
 
+  test('knows the type of a column whose name is escaped in the header', () => {
+    const options = { columns: { '=x': 'uint8' }, orderBy: ['=x'], notNull: ['=x'], formulas: 'escape' } as const
+    expect(breaks(field({ name: "'=x", type: 'integer', constraints: { maximum: 255 } }), options)).toEqual([])
+  })
+
   test('takes a mark that is asked for, or known by name', () => {
     expect(breaks({ ...field({ name: 'id' }), millrace: { byteOrderMark: true } }, { byteOrderMark: true })).toEqual([])
     expect(breaks({ ...field({ name: 'id' }), encoding: 'utf-8-sig' }, { byteOrderMark: true })).toEqual([])

@@ -60,7 +60,7 @@ test('two versions of a contract are delivered side by side; the next change of 
     '✓ stock/{partition}.csv: version 1; version 1 is delivered for 2 partitions\n✓ stock-v2/{partition}.csv: version 2; version 2 is delivered for 2 partitions',
   )
   expect((await millrace(project, 'contract', 'diff', 'stock', 'stock/{partition}.csv')).stdout.split('\n')[0]).toBe(
-    'stock/{partition}.csv: version 1, against version 1 as delivered for krakow: nothing differs',
+    'stock/{partition}.csv: version 1, against version 1 as delivered for krakow and 1 more: nothing differs',
   )
   const whole = consumers({ 'v1.json': await json(project, 'show', 'stock', 'stock/{partition}.csv') })
   expect(await millrace(project, 'contract', 'diff', 'stock', '--against', join(whole, 'v1.json'))).toMatchObject({
@@ -161,6 +161,9 @@ test('contract verify says what nobody can tell, and what no export is', async (
       breaches: [{ what: 'nothing is exported to orders.csv; there are: stock/{partition}.csv, stock-v2/{partition}.csv' }],
     },
   ])
+  expect(await millrace(project, 'contract', 'verify', 'stock', '--expect', join(folder, 'other.json'))).toMatchObject({
+    ...{ code: 0, stdout: 'nothing is expected; 1 of other pipelines left out' },
+  })
   const values = consumers({ 'stock.json': { schema: { fields: [{ name: 'item', constraints: { minimum: 'a' } }] } } })
   expect(await millrace(project, 'contract', 'verify', '--expect', values)).toMatchObject({
     code: 2,
@@ -179,4 +182,20 @@ test.each([
 ])('contract %j is refused', async (argv, message) => {
   const { code, stderr } = await millrace(testProject({}), 'contract', ...argv)
   expect([code, stderr]).toEqual([2, expect.stringContaining(`error: ${message}`)])
+})
+
+test('contract check and verify go on where one pipeline cannot be read', async () => {
+  const project = stock()
+  project.write({ 'pipelines/broken/pipeline.ts': 'export default 5' })
+  const checked = await millrace(project, 'contract', 'check')
+  expect([checked.code, checked.stdout]).toEqual([
+    2,
+    expect.stringContaining('nothing is delivered yet\nbroken: cannot be read\n  error: broken: '),
+  ])
+  const folder = consumers({ 'stock.json': { schema: { fields: [{ name: 'item' }] } } })
+  const { code, stdout } = await millrace(project, 'contract', 'verify', '--expect', folder)
+  expect([code, stdout]).toEqual([
+    2,
+    expect.stringContaining(`✓ stock reads stock/{partition}.csv (${folder}/stock.json): holds\nbroken: cannot`),
+  ])
 })
