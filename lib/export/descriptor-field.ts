@@ -4,7 +4,8 @@ import type { WrittenContract } from './contract-changes.ts'
 import { headerName } from './rows.ts'
 
 /** Types of Frictionless Table Schema that a delivered column may have. */
-export type FieldType = 'any' | 'array' | 'boolean' | 'date' | 'datetime' | 'integer' | 'number' | 'object' | 'string' | 'time'
+export const FIELD_TYPES = ['array', 'boolean', 'date', 'datetime', 'integer', 'number', 'object', 'string', 'time'] as const
+export type FieldType = (typeof FIELD_TYPES)[number]
 
 /** A column as Frictionless Table Schema has it (https://datapackage.org/standard/table-schema/#field). */
 export interface Field {

@@ -1,14 +1,18 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Columns } from '../../lib/core/dataset.ts'
 import { ConfigError } from '../../lib/core/errors.ts'
 import { type ContractOptions, contract } from '../../lib/export/contract.ts'
+import { breakingChanges } from '../../lib/export/contract-changes.ts'
 import { descriptorOf } from '../../lib/export/descriptor.ts'
 import { resourcesIn } from '../../lib/export/descriptor-text.ts'
 import { breachesOf } from '../../lib/export/expectation.ts'
 import { expectationsAt, expectedExports, wantedExport } from '../../lib/export/expectation-files.ts'
+import { writtenContract } from '../../lib/export/written-contract.ts'
 import { temporaryFolder } from '../kit/context.ts'
+import { anyContract, anyOptions, isKept } from './any-contract.ts'
 import type { TestContract } from './names.ts'
 
 const columns = {
@@ -37,6 +41,22 @@ const breaks = (stated: object, options: Partial<TestContract<Columns>> = {}) =>
 }
 const field = (given: object, more: object = {}) => ({ schema: { fields: [given], ...more } })
 
+const CHANGED = [
+  'formulas',
+  'delimiter',
+  'quote',
+  'null',
+  'header',
+  'lineEnd',
+  'compression',
+  'booleans',
+  'decimalPoint',
+  'dateFormat',
+  'timestampFormat',
+  'zone',
+  'zeroRows',
+] as const
+
 describe('breachesOf', () => {
   test('of a contract’s own JSON form: none', () => {
     for (const options of [
@@ -48,6 +68,38 @@ describe('breachesOf', () => {
       expect(breaks(own, options)).toEqual([])
       expect(breaks({ ...own, schema: { ...own.schema, fieldsMatch: 'exact' } }, options)).toEqual([])
     }
+  })
+
+  test('of any contract’s own JSON form: none', () => {
+    fc.assert(
+      fc.property(anyContract, (given) => {
+        const own = descriptorOf({ path: 'a.csv', format: 'csv', contract: given })
+        const [stated] = resourcesIn(JSON.stringify(own), 'a.json')
+        expect(stated && breachesOf(stated, own)).toEqual([])
+      }),
+    )
+  })
+
+  test('finds none after a change that is delivered without a higher version, of what reads rows and not keys', () => {
+    const change = fc.tuple(anyOptions, anyOptions, fc.subarray([...CHANGED]))
+    let held = 0
+    fc.assert(
+      fc.property(change, ([before, other, options]) => {
+        const added = Object.fromEntries(Object.entries(other.columns).map(([name, type]) => [`${name}+`, type]))
+        const changed = Object.fromEntries(options.map((option) => [option, other[option]]))
+        const after = { ...before, ...changed, columns: { ...before.columns, ...added } } as ContractOptions<Columns>
+        const [old, next] = [contract(before), contract(after)]
+        if (!isKept(old) || !isKept(next) || breakingChanges(writtenContract(old), writtenContract(next)).length > 0) return
+        held++
+        const { millrace: _m, schema, ...rest } = descriptorOf({ path: 'a.csv', format: 'csv', contract: old })
+        const { primaryKey: _p, uniqueKeys: _u, ...columnsOnly } = schema
+        const byteOrderMark = old.byteOrderMark
+        const [stated] = resourcesIn(JSON.stringify({ ...rest, schema: columnsOnly, millrace: { byteOrderMark } }), 'a.json')
+        expect(stated && breachesOf(stated, descriptorOf({ path: 'a.csv', format: 'csv', contract: next }))).toEqual([])
+      }),
+      { numRuns: 500 },
+    )
+    expect(held).toBeGreaterThan(50)
   })
 
   test.each<[string, object]>([
@@ -95,6 +147,12 @@ describe('breachesOf', () => {
       field({ name: 'name', type: 'integer' }),
       {},
       ['column "name" is string (text), expected integer → contract: columns: name: a type that is delivered as integer'],
+    ],
+    [
+      'a type that nothing is delivered as',
+      field({ name: 'name', type: 'yearmonth' }),
+      {},
+      ['column "name" is string (text), expected yearmonth → none: nothing is delivered as yearmonth'],
     ],
     [
       'an exact type',
