@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 
 
@@ -21,7 +22,7 @@ def opener(place):
     if place.startswith(("http://", "https://")):
         base = place.rstrip("/")
         base = base[: -len("/latest.json")] if base.endswith("/latest.json") else base
-        return lambda name: urllib.request.urlopen(f"{base}/{name}")
+        return lambda name: urllib.request.urlopen(f"{base}/{urllib.parse.quote(name)}")
     return lambda name: open(os.path.join(place, name), "rb")
 
 
@@ -94,22 +95,27 @@ def faults_of_file(measured, file, contract):
 
 def faults_of_delivery(open_object):
     latest = json.load(open_object("latest.json"))
-    name = latest["manifest"].rsplit("/", 1)[-1]
+    # Keys are of the store; all objects of a delivery lie below the folder of its manifest.
+    within = latest["manifest"].rsplit("/", 1)[0] + "/"
+    name = latest["manifest"][len(within) :]
     raw = open_object(name).read()
     if hashlib.sha256(raw).hexdigest() != latest["run"]["manifestSha256"]:
         yield f"{name} is not the manifest that latest.json names"
     manifest = json.loads(raw)
-    if manifest["format"] != 2:
-        yield f"{name} is of format {manifest['format']}, and this script reads format 2"
+    # That of a named delivery has members; else it is one export's.
+    members = manifest.get("members")
+    if manifest["format"] != (2 if members is None else 1):
+        yield f"{name} is of format {manifest['format']}, which this script does not read"
         return
-    for file in manifest["files"]:
-        object_name = file["key"].rsplit("/", 1)[-1]
-        try:
-            with open_object(object_name) as stream:
-                for fault in faults_of_file(Measured(stream), file, manifest["contract"]):
-                    yield f"{object_name} {fault}"
-        except (FileNotFoundError, urllib.error.HTTPError) as error:
-            yield f"{object_name} is missing: {error}"
+    for delivered in [manifest] if members is None else members:
+        for file in delivered["files"]:
+            object_name = file["key"][len(within) :]
+            try:
+                with open_object(object_name) as stream:
+                    for fault in faults_of_file(Measured(stream), file, delivered["contract"]):
+                        yield f"{object_name} {fault}"
+            except (FileNotFoundError, urllib.error.HTTPError) as error:
+                yield f"{object_name} is missing: {error}"
 
 
 def main():

@@ -48,7 +48,7 @@ function folderAt(url: string, signal: AbortSignal): DeliveryFolder {
     name: url,
     open: async (object) => {
       const address = new URL(base)
-      address.pathname = `${base.pathname.replace(/\/$/, '')}/${encodeURIComponent(object)}`
+      address.pathname = `${base.pathname.replace(/\/$/, '')}/${object.split('/').map(encodeURIComponent).join('/')}`
       // A store that unpacks what it serves would give other bytes than it holds.
       const response = await fetch(address, { signal, headers: { 'accept-encoding': 'identity' } }).catch((cause: unknown) => {
         signal.throwIfAborted()

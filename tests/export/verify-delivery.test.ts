@@ -10,6 +10,7 @@ import { verifyDelivery } from '../../lib/export/verify-delivery.ts'
 import { temporaryFolder, testContext } from '../kit/context.ts'
 import { datasetOf } from '../kit/dataset.ts'
 import { exportOf, freshStore, requestOf } from './kit.ts'
+import { namedDelivery } from './named-delivery.ts'
 import type { TestContract } from './names.ts'
 
 const columns = { id: 'int64', name: 'text' } as const
@@ -152,4 +153,20 @@ test('a delivery is read over HTTP', async () => {
   server.close()
   server.closeAllConnections()
   await expect(verified(`${base}/d`)).rejects.toThrow('does not answer')
+})
+
+test('a named delivery is as delivered in all its members, and a fault of one is told with its place', async () => {
+  const { folder, object, memberManifest } = await namedDelivery()
+  expect(await verified(folder)).toMatchObject([{ manifest: { rows: 5, members: [{ rows: 3 }, { rows: 2 }] }, faults: [] }])
+  writeFileSync(join(folder, object), readFileSync(join(folder, object)).subarray(1))
+  const said = readFileSync(join(folder, memberManifest), 'utf8')
+  writeFileSync(join(folder, memberManifest), said.replace('"rows": 2', '"rows": 3'))
+  const [found] = await verified(folder)
+  expect(found?.faults).toEqual([
+    expect.stringContaining(`${memberManifest} has SHA-256`),
+    `${object} has 25 bytes, not 26`,
+    expect.stringContaining(`${object} has crc32c`),
+    expect.stringContaining(`${object} has SHA-256`),
+    `${object} has the header ["d","name"], not ["id","name"]`,
+  ])
 })

@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { deliver } from '../../lib/export/deliver.ts'
 import { exportOf, freshStore, requestOf } from '../export/kit.ts'
+import { namedDelivery } from '../export/named-delivery.ts'
 import type { TestContract } from '../export/names.ts'
 import { temporaryFolder, testContext } from '../kit/context.ts'
 import { datasetOf } from '../kit/dataset.ts'
@@ -68,5 +69,17 @@ test('the shell recipe of docs/verifying.md finds a delivery as delivered, and o
   const bytes = readFileSync(file)
   rmSync(file)
   writeFileSync(file, bytes.subarray(1))
+  expect((await said('sh', ['-c', RECIPE], folder)).code).not.toBe(0)
+})
+
+test('the script and the recipe read a named delivery, and find a fault of one of its files', async () => {
+  const { folder, object } = await namedDelivery()
+  expect(await said('python3', [SCRIPT, folder], folder)).toEqual({ code: 0, text: `${folder}: as delivered\n` })
+  expect(await said('sh', ['-c', RECIPE], folder)).toEqual({ code: 0, text: 'as delivered: 5 rows\n' })
+  writeFileSync(join(folder, object), 'id,name\n')
+  expect(await said('python3', [SCRIPT, folder], folder)).toMatchObject({
+    code: 3,
+    text: expect.stringContaining(`${object} has 0 records, not 2`),
+  })
   expect((await said('sh', ['-c', RECIPE], folder)).code).not.toBe(0)
 })
