@@ -42,7 +42,7 @@ const CREDENTIAL_CODES: readonly string[] = [
 const MOST_SAID = 300
 const RIGHTS = 's3:PutObject, s3:GetObject, s3:DeleteObject and s3:AbortMultipartUpload on the objects, and s3:ListBucket on the bucket'
 
-/** The error of an answer that is not what was wanted (Amazon S3 API, "Error responses"). A HEAD's answer has a status and no words: `explained` (objects.ts) asks for them. */
+/** The error of an answer that is not what was wanted (Amazon S3 API, "Error responses"). A HEAD's answer has a status and no words: `find` (objects.ts) asks for them. */
 export function errorOfAnswer(error: unknown, doing: Doing, whence: Whence): MillraceError {
   const { status, code, message, region, retryAfterS } = answerOf(error)
   const place = { file: doing.file }
