@@ -1,7 +1,9 @@
+import type { Contract } from '../export/contract.ts'
 import { valueForm } from '../export/value-form.ts'
 import { painter } from '../observe/color.ts'
 import { errorText } from '../observe/error-report.ts'
 import { columnsOf, table } from '../observe/table.ts'
+import { formatBytes, formatRows } from '../observe/units.ts'
 import type { CheckedContract } from '../pipeline/check-contracts.ts'
 import type { ContractedExport } from '../pipeline/contracts.ts'
 import type { ContractDiff } from '../pipeline/diff-contracts.ts'
@@ -30,6 +32,7 @@ export function contractText({ pipeline, dataset, export: target }: ContractedEx
       `${encoding}${contract.byteOrderMark ? ' with a byte-order mark' : ''}${contract.unfit ? `, other characters: ${contract.unfit}` : ''}`,
     ],
     ...(compression === 'none' ? [] : [['compression', compression]]),
+    ...(contract.split ? [['files', splitText(contract.split)]] : []),
     ['formulas', contract.formulas],
     ['zero rows', contract.zeroRows],
   ]
@@ -40,16 +43,22 @@ export function contractText({ pipeline, dataset, export: target }: ContractedEx
 
 const QUOTING = { minimal: 'where they are needed', nonNumeric: 'around all but numbers', all: 'around all values' } as const
 
+function splitText(split: NonNullable<Contract['split']>): string {
+  return 'rows' in split ? `one for each ${formatRows(split.rows)}` : `one for each ${formatBytes(split.bytes)}`
+}
+
 /** One contract that was checked, in a line; why it is refused below. */
 export function checkedText({ export: path, version, delivered, refused }: CheckedContract, color: boolean): string {
   const paint = painter(color)
   if (refused) return `${paint('red', '✗')} ${path}: version ${version}\n  ${errorText(refused).replaceAll('\n', '\n  ')}`
+  return `${paint('green', '✓')} ${path}: version ${version}; ${deliveredText(delivered)}`
+}
+
+function deliveredText(delivered: CheckedContract['delivered']): string {
   const last = delivered.at(-1)
-  const after =
-    last === undefined
-      ? 'nothing is delivered yet'
-      : `${last.version === null ? 'a delivery of an earlier form' : `version ${last.version}`} is delivered${delivered.length > 1 ? ` for ${delivered.length} partitions` : last.partition === null ? '' : ` for ${last.partition}`}`
-  return `${paint('green', '✓')} ${path}: version ${version}; ${after}`
+  if (!last) return 'nothing is delivered yet'
+  const which = delivered.length > 1 ? ` for ${delivered.length} partitions` : last.partition === null ? '' : ` for ${last.partition}`
+  return last.version === null ? `what is delivered${which} does not say its contract` : `version ${last.version} is delivered${which}`
 }
 
 /** What differs, each line with `!` where it breaks readers. */
