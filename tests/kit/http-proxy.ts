@@ -17,10 +17,12 @@ export type Fate =
   | { readonly kind: 'reset' }
   | { readonly kind: 'stall' }
   | { readonly kind: 'answer'; readonly status: number; readonly headers?: OutgoingHttpHeaders; readonly body?: string }
+  /** Half of its body comes to the server, then a reset on both sides; of one without a body, nothing. */
+  | { readonly kind: 'cut-request' }
   /** The server does it, and its answer is lost. */
   | { readonly kind: 'lose-reply' }
-  /** Half of the answer's body comes, then a reset. */
-  | { readonly kind: 'cut-answer' }
+  /** Half of the answer's body comes, or so many bytes of it, then a reset. */
+  | { readonly kind: 'cut-answer'; readonly afterBytes?: number }
   /** Passes as another one. */
   | { readonly kind: 'pass-as'; readonly url: string; readonly headers: OutgoingHttpHeaders; readonly body: Buffer }
 
@@ -48,7 +50,7 @@ export async function httpProxy(target: string): Promise<HttpProxy> {
     requests.push(passing)
     const fate = await fateOf(passing, requests.length)
     if (fate?.kind === 'stall') return
-    if (fate?.kind === 'reset') return incoming.socket.resetAndDestroy()
+    if (fate?.kind === 'reset' || (fate?.kind === 'cut-request' && body.length === 0)) return incoming.socket.resetAndDestroy()
     if (fate?.kind === 'answer') {
       passing.status = fate.status
       answer.writeHead(fate.status, fate.headers).end(fate.body)
@@ -57,13 +59,20 @@ export async function httpProxy(target: string): Promise<HttpProxy> {
     const as = fate?.kind === 'pass-as' ? fate : passing
     const outgoing = send(new URL(as.url, target), { method: passing.method, headers: { ...as.headers, 'content-length': as.body.length } })
     outgoing.on('error', () => incoming.socket.destroy())
+    if (fate?.kind === 'cut-request') {
+      outgoing.write(as.body.subarray(0, as.body.length / 2), () => {
+        outgoing.destroy()
+        incoming.socket.resetAndDestroy()
+      })
+      return
+    }
     outgoing.on('response', async (reply) => {
       const content = await buffer(reply)
       if (fate?.kind === 'lose-reply') return incoming.socket.resetAndDestroy()
       passing.status = reply.statusCode ?? 0
       answer.writeHead(passing.status, reply.headers)
       if (fate?.kind !== 'cut-answer') return answer.end(content)
-      answer.write(content.subarray(0, Math.ceil(content.length / 2)), () => incoming.socket.resetAndDestroy())
+      answer.write(content.subarray(0, fate.afterBytes ?? Math.ceil(content.length / 2)), () => incoming.socket.resetAndDestroy())
     })
     // As it came: the signature of a request covers its headers.
     outgoing.end(as.body)

@@ -10,7 +10,7 @@ import type { ObjectInfo, Store } from '../../lib/connectors/store.ts'
 import { ConfigError, type MillraceError, PermanentError, PreconditionFailed, TransientError } from '../../lib/core/errors.ts'
 import { checkContext } from '../kit/check.ts'
 import { type ManualClock, manualClock } from '../kit/context.ts'
-import { type HttpFault, type HttpProxy, httpProxy, type Passed } from '../kit/failing-http.ts'
+import { type Fate, type HttpProxy, httpProxy, type Passing } from '../kit/http-proxy.ts'
 import { startVersitygw, type Versitygw } from '../kit/versitygw.ts'
 
 const PART = 5 * 2 ** 20
@@ -29,7 +29,7 @@ afterAll(async () => {
   await proxy[Symbol.asyncDispose]()
   await server.stop()
 })
-beforeEach(() => proxy.calm())
+beforeEach(() => calm())
 
 /** A store on the server through the proxy; its pauses pass at once. */
 function opened(options: Partial<S3Options> = {}): { readonly store: Store; readonly clock: ManualClock } {
@@ -46,8 +46,9 @@ const failureOf = async (work: Promise<unknown>): Promise<MillraceError> =>
   )
 
 /** Every request that changes an object carried a precondition, every byte that was sent a CRC32C. */
-function expectGuarded(requests: readonly Passed[]): void {
-  for (const { method, query, headers } of requests) {
+function expectGuarded(requests: readonly Passing[]): void {
+  for (const { method, url, headers } of requests) {
+    const query = queryOf(url)
     const changes = (method === 'PUT' && !query.has('partNumber')) || method === 'DELETE' || (method === 'POST' && query.has('uploadId'))
     if (changes && !(method === 'DELETE' && query.has('uploadId')))
       expect(headers['if-match'] ?? headers['if-none-match'], `${method} ${query}`).toBeTruthy()
@@ -65,6 +66,10 @@ async function givenUp(): Promise<number> {
   return Uploads.length
 }
 
+const queryOf = (url: string) => new URL(url, 'http://server').searchParams
+const calm = () => proxy.plan(() => undefined)
+const damaged = (body: Buffer) => Buffer.from(body.map((byte, at) => (at === 10 ? byte ^ 1 : byte)))
+
 interface Work {
   readonly name: string
   readonly content: Buffer
@@ -76,39 +81,38 @@ const WORKS: readonly Work[] = [
   { name: 'a stream in parts', content: LONG, run: (store) => store.put('k', { stream: Readable.from([LONG]) }, { ifAbsent: true }) },
   { name: 'a copy', content: SHORT, run: (store) => store.copy('from', 'k', { ifAbsent: true }) },
 ]
-const FAULTS: readonly (readonly [string, HttpFault])[] = [
+const FAULTS: readonly (readonly [string, (request: Passing) => Fate])[] = [
   [
     '503 SlowDown',
-    { kind: 'status', status: 503, body: '<Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>' },
+    () => ({ kind: 'answer', status: 503, body: '<Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>' }),
   ],
-  ['a reset before the body', { kind: 'cut-request', afterBytes: 0 }],
-  ['a reset in the middle of the body', { kind: 'cut-request', afterBytes: 500 }],
-  ['a lost answer', { kind: 'lose-answer' }],
-  ['a damaged body', { kind: 'damage', atByte: 10 }],
+  ['a reset before the body', () => ({ kind: 'reset' })],
+  ['a reset in the middle of the body', () => ({ kind: 'cut-request' })],
+  ['a lost answer', () => ({ kind: 'lose-reply' })],
+  ['a damaged body', ({ url, headers, body }) => ({ kind: 'pass-as', url, headers, body: damaged(body) })],
 ]
 
 describe.each(WORKS)('put of $name', ({ name, run, content }) => {
-  test.each(FAULTS)('survives %s of any one of its requests', async (_, fault) => {
+  test.each(FAULTS)('survives %s of any one of its requests', async (title, fault) => {
     const prepared = async () => {
       const { store } = opened()
       await store.put('from', { bytes: SHORT })
-      proxy.calm()
+      calm()
       return store
     }
     await run(await prepared())
     const requests = proxy.requests.length
     for (let nth = 1; nth <= requests; nth++) {
       const store = await prepared()
-      let seen = 0
-      proxy.plan(() => (++seen === nth ? fault : undefined))
+      proxy.plan((request, n) => (n === nth ? fault(request) : undefined))
       expect(await run(store)).toMatchObject({ bytes: content.length, crc32c: crcOf(content) })
       expectGuarded(proxy.requests)
-      proxy.calm()
+      calm()
       expect((await buffer(await store.get('k'))).equals(content)).toBe(true)
       await store.close()
     }
     // Of a begin whose answer is lost nobody knows the upload: once for each kind of write that has parts.
-    const lost = fault.kind === 'lose-answer' && (content === LONG || name === 'a copy') ? 1 : 0
+    const lost = title === 'a lost answer' && (content === LONG || name === 'a copy') ? 1 : 0
     expect(await givenUp()).toBe(lost)
   })
 })
@@ -133,7 +137,7 @@ test('a lost answer is settled by content: the same is done, another one is Prec
     proxy.plan(async ({ method }) => {
       if (method !== 'PUT' || ++seen > 1) return undefined
       await other.put('k', { bytes: theirs })
-      return { kind: 'status', status: 500 }
+      return { kind: 'answer', status: 500 }
     })
     const put = store.put('k', { bytes: SHORT }, { ifAbsent: true })
     if (done) expect(await put).toMatchObject({ crc32c: crcOf(SHORT) })
@@ -144,10 +148,10 @@ test('a lost answer is settled by content: the same is done, another one is Prec
 test.each([1000, 3 * 2 ** 20, LONG.length - 1])('a read goes on after its connection was cut at byte %i', async (afterBytes) => {
   const { store } = opened()
   await store.put('k', { bytes: LONG })
-  proxy.calm()
+  calm()
   proxy.plan(({ method, headers }) => (method === 'GET' && !headers.range ? { kind: 'cut-answer', afterBytes } : undefined))
   expect((await buffer(await store.get('k'))).equals(LONG)).toBe(true)
-  expect(proxy.faults).toBe(1)
+  expect(proxy.requests.filter(({ method }) => method === 'GET')).toHaveLength(2)
   expect((await buffer(await store.get('k', { start: 5, end: 2_000_000 }))).equals(LONG.subarray(5, 2_000_000))).toBe(true)
   expectGuarded(proxy.requests)
 })
@@ -155,7 +159,7 @@ test.each([1000, 3 * 2 ** 20, LONG.length - 1])('a read goes on after its connec
 test('a read of an object that is replaced meanwhile ends with an error, never with two halves', async () => {
   const { store } = opened()
   await store.put('k', { bytes: LONG })
-  proxy.calm()
+  calm()
   proxy.plan(({ method, headers }) => (method === 'GET' && !headers.range ? { kind: 'cut-answer', afterBytes: 2 ** 20 } : undefined))
   const stream = await store.get('k')
   await opened({ endpoint: server.url, prefix: `test/${stores - 1}` }).store.put('k', { bytes: 'other' })
@@ -167,7 +171,9 @@ test('a read of an object that is replaced meanwhile ends with an error, never w
 
 test('a bucket that stays away is a TransientError, and leaves no upload once it is back', async () => {
   const { store, clock } = opened({ retries: 2 })
-  proxy.plan(({ method, query }) => (method === 'PUT' && query.get('partNumber') === '2' ? { kind: 'status', status: 503 } : undefined))
+  proxy.plan(({ method, url }) =>
+    method === 'PUT' && queryOf(url).get('partNumber') === '2' ? { kind: 'answer', status: 503 } : undefined,
+  )
   const error = await failureOf(store.put('k', { stream: Readable.from([LONG]) }))
   expect(error).toBeInstanceOf(TransientError)
   expect(error.message).toMatch(/^cannot write s3:\/\/bucket\/\S+: S3 answered 503.* \(tried 3 times\)$/)
@@ -179,7 +185,7 @@ test('waits as long as Retry-After asks', async () => {
   const { store, clock } = opened()
   let seen = 0
   proxy.plan(({ method }) =>
-    method === 'PUT' && ++seen === 1 ? { kind: 'status', status: 503, headers: { 'Retry-After': '7' } } : undefined,
+    method === 'PUT' && ++seen === 1 ? { kind: 'answer', status: 503, headers: { 'Retry-After': '7' } } : undefined,
   )
   await store.put('k', { bytes: SHORT })
   expect(clock.slept).toEqual([7000])
@@ -189,9 +195,9 @@ test('a missing right is a ConfigError that names the rights, tried once', async
   const { store, clock } = opened()
   const body = '<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
   for (const denied of ['PUT', 'HEAD', 'GET', 'DELETE']) {
-    proxy.calm()
+    calm()
     await store.put('k', { bytes: SHORT })
-    proxy.plan(({ method }) => (method === denied ? { kind: 'status', status: 403, body } : undefined))
+    proxy.plan(({ method }) => (method === denied ? { kind: 'answer', status: 403, body } : undefined))
     const work = {
       PUT: () => store.put('k', { bytes: 'x' }),
       HEAD: () => store.head('k'),
@@ -213,7 +219,7 @@ test.each([
 ] as const)('%i %s is a ConfigError, also where a HEAD has no words', async (status, code, message, hint) => {
   const { store } = opened()
   const headers = status === 301 ? { 'x-amz-bucket-region': 'eu-west-1' } : {}
-  proxy.plan(() => ({ kind: 'status', status, headers, body: `<Error><Code>${code}</Code><Message>no</Message></Error>` }))
+  proxy.plan(() => ({ kind: 'answer', status, headers, body: `<Error><Code>${code}</Code><Message>no</Message></Error>` }))
   for (const work of [() => store.put('k', { bytes: 'x' }), () => store.head('k')]) {
     const error = await failureOf(work())
     expect(error).toBeInstanceOf(ConfigError)
@@ -230,7 +236,7 @@ test.each([
   [404, '<html><body>nothing here</body></html>', 'is no bucket of S3'],
 ])('%i %s of something that is no S3 is an error, and never an empty bucket', async (status, body, message) => {
   const { store } = opened()
-  proxy.plan(() => ({ kind: 'status', status, body, headers: { 'Content-Type': 'text/html' } }))
+  proxy.plan(() => ({ kind: 'answer', status, body, headers: { 'Content-Type': 'text/html' } }))
   const list = async () => {
     for await (const _ of store.list('')) break
   }
@@ -245,7 +251,7 @@ test.each([
 test('doctor finds a server that guards writes, and lets copies through', async () => {
   const content = Buffer.from(crcOf(Buffer.from('millrace doctor was here')), 'hex').toString('base64')
   const body = `<CompleteMultipartUploadResult><ETag>"made"</ETag><ChecksumCRC32C>${content}</ChecksumCRC32C></CompleteMultipartUploadResult>`
-  proxy.plan(({ method, query }) => (method === 'POST' && query.has('uploadId') ? { kind: 'status', status: 200, body } : undefined))
+  proxy.plan(({ method, url }) => (method === 'POST' && queryOf(url).has('uploadId') ? { kind: 'answer', status: 200, body } : undefined))
   const found = await s3({ ...server.options, endpoint: proxy.url, prefix: 'doctor' }).check?.(checkContext('store'))
   expect(found).toMatchObject([
     { what: 'objects', state: 'ok' },
