@@ -5,9 +5,12 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { crc32c } from '@node-rs/crc32'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { clientOf } from '../../lib/connectors/azure/client.ts'
 import type { CopySizes } from '../../lib/connectors/azure/copy.ts'
 import { azure } from '../../lib/connectors/azure/index.ts'
+import { listNames } from '../../lib/connectors/azure/listing.ts'
 import type { AzureOptions } from '../../lib/connectors/azure/options.ts'
+import { urlsIn } from '../../lib/connectors/azure/resource.ts'
 import { openAzureStore } from '../../lib/connectors/azure/store.ts'
 import type { PutOptions, Store } from '../../lib/connectors/store.ts'
 import { ConfigError, MillraceError, PermanentError, PreconditionFailed, TransientError } from '../../lib/core/errors.ts'
@@ -333,6 +336,13 @@ describe('get', () => {
     expect(proxy.faults).toBeGreaterThan(0)
   })
 
+  it('leaves nothing behind for a reader that stops early', async () => {
+    const { store } = storeAt(origin())
+    await store.put('k', { bytes: LONG })
+    for (let i = 0; i < 10; i++) for await (const _ of await store.get('k')) break
+    expect(await read(store, 'k')).toEqual(LONG)
+  })
+
   it('gives one version from the first byte to the last, or fails', async () => {
     const proxy = await proxied()
     const { store, prefix } = storeAt(proxy.url)
@@ -362,6 +372,21 @@ describe('get', () => {
     const { store, prefix } = storeAt(origin())
     await foreign(`${prefix}/k`, 'one,twa\n', { 'x-ms-meta-millrace_crc32c': `${crcOf('one,two\n')} 8` })
     await expect(read(store, 'k')).rejects.toThrow(/was read with crc32c .*, not .* as it is stored/)
+  })
+})
+
+describe('list', () => {
+  it('gives every key once, ascending, over several pages, each asked for again when it fails', async () => {
+    const proxy = await proxied()
+    const { store, prefix } = storeAt(origin())
+    const keys = Array.from({ length: 11 }, (_, i) => `k${String(i).padStart(2, '0')}`)
+    for (const key of keys) await store.put(key, { bytes: key })
+    const settings = { account: server.account, container: 'bucket', endpoint: `${proxy.url}/${server.account}`, key: secretOf(server.key) }
+    proxy.plan((_request, nth) => (nth % 2 === 1 ? { kind: 'reset' } : undefined))
+    const names: string[] = []
+    for await (const name of listNames(clientOf(settings, manualClock()), urlsIn(settings), `${prefix}/`, 3)) names.push(name)
+    expect(names).toEqual(keys.map((key) => `${prefix}/${key}`))
+    expect(proxy.requests).toHaveLength(8)
   })
 })
 
@@ -432,6 +457,37 @@ describe('copy of what is too large for one request', () => {
     })
     expect(await store.copy('k', 'copy')).toMatchObject({ crc32c: crcOf(newer) })
     expect(await read(store, 'copy')).toEqual(newer)
+  })
+
+  it('sends the blocks again when another write of the target has dropped them, and never against a precondition', async () => {
+    const proxy = await proxied()
+    const { store, prefix } = storeAt(proxy.url, {}, sizes)
+    const other = storeAt(origin(), { prefix }).store
+    await other.put('k', { bytes: LONG })
+    for (const ifAbsent of [false, true]) {
+      let commits = 0
+      proxy.plan(async ({ url }) => {
+        if (/comp=blocklist/.test(url) && ++commits === 1) await other.put(`copy-${ifAbsent}`, { bytes: 'theirs' })
+        return undefined
+      })
+      const copying = store.copy('k', `copy-${ifAbsent}`, { ifAbsent })
+      if (ifAbsent) await expect(copying).rejects.toBeInstanceOf(PreconditionFailed)
+      else expect(await copying).toMatchObject({ crc32c: crcOf(LONG) })
+      expect(await read(other, `copy-${ifAbsent}`)).toEqual(ifAbsent ? Buffer.from('theirs') : LONG)
+    }
+  })
+
+  it.each(['whole', 'in blocks'])('that Azure cannot read, though it is there, is a ConfigError, %s', async (how) => {
+    const proxy = await proxied()
+    const { store } = storeAt(proxy.url, {}, how === 'whole' ? undefined : sizes)
+    await store.put('k', { bytes: LONG })
+    proxy.plan(({ headers }) =>
+      headers['x-ms-copy-source'] ? { kind: 'answer', status: 404, headers: { 'x-ms-error-code': 'CannotVerifyCopySource' } } : undefined,
+    )
+    const error = await failure(store.copy('k', 'copy'))
+    expect(error).toBeInstanceOf(ConfigError)
+    expect(error.message).toMatch(/: Azure cannot read it, though it is there$/)
+    expect(proxy.requests.length).toBeLessThan(10)
   })
 
   it('by a server that cannot is found out, and nothing stays', async () => {

@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { buffer, text } from 'node:stream/consumers'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { azure } from '../../lib/connectors/azure/index.ts'
 import type { AzureOptions } from '../../lib/connectors/azure/options.ts'
@@ -11,7 +14,7 @@ import { Secret } from '../../lib/core/secret.ts'
 import { type Azurite, startAzurite } from '../kit/azurite.ts'
 import { checkContext } from '../kit/check.ts'
 import { temporaryFolder } from '../kit/context.ts'
-import { makeProject, type TestProject } from '../kit/project.ts'
+import { CHECKOUT, makeProject, type TestProject } from '../kit/project.ts'
 
 const TLS = join(import.meta.dirname, '../kit/tls')
 const PIPELINE = `import { contract, csv, day, merge, pipeline, replacePartition, source, sql } from '#millrace'
@@ -183,15 +186,48 @@ describe('over TLS', () => {
     expect(await azure(options()).check?.(checkContext('store'))).toMatchObject([{ what: 'objects', state: 'ok' }, { what: 'clock' }])
   })
 
-  it('default credentials that are refused, or not there, are a ConfigError without a token', async () => {
-    await managedIdentity(() => ({ status: 400, body: { error: 'invalid_request', error_description: 'planted' } }))
-    const refused = await failureOf(azure(options()).openStore().head('k'))
-    expect(refused).toBeInstanceOf(ConfigError)
-    expect(refused.message).toMatch(
-      /^cannot look at azure:\/\/devstoreaccount1\/bucket\/k: (the credentials|there are no default credentials)/,
-    )
-    expect(`${refused.message} ${refused.hint} ${refused.stack}`).not.toContain('planted')
+  it('default credentials whose token server is away are a TransientError', async () => {
+    const client = { AZURE_TENANT_ID: randomUUID(), AZURE_CLIENT_ID: randomUUID(), AZURE_CLIENT_SECRET: 'planted' }
+    for (const environment of [
+      { IDENTITY_ENDPOINT: 'http://127.0.0.1:9/token', IDENTITY_HEADER: 'planted-header' },
+      { ...client, AZURE_AUTHORITY_HOST: 'https://localhost:9' },
+    ])
+      expect(await failureWith(environment)).toMatchObject({
+        exitCode: 75,
+        message: expect.stringMatching(/^cannot look at .*: no access token: the token server does not answer$/),
+      })
   })
+
+  it('default credentials that are refused, or not there, are a ConfigError without what the server said', async () => {
+    const server = createServer((_request, response) => {
+      response.writeHead(400, { 'Content-Type': 'application/json' }).end('{"error":"invalid_request","error_description":"planted"}')
+    })
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+    onTestFinished(() => void server.close())
+    const { port } = server.address() as AddressInfo
+    expect(await failureWith({ IDENTITY_ENDPOINT: `http://127.0.0.1:${port}/token`, IDENTITY_HEADER: 'planted-header' })).toMatchObject({
+      exitCode: 2,
+      message: "cannot look at azure://devstoreaccount1/bucket/k: the machine's identity was refused a token",
+      hint: 'check the credentials: the default credentials of Azure',
+    })
+    expect(await failureWith({ AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential' })).toMatchObject({
+      exitCode: 2,
+      message: 'cannot look at azure://devstoreaccount1/bucket/k: there are no default credentials of Azure',
+      hint: expect.stringContaining('`az login`'),
+    })
+  })
+
+  /** What a look at a blob fails with in a process of its own: the library keeps where tokens come from for as long as its process lives. */
+  async function failureWith(environment: Readonly<Record<string, string>>): Promise<unknown> {
+    const lib = join(CHECKOUT, 'lib/connectors/azure/index.ts')
+    const program = `import { azure } from ${JSON.stringify(lib)}
+      const error = await azure(${JSON.stringify(options({ retries: 0 }))}).openStore().head('k').catch((e) => e)
+      console.log(JSON.stringify({ message: error.message, hint: error.hint, exitCode: error.exitCode, stack: error.stack }))`
+    const env = { PATH: process.env.PATH, AZURE_TOKEN_CREDENTIALS: 'prod', ...environment }
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { env })
+    expect(stdout).not.toContain('planted')
+    return JSON.parse(stdout)
+  }
 })
 
 async function failureOf(work: Promise<unknown>): Promise<MillraceError> {

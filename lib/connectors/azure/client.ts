@@ -40,7 +40,7 @@ export function clientOf(options: AzureOptions, clock: Clock = systemClock): Cli
     signal?.throwIfAborted()
     const watch = watchOf(timeoutMs, signal)
     try {
-      return await work({ ...opened, abortSignal: watch.signal, bodyOf: (bytes) => bodyOf(bytes, watch.moved) })
+      return await watch.over(work({ ...opened, abortSignal: watch.signal, bodyOf: (bytes) => bodyOf(bytes, watch.moved) }))
     } catch (error) {
       throw reasonOf(error, watch, doing, opened, signal)
     } finally {
@@ -53,7 +53,7 @@ export function clientOf(options: AzureOptions, clock: Clock = systemClock): Cli
     const watch = watchOf(timeoutMs)
     const failed = (error: unknown) => reasonOf(error, watch, doing, opened)
     try {
-      const body = await open({ ...opened, abortSignal: watch.signal, bodyOf: (bytes) => bodyOf(bytes, watch.moved) })
+      const body = await watch.over(open({ ...opened, abortSignal: watch.signal, bodyOf: (bytes) => bodyOf(bytes, watch.moved) }))
       return chunks(body, watch, failed)
     } catch (error) {
       watch.end()
@@ -82,6 +82,8 @@ interface Watch {
   readonly signal: AbortSignal
   /** Bytes have moved. */
   moved(): void
+  /** Ends with `work`, or with the signal: what gives tokens does not heed it. */
+  over<T>(work: Promise<T>): Promise<T>
   /** Nothing is waited for. */
   pause(): void
   stalled(): boolean
@@ -103,6 +105,12 @@ function watchOf(timeoutMs: number, signal?: AbortSignal): Watch {
     moved: () => {
       clearTimeout(timer)
       timer = setTimeout(late, timeoutMs)
+    },
+    over: (work) => {
+      const ended = new Promise<never>((_, reject) => {
+        controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true })
+      })
+      return Promise.race([work, ended])
     },
     pause: () => clearTimeout(timer),
     stalled: () => stalled,

@@ -1,4 +1,4 @@
-import { NotFound, PermanentError, PreconditionFailed } from '../../core/errors.ts'
+import { ConfigError, NotFound, PermanentError, PreconditionFailed } from '../../core/errors.ts'
 import type { PutOptions } from '../store.ts'
 import { blobMetadata, type Content } from './metadata.ts'
 import { etagOf, find, type Resource } from './resource.ts'
@@ -22,7 +22,7 @@ export const AZURE_COPY_SIZES: CopySizes = { wholeBytes: 256 * 2 ** 20, blockByt
 /**
  * Copies one version on the server. In one request, in which Azure compares the versions of both; a larger one in blocks that the server reads itself, which become the target when the source is known to be the same
  * still. The asynchronous copy (Copy Blob) would empty the target while it is under way. Gives the version that was made.
- * @throws NotFound when the source has been replaced or removed meanwhile
+ * @throws NotFound when the source has been replaced or removed meanwhile; LostBlocks when another write of the target has dropped its blocks
  */
 export function copyBlob(
   blobs: Blobs,
@@ -63,7 +63,7 @@ async function copyWhole(
     } catch (error) {
       // Not every server says which of the two preconditions failed.
       if (error instanceof PreconditionFailed) await refuseReplaced(blobs, from)
-      throw error
+      throw error instanceof NotFound ? await unreadable(blobs, from) : error
     }
   })
 }
@@ -80,18 +80,27 @@ async function copyInBlocks(
   const file = urlOf(to)
   const { bytes, crc32c, contentType } = from.blob
   const doing = { what: `copy ${urlOf(from.name)} to ${file}`, file: urlOf(from.name) }
+  // Known in vain already: no need to copy. What decides is the commit.
+  if (conditions.ifAbsent && (await find(client, urlOf, to))) throw new PreconditionFailed(`${file} is there already`, { file })
   const idOf = blockIds()
   const ids: string[] = []
   for (let at = 0; at < bytes; at += blockBytes) {
     const id = idOf(ids.length)
     ids.push(id)
-    await client.retry(() =>
+    const stage = () =>
       client.call(doing, async ({ container, abortSignal, sourceOf }) => {
         const { url, ...authorization } = await sourceOf(from.name)
         const count = Math.min(blockBytes, bytes - at)
         await container.getBlockBlobClient(to).stageBlockFromURL(id, url, at, count, { ...authorization, abortSignal })
-      }),
-    )
+      })
+    try {
+      await client.retry(stage)
+    } catch (error) {
+      if (error instanceof NotFound) throw await unreadable(blobs, from)
+      // Its range may be gone with it.
+      if (error instanceof PermanentError) await refuseReplaced(blobs, from)
+      throw error
+    }
   }
   // A version never comes back: it was there all the while.
   await refuseReplaced(blobs, from)
@@ -104,6 +113,16 @@ async function copyInBlocks(
   throw new PermanentError(`${file} was copied with ${there.bytes} bytes, not ${bytes}: removed again`, {
     file,
     hint: 'the server cannot put blocks from a URL: use another one',
+  })
+}
+
+/** Why Azure finds no source that is there. @throws NotFound when it is there no more */
+async function unreadable(blobs: Blobs, from: Source): Promise<Error> {
+  await refuseReplaced(blobs, from)
+  const file = blobs.urlOf(from.name)
+  return new ConfigError(`cannot copy ${file}: Azure cannot read it, though it is there`, {
+    file,
+    hint: "let the account's firewall, and whatever stands before `endpoint`, take the addresses that this machine uses",
   })
 }
 

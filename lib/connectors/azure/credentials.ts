@@ -11,6 +11,8 @@ import { sasText } from './sas.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
+/** By these the environment says who gives tokens to a managed or workload identity. */
+const ISSUERS: readonly string[] = ['IDENTITY_ENDPOINT', 'MSI_ENDPOINT', 'AZURE_FEDERATED_TOKEN_FILE']
 const SCOPE = 'https://storage.azure.com/.default'
 
 /** How a copy reads its source: Azure does not take for granted that who may write the target may read it. */
@@ -112,7 +114,10 @@ async function defaultToken(): Promise<Token> {
         held = await credential.getToken(scopes, options)
         return held
       } catch (error) {
-        throw new NoToken(error)
+        throw new NoToken(
+          error,
+          ISSUERS.some((name) => process.env[name] !== undefined),
+        )
       }
     },
   }

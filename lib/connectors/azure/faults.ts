@@ -6,15 +6,18 @@ import { SETTINGS } from './options.ts'
 
 /** No access token could be had; why is its cause. */
 export class NoToken extends Error {
-  constructor(cause: unknown) {
+  /** Whether the environment says where tokens come from: then a server that does not answer is away, else there is none. */
+  readonly expected: boolean
+  constructor(cause: unknown, expected: boolean) {
     super('no access token', { cause })
+    this.expected = expected
   }
 }
 
-/** The error of a request of the SDK: of its answer, of the credentials, or of the network. */
-export function errorOf(error: unknown, doing: Doing, whence: Whence): MillraceError {
-  if (error instanceof MillraceError) return error
-  if (error instanceof NoToken) return errorOfCredentials(error.cause, doing, whence)
+/** The error of a request of the SDK: of its answer, of the credentials, or of the network. A bug comes back as it is. */
+export function errorOf(error: unknown, doing: Doing, whence: Whence): unknown {
+  if (error instanceof MillraceError || error instanceof TypeError || error instanceof ReferenceError) return error
+  if (error instanceof NoToken) return errorOfCredentials(error, doing, whence)
   const answer = answerOf(error)
   return answer ? errorOfAnswer(answer, doing, whence) : errorOfNetwork(error, doing, whence)
 }
@@ -45,7 +48,7 @@ function errorOfNetwork(error: unknown, doing: Doing, { endpoint }: Whence): Mil
     return endpoint === undefined
       ? new ConfigError(failed('there is no such account'), { ...place, hint: 'correct `account` of azure(…), or check the network' })
       : new ConfigError(failed(`the host of ${endpoint} is unknown`), { ...place, hint: 'correct `endpoint` of azure(…)' })
-  if (code === 'ERR_INVALID_URL' || error instanceof RangeError || error instanceof TypeError)
+  if (error instanceof RangeError)
     return new PermanentError(`${failed('what answered is no blob service')}: ${redact(message)}`, {
       ...place,
       hint: 'check `endpoint`, and whether a proxy answers in its place',
@@ -56,36 +59,45 @@ function errorOfNetwork(error: unknown, doing: Doing, { endpoint }: Whence): Mil
   })
 }
 
+/** As MSAL says that a token server did not answer. */
+const AWAY = /\b(network_error|endpoints_resolution_error)\b/
+
 /** The error of credentials that give no token. What the libraries say may quote a secret: only what is known to be harmless is repeated. */
-function errorOfCredentials(error: unknown, doing: Doing, { credentials }: Whence): MillraceError {
-  const status = fieldOf(error, 'statusCode')
-  const { code } = deepest(error)
+function errorOfCredentials({ cause, expected }: NoToken, doing: Doing, { credentials }: Whence): MillraceError {
+  const place = { file: doing.file }
   const failed = (why: string) => `cannot ${doing.what}: ${why}`
+  const { code } = deepest(cause)
   const refusal = refusalOf(code, SETTINGS)
   if (refusal)
     return new ConfigError(failed(`no access token: ${refusal.what} (${code})`), {
-      file: doing.file,
+      ...place,
       hint: "the token server is verified against Node's own roots: start Node with NODE_EXTRA_CA_CERTS=<file> that holds its authority",
     })
-  const away = /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH)$/.test(code)
-  const name = error instanceof Error ? error.name : ''
+  const name = cause instanceof Error ? cause.name : ''
   const none = name === 'AggregateAuthenticationError' || name === 'CredentialUnavailableError'
-  if (typeof status === 'number' ? status >= 500 || status === 429 : away && !none)
-    return new TransientError(failed(`no access token${typeof status === 'number' ? `: its server answered ${status}` : ` (${code})`}`), {
-      file: doing.file,
-      hint: `check the network; credentials: ${credentials}`,
+  const status = fieldOf(cause, 'statusCode')
+  const said = [cause, ...errorsIn(cause)].map(messageOf).join('\n')
+  if ((typeof status === 'number' && (status >= 500 || status === 429)) || (AWAY.test(said) && (expected || !none)))
+    return new TransientError(failed('no access token: the token server does not answer'), {
+      ...place,
+      hint: `check the network, and run again; credentials: ${credentials}`,
     })
-  if (none)
+  if (none && !expected)
     return new ConfigError(failed('there are no default credentials of Azure'), {
-      file: doing.file,
+      ...place,
       hint: 'set AZURE_TENANT_ID, AZURE_CLIENT_ID and a secret, certificate or federated token, give the machine a managed identity, run `az login`, or give `key`, `sas` or `connectionString`',
     })
-  const number = /\bAADSTS\d+\b/.exec(messageOf(error))?.[0]
-  const said = [...(typeof status === 'number' ? [`${status} from the token server`] : []), ...(number ? [number] : [])].join(', ')
-  return new ConfigError(failed(said === '' ? 'the credentials cannot be used' : `the credentials were refused (${said})`), {
-    file: doing.file,
+  const number = /\bAADSTS\d+\b/.exec(said)?.[0]
+  const refused = none ? "the machine's identity was refused a token" : 'the credentials were refused'
+  return new ConfigError(failed(`${refused}${number === undefined ? '' : ` (${number})`}`), {
+    ...place,
     hint: `check the credentials: ${credentials}`,
   })
+}
+
+function errorsIn(error: unknown): readonly unknown[] {
+  const errors = fieldOf(error, 'errors')
+  return Array.isArray(errors) ? errors : []
 }
 
 /** The innermost cause, and its code. */

@@ -1,10 +1,11 @@
+import { PermanentError } from '../../core/errors.ts'
 import type { Client } from './client.ts'
 import type { UrlOf } from './resource.ts'
 
 const PAGE = 5000
 
 /** Names that begin with `prefix`, ascending, page by page. What was sent and never finished is none. */
-export async function* listNames(client: Client, urlOf: UrlOf, prefix: string): AsyncIterable<string> {
+export async function* listNames(client: Client, urlOf: UrlOf, prefix: string, pageSize = PAGE): AsyncIterable<string> {
   const file = urlOf(prefix)
   const doing = { what: `list ${file}`, file }
   let continuationToken: string | undefined
@@ -13,9 +14,15 @@ export async function* listNames(client: Client, urlOf: UrlOf, prefix: string): 
       client.call(doing, async ({ container, abortSignal }) => {
         const pages = container
           .listBlobsFlat({ prefix, abortSignal })
-          .byPage({ maxPageSize: PAGE, ...(continuationToken !== undefined && { continuationToken }) })
+          .byPage({ maxPageSize: pageSize, ...(continuationToken !== undefined && { continuationToken }) })
         const { value } = await pages.next()
-        return { names: value.segment.blobItems.map(({ name }: { name: string }) => name) as string[], next: value.continuationToken }
+        if (!value?.segment)
+          throw new PermanentError(`what answered for ${file} listed no blobs`, {
+            file,
+            hint: 'check `endpoint`, and whether a proxy answers in its place',
+          })
+        const items: readonly { readonly name: string }[] = value.segment.blobItems
+        return { names: items.map(({ name }) => name), next: value.continuationToken as string | undefined }
       }),
     )
     yield* page.names

@@ -130,7 +130,7 @@ export function openAzureStore(options: AzureOptions, clock: Clock = systemClock
   ): Promise<ObjectInfo> {
     const [source, name] = [names.nameOf(from), names.nameOf(to)]
     refuseBoth(copyOptions)
-    for (;;) {
+    for (let sends = 1; ; ) {
       const blob = await look(source)
       if (!blob) throw notFound(urlOf(source))
       const { bytes, crc32c } = blob
@@ -139,6 +139,10 @@ export function openAzureStore(options: AzureOptions, clock: Clock = systemClock
         const version = await copyBlob(blobs, { name: source, blob }, name, copyOptions, metadata, copySizes)
         return { key: to, bytes, crc32c, version, metadata }
       } catch (error) {
+        if (error instanceof LostBlocks) {
+          await refuseUnmet(name, copyOptions)
+          if (sends++ < MOST_SENDS) continue
+        }
         // Replaced meanwhile: then there is another version, or nothing.
         if (!(error instanceof NotFound)) throw error
       }
