@@ -44,7 +44,8 @@ export async function delivering<T>(
     if (request.isCurrent && !(await request.isCurrent())) throw outrun(place)
     await sweepDelivery(store, layout)
     const result = await work({ request, layout, before, store, ctx, openEngine, place })
-    ctx.emit({ type: 'stage', phase: 'end', ...about, ...ended(result), ms: performance.now() - begun })
+    const { outcome, ...what } = ended(result)
+    ctx.emit({ type: 'stage', phase: 'end', ...about, ...what, ms: performance.now() - begun, outcome })
     return result
   } catch (error) {
     ctx.emit({ type: 'stage', phase: 'end', ...about, ms: performance.now() - begun, outcome: 'failed' })
