@@ -54,7 +54,7 @@ export interface Store {
   close(): Promise<void>
 }
 
-/** A configured, not yet opened store, as `local`, `gcs` and `s3` make it. */
+/** A configured, not yet opened store, as `local`, `gcs`, `s3` and `azure` make it. */
 export interface StoreConnection {
   readonly kind: string
   readonly settings: Readonly<Record<string, unknown>>
