@@ -39,7 +39,8 @@ interface StageEnded extends Happening {
   readonly counts?: Readonly<Record<string, number>>
   readonly ms: number
   /** `done`, or why nothing was done. `stopped`: the run was interrupted (a stage says `failed`, its context's `emit` knows better), or the stage beside it has failed. */
-  readonly outcome: 'done' | 'unchanged' | 'skipped' | 'failed' | 'stopped'
+  /** `staged`: part of a named delivery that has not been switched yet. */
+  readonly outcome: 'done' | 'staged' | 'unchanged' | 'skipped' | 'failed' | 'stopped'
 }
 
 interface StageProgress extends Happening {

@@ -17,7 +17,7 @@ interface Ended {
   readonly rows: number
   readonly bytes: number
   readonly files: readonly string[]
-  readonly outcome: 'done' | 'unchanged' | 'skipped'
+  readonly outcome: 'done' | 'staged' | 'unchanged' | 'skipped'
 }
 
 /**

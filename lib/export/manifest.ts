@@ -42,7 +42,10 @@ const contract = z.strictObject({
   zone: z.string(),
   round: z.record(z.string(), z.int().nonnegative()),
   /** Where the rows are cut into files; null: they are one. */
-  split: z.union([z.strictObject({ rows: z.int().min(1) }), z.strictObject({ bytes: z.int().min(1) })]).nullable(),
+  split: z
+    .union([z.strictObject({ rows: z.int().min(1) }), z.strictObject({ bytes: z.int().min(1) })])
+    .nullable()
+    .default(null),
   zeroRows: z.enum(['headerOnly', 'noFile', 'fail', 'keepLast']),
 })
 

@@ -5,6 +5,7 @@ import { openDuckDB } from '../engines/duckdb.ts'
 import type { OpenEngine } from '../engines/engine-pool.ts'
 import { delivering, lookBefore } from './begin.ts'
 import type { Export } from './contract.ts'
+import { sweepDelivery } from './delivered.ts'
 import type { Before, DeliveryRequest, Work } from './delivery.ts'
 import { keepLast } from './keep-last.ts'
 import { type DeliveryLayout, deliveryLayout } from './layout.ts'
@@ -37,7 +38,7 @@ export function stage(request: DeliveryRequest, store: Store, ctx: RunContext, o
       rows: made?.manifest.rows ?? 0,
       bytes: files.reduce((sum, file) => sum + file.bytes, 0),
       files: [...files.map(({ key }) => key), ...(made ? [made.key] : [])],
-      outcome: made ? 'done' : 'skipped',
+      outcome: made ? 'staged' : 'skipped',
     }
   })
 }
@@ -83,6 +84,7 @@ export async function stagedBefore(
     const heads = await Promise.all(manifest.value.files.map(async (file) => [file, await store.head(file.key)] as const))
     if (!heads.every(([file, info]: readonly [(typeof manifest.value.files)[number], ObjectInfo | undefined]) => sameContent(info, file)))
       continue
+    await sweepDelivery(store, layout)
     return stagedOf(request, layout, await lookBefore(store, target, partition, layout), {
       key,
       sha256: manifest.sha256,

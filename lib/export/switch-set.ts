@@ -54,6 +54,7 @@ export async function switchSet(request: SetRequest, store: Store, ctx: RunConte
 
 async function settle(request: SetRequest, store: Store, ctx: RunContext, place: ErrorPlace): Promise<SetReceipt> {
   const { pipeline, delivery, partition, pointer, staged } = request
+  await store.sweep?.(`${pointer.folder}/`)
   const pointed = await lookAt(store, pointer)
   const held = pointed.latest && (await setOf(store, pointed.latest.manifest))
   const members = merged(request, held?.members ?? [], place)

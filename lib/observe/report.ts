@@ -29,7 +29,8 @@ export interface StepReport {
   readonly of?: string
   /** Table or file path, for load and export. */
   readonly target?: string
-  readonly outcome: 'done' | 'unchanged' | 'skipped' | 'failed' | 'stopped'
+  /** `staged`: part of a named delivery that has not been switched yet. */
+  readonly outcome: 'done' | 'staged' | 'unchanged' | 'skipped' | 'failed' | 'stopped'
   readonly rows?: number
   readonly bytes?: number
   /** How the rows add up. land: `read` = rows + `unchanged` + `superseded`, and keys that are `gone`; load: the dataset's = rows + `superseded`, and what was `removed`. */

@@ -16,7 +16,7 @@ export function runSummary(report: RunReport, options: { readonly color?: boolea
   const blocks = [headline(report, paint)]
   if (busy.filter(({ partition }) => partition !== '').length <= 1)
     blocks.push(stepTable(busy.flatMap(({ steps }) => steps.filter(worthTelling))))
-  if (named.length > 1 && busy.length > 0) blocks.push(partitionTable(named, paint))
+  if (named.length > 1 && busy.length > 0) blocks.push(partitionTable(isSwitched(report) ? named.map(settled) : named, paint))
   for (const { partition, outcome, error } of partitions)
     if (error && outcome === 'failed')
       blocks.push(
@@ -59,6 +59,14 @@ const WORDS: Readonly<Record<PartitionReport['outcome'], string>> = {
 /** The path or table of a step, with its partition filled in. */
 const targetOf = ({ target = '', partition }: StepReport) => target.replaceAll('{partition}', partition)
 
+/** Whether what a run has staged is delivered. */
+const isSwitched = ({ deliveries = [] }: RunReport) => deliveries.every(({ outcome }) => outcome === 'delivered' || outcome === 'unchanged')
+/** A partition whose staged steps are told as done, where they are delivered. */
+function settled(partition: PartitionReport): PartitionReport {
+  if (partition.outcome === 'failed' || partition.outcome === 'stopped') return partition
+  return { ...partition, steps: partition.steps.map((step) => (step.outcome === 'staged' ? { ...step, outcome: 'done' } : step)) }
+}
+
 const isRead = ({ stage, outcome }: StepReport) => stage === 'extract' && outcome === 'done'
 
 /** The datasets that were read and in which nothing was new, with how many partitions of them. */
@@ -73,7 +81,8 @@ function readInVain(partitions: readonly PartitionReport[]): string {
     .join(', ')
 }
 
-const worthTelling = ({ outcome }: StepReport) => outcome === 'done' || outcome === 'failed' || outcome === 'stopped'
+const worthTelling = ({ outcome }: StepReport) =>
+  outcome === 'done' || outcome === 'staged' || outcome === 'failed' || outcome === 'stopped'
 
 function stepTable(steps: readonly StepReport[]): string {
   if (steps.length === 0) return ''
@@ -143,7 +152,9 @@ function deliveryText({ delivery, outcome, files = 0, rows = 0 }: DeliveryReport
   return `${delivery} is not switched: it stays as it was, and what is staged waits for the next run`
 }
 
-function footer({ locations, partitions, deliveries, peakRssBytes, retries, warnings, run }: RunReport, paint: Paint): string {
+function footer(report: RunReport, paint: Paint): string {
+  const { locations, deliveries, peakRssBytes, retries, warnings, run } = report
+  const partitions = isSwitched(report) ? report.partitions.map(settled) : report.partitions
   const files = partitions.flatMap(({ steps }) => steps.filter(({ stage, outcome }) => stage === 'export' && outcome === 'done'))
   const delivered = files.flatMap((step) => step.files?.filter((file) => !file.endsWith('.json')) ?? [targetOf(step)])
   const did = (stage: StepReport['stage']) =>

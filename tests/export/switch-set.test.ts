@@ -117,3 +117,32 @@ test('a pointer leads to its manifest, the manifests and files of all that it ho
   expect([one.has(file(first)), one.has(file(second)), one.has(second.made?.key ?? '')]).toEqual([false, true, true])
   expect((await namedBy(store, pointer, 2)).keys.has(file(first))).toBe(true)
 })
+
+test('a reader who polls throughout sees whole sets only, each of one generation', async () => {
+  const store = freshStore()
+  const seen: number[] = []
+  const poll = async () => {
+    const rows = Object.values((await held(store)) ?? {})
+    if (rows.length === 0) return
+    expect(rows).toHaveLength(2)
+    expect(new Set(rows).size).toBe(1)
+    if (rows[0] !== seen.at(-1)) seen.push(rows[0] ?? 0)
+  }
+  let done = false
+  const polling = (async () => {
+    while (!done) await poll()
+  })()
+  for (let rows = 1; rows <= 6; rows++) {
+    const inputKey = keyOf(String(rows))
+    await switchTo(store, [
+      await stageOf(store, rows, { inputKey }),
+      await stageOf(store, rows, { export: all, partition: undefined, inputKey }),
+    ])
+  }
+  done = true
+  await polling
+  await poll()
+  expect(seen.at(-1)).toBe(6)
+  expect(seen.length).toBeGreaterThan(2)
+  expect(seen).toEqual([...seen].sort())
+})

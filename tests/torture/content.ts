@@ -11,7 +11,7 @@ import type { RunContext } from '../../lib/core/context.ts'
 import { messageOf } from '../../lib/core/errors.ts'
 import { quoteIdentifier, quoteList } from '../../lib/core/quote.ts'
 import { type DuckDB, openDuckDB } from '../../lib/engines/duckdb.ts'
-import type { DeliveryManifest } from '../../lib/export/manifest.ts'
+import type { DeliveryManifest, SetManifest } from '../../lib/export/manifest.ts'
 import { currentState } from '../../lib/land/current-state.ts'
 import { verifyFiles } from '../../lib/land/datasets.ts'
 import { loadsOf } from '../../lib/land/loads.ts'
@@ -177,8 +177,8 @@ export async function followLatest(latest: Uint8Array, read: (key: string) => Pr
     const { manifest, run } = JSON.parse(Buffer.from(latest).toString()) as Pointer
     const text = await read(manifest)
     if (sha256(text) !== run.manifestSha256) return 'the manifest is another one'
-    const { files } = JSON.parse(Buffer.from(text).toString()) as DeliveryManifest
-    for (const file of files) {
+    const said = JSON.parse(Buffer.from(text).toString()) as DeliveryManifest | SetManifest
+    for (const file of 'members' in said ? said.members.flatMap(({ files }) => files) : said.files) {
       const bytes = await read(file.key)
       const crc = crc32c(bytes).toString(16).padStart(8, '0')
       if (bytes.length !== file.bytes || crc !== file.crc32c || sha256(bytes) !== file.sha256)

@@ -21,7 +21,7 @@ export const LARGE: Scale = { days: 3, salesPerDay: 20_000, customers: 15_000, s
 /** As few operations as the same pipeline can do. */
 export const SMALL: Scale = { days: 1, salesPerDay: 40, customers: 30, shops: 4 }
 
-/** A pipeline with every kind of dataset and target, SQL and frames, a plain export and a compressed one. */
+/** A pipeline with every kind of dataset and target, SQL and frames, an export with a plain copy, and a named delivery of split, compressed files and of what partitions share. */
 export const PIPELINE: Readonly<Record<string, string>> = {
   'millrace.config.ts': `import { config, duckdb, files, local } from '#millrace'
 export default config({ profiles: { dev: {
@@ -47,7 +47,9 @@ const perSale = contract({
   columns: { id: 'int32', sold: 'timestamp', shop: 'text', name: 'text', amount: 'decimal(9,2)' },
   orderBy: ['id'],
   compression: 'gzip',
+  split: { rows: 7000 },
 })
+const shopNames = contract({ formulas: 'raw', columns: { code: 'text', name: 'text' }, orderBy: ['code'] })
 
 export default pipeline({
   name: 'sales',
@@ -79,7 +81,8 @@ export default pipeline({
   },
   export: {
     labelled: csv('daily/{partition}.csv', { contract: perShop, plain: true }),
-    detail: csv('detail/{partition}.csv', { contract: perSale }),
+    detail: csv('detail/{partition}.csv', { contract: perSale, delivery: 'book' }),
+    shops: csv('shops.csv', { contract: shopNames, delivery: 'book', plain: true }),
   },
 })
 `,
