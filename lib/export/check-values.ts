@@ -8,8 +8,8 @@ import { csvValue } from '../formats/csv-values.ts'
 import { unfitPattern } from '../formats/encodings.ts'
 import { isFormula } from '../formats/formulas.ts'
 import type { Contract } from './contract.ts'
+import { isTextual } from './delivered-text.ts'
 import { orderColumns } from './order.ts'
-import { isTextual } from './rows.ts'
 
 /** Something that no value of a column may be. */
 interface Refusal {

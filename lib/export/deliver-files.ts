@@ -8,10 +8,13 @@ import { checkValues } from './check-values.ts'
 import { conflict, type File, type Work } from './delivery.ts'
 import { TEMPORARY } from './layout.ts'
 import { anotherDelivery, INPUT_KEY, sameContent } from './objects.ts'
-import { checkTotalOrder, deliverySelect, quotedColumns } from './rows.ts'
+import { prove, readTogether, writtenProof } from './prove.ts'
+import { readStored } from './read-stored.ts'
+import { deliverySelect, quotedColumns } from './rows.ts'
+import { checkTotalOrder } from './total-order.ts'
 import { writeThroughFifo } from './write-csv.ts'
 
-/** Writes the rows to temporary objects, verified, and copies each to its immutable name. */
+/** Writes the rows to temporary objects, verified as stored and proved to be the dataset, and copies each to its immutable name. */
 export async function deliverFiles(work: Work): Promise<readonly File[]> {
   const { request, layout, store, ctx, place } = work
   const { dataset, inputKey } = request
@@ -22,7 +25,7 @@ export async function deliverFiles(work: Work): Promise<readonly File[]> {
   try {
     const db = await work.openEngine({ ...ctx.limits, temp: join(folder, 'spill'), zone: contract.zone })
     try {
-      const { inOrder } = await checkTotalOrder(db, dataset, contract, ctx.signal)
+      const { inOrder, order } = await checkTotalOrder(db, dataset, contract, ctx.signal)
       await checkValues(db, dataset, contract, ctx.signal)
       const select = deliverySelect(dataset, contract, inOrder)
       const written = await writeThroughFifo(
@@ -36,13 +39,18 @@ export async function deliverFiles(work: Work): Promise<readonly File[]> {
           threads: ctx.limits.threads,
           workspace: folder,
           signal: ctx.signal,
+          readBack: (before) => readStored(contract, before),
           progress: (bytes) => ctx.emit({ type: 'progress', stage: 'export', dataset: dataset.name, target: request.export.path, bytes }),
         },
         (path, signal) => db.run(copyToCsv(select, path, contract, quotedColumns(contract)), undefined, signal),
         store,
       )
-      const files = written.map((sums, i): File => ({ ...sums, key: layout.data(inputKey, sums.sha256, i + 1) }))
+      const files = written.map(
+        ({ read, ...sums }, i): File => ({ ...sums, key: layout.data(inputKey, sums.sha256, i + 1), proof: writtenProof(read, contract) }),
+      )
       try {
+        const read = readTogether(written.map((file) => file.read))
+        await prove(read, { dataset, contract, order }, db, ctx.signal)
         for (const [i, file] of files.entries()) await createCopy(work, written[i]?.key ?? '', file)
       } catch (error) {
         // Another delivery of this partition swept it away.

@@ -49,8 +49,19 @@ const contract = z.strictObject({
   zeroRows: z.enum(['headerOnly', 'noFile', 'fail', 'keepLast']),
 })
 
-/** A delivered object as it is stored (compressed). */
-const file = z.strictObject({ key: z.string(), rows: count, bytes: count, crc32c, sha256 })
+const hash = z.string().regex(/^[0-9a-f]{16}$/)
+
+/** What reading a file back gave, and was held against the dataset: docs/verifying.md says how to compute it again. Hashes are sums modulo 2⁶⁴, so that those of several files add up. */
+const proof = z.strictObject({
+  /** Of the rows, whatever their order. */
+  content: hash,
+  /** Of each row's key and its number in the whole delivery. */
+  order: hash,
+  columns: z.array(z.strictObject({ name: z.string(), nulls: count, empty: count, hash })),
+})
+
+/** A delivered object as it is stored (compressed). Those of versions that did not read back have no proof. */
+const file = z.strictObject({ key: z.string(), rows: count, bytes: count, crc32c, sha256, proof: proof.optional() })
 
 /** What is delivered of one (export, partition). */
 const delivered = {

@@ -2,8 +2,10 @@ import { PassThrough, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Store } from '../connectors/store.ts'
 import { checksums, type Fingerprint } from '../core/checksums.ts'
+import type { CsvSums } from '../formats/csv-sums.ts'
 import { charsetOf, type Encoding, encoded } from '../formats/encodings.ts'
 import { type Compression, members } from './members.ts'
+import type { StoredReader } from './read-stored.ts'
 import { type Cut, cutIntoFiles, type Piece } from './split.ts'
 
 /** How a CSV stream in UTF-8 becomes objects. */
@@ -20,15 +22,19 @@ export interface FilesRequest {
   /** How many members are compressed at once. */
   readonly threads: number
   readonly signal: AbortSignal
+  /** Begins to read a file back, before which the delivery has so many rows. */
+  readonly readBack: (before: number) => StoredReader
 }
 
 /** An object as it was sent and is stored. */
 export interface Written extends Fingerprint {
   readonly key: string
   readonly rows: number
+  /** What it holds, read back. */
+  readonly read: CsvSums
 }
 
-/** Puts the files that a stream is cut into, each in the contract's encoding, and compressed; they are measured as they are stored. */
+/** Puts the files that a stream is cut into, each in the contract's encoding, and compressed; they are measured and read back as they are stored. */
 export async function putFiles(
   request: FilesRequest,
   plain: Readable,
@@ -38,16 +44,30 @@ export async function putFiles(
   const { cut, rows } = request
   const pieces = (cut ? cutIntoFiles(plain, cut) : wholeFile(plain, rows))[Symbol.asyncIterator]()
   const files: Written[] = []
+  let before = 0
   try {
     for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
       const file = fileOf(next.value, pieces)
       const key = request.key(files.length + 1)
       const sums = checksums()
       const body = new PassThrough({ highWaterMark: 2 ** 20 })
-      const flow = pipeline(converted(file.chunks, request, sums.add, tell), body)
-      const [flowed, kept] = await Promise.allSettled([flow, putFile(request, key, body, store).finally(() => body.destroy())])
-      for (const each of [kept, flowed]) if (each.status === 'rejected') throw each.reason
-      files.push({ key, rows: file.counted(), ...sums.result() })
+      const reader = request.readBack(before)
+      const passing = async (chunk: Uint8Array) => {
+        sums.add(chunk)
+        tell(chunk.byteLength)
+        await reader.add(chunk)
+      }
+      try {
+        const flow = pipeline(converted(file.chunks, request, passing), body)
+        const [flowed, kept] = await Promise.allSettled([flow, putFile(request, key, body, store).finally(() => body.destroy())])
+        reader.requireReadable()
+        for (const each of [kept, flowed]) if (each.status === 'rejected') throw each.reason
+        const rows = file.counted()
+        files.push({ key, rows, read: await reader.end(), ...sums.result() })
+        before += rows
+      } finally {
+        reader.stop()
+      }
     }
   } finally {
     await pieces.return?.(undefined)
@@ -79,13 +99,11 @@ function fileOf(first: Piece, pieces: AsyncIterator<Piece>) {
 async function* converted(
   chunks: AsyncIterable<Uint8Array>,
   { compression, encoding, byteOrderMark, threads }: FilesRequest,
-  add: (chunk: Uint8Array) => void,
-  tell: (bytes: number) => void,
+  passing: (chunk: Uint8Array) => Promise<void>,
 ): AsyncGenerator<Uint8Array> {
   const text = encoded(chunks, encoding, byteOrderMark)
   for await (const chunk of compression === 'none' ? text : members(text, compression, threads)) {
-    add(chunk)
-    tell(chunk.byteLength)
+    await passing(chunk)
     yield chunk
   }
 }

@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
 import type { Store } from '../connectors/store.ts'
 import { checksums } from '../core/checksums.ts'
-import { PermanentError } from '../core/errors.ts'
-import { makeFifo, openFifo, type Producer } from '../engines/fifo-source.ts'
+import { messageOf, PermanentError } from '../core/errors.ts'
+import { type FifoSource, makeFifo, openFifo, type Producer } from '../engines/fifo-source.ts'
 import { type FilesRequest, putFile, putFiles, type Written } from './put-files.ts'
+import type { StoredReader } from './read-stored.ts'
 import { takeTurn } from './turns.ts'
 
 export type { Written } from './put-files.ts'
@@ -53,25 +53,56 @@ async function requireStored(store: Store, { key, bytes, crc32c }: Written): Pro
 }
 
 async function stream(request: WriteRequest, path: string, produce: Producer, store: Store): Promise<readonly Written[]> {
-  const { rows, signal } = request
-  signal.throwIfAborted()
+  request.signal.throwIfAborted()
   const tell = teller(request.progress)
-  const asItComes = request.compression === 'none' && request.encoding === 'utf-8' && !request.byteOrderMark && !request.cut
-  const sums = checksums()
-  const measured = (chunk: Uint8Array) => {
-    sums.add(chunk)
-    tell(chunk.byteLength)
+  if (request.compression === 'none' && request.encoding === 'utf-8' && !request.byteOrderMark && !request.cut)
+    return [await streamAsItComes(request, path, produce, tell, store)]
+  const fifo = await openFifo(path, produce)
+  const written = await settled(fifo, putFiles(request, fifo.stream, tell, store), request)
+  const counted = written.reduce((sum, file) => sum + file.rows, 0)
+  if (counted !== request.rows)
+    throw new PermanentError(
+      `the files have ${counted} records where the dataset has ${request.rows} rows: they were cut in the wrong places`,
+    )
+  return written
+}
+
+/** One file of the very bytes that the producer writes: they are measured and read back while they are warm. */
+async function streamAsItComes(
+  request: WriteRequest,
+  path: string,
+  produce: Producer,
+  tell: (bytes: number) => void,
+  store: Store,
+): Promise<Written> {
+  const [key, sums, reader] = [request.key(1), checksums(), request.readBack(0)]
+  try {
+    const fifo = await openFifo(path, produce, (chunk) => {
+      sums.add(chunk)
+      tell(chunk.byteLength)
+      try {
+        // Nothing to wait for: it has read when it returns.
+        void reader.add(chunk)
+      } catch (error) {
+        fifo.stream.destroy(error instanceof Error ? error : new Error(messageOf(error)))
+      }
+    })
+    await settled(fifo, putFile(request, key, fifo.stream, store), request, reader)
+    return { key, rows: request.rows, read: await reader.end(), ...sums.result() }
+  } finally {
+    reader.stop()
   }
-  const fifo = await openFifo(path, produce, asItComes ? measured : undefined)
+}
+
+/** Waits for both sides, and throws what failed first. */
+async function settled<T>(fifo: FifoSource, put: Promise<T>, { rows, signal }: WriteRequest, reader?: StoredReader): Promise<T> {
   const stop = () => void fifo.stream.destroy(signal.reason)
   signal.addEventListener('abort', stop, { once: true })
-  const files = asItComes
-    ? putAsItComes(request, fifo.stream, store).then((key) => [{ key, rows, ...sums.result() }])
-    : putFiles(request, fifo.stream, tell, store)
   // A store that gives up leaves nobody who reads: the producer is stopped, not left to wait. One that returns early is no success either.
-  const [produced, kept] = await Promise.allSettled([fifo.rows, files.finally(() => fifo.stream.destroy())])
+  const [produced, kept] = await Promise.allSettled([fifo.rows, put.finally(() => fifo.stream.destroy())])
   signal.removeEventListener('abort', stop)
   signal.throwIfAborted()
+  reader?.requireReadable()
   // What failed first is the cause, what failed after it an echo.
   for (const each of fifo.stopped() ? [kept, produced] : [produced, kept]) if (each.status === 'rejected') throw each.reason
   if (produced.status === 'rejected') throw produced.reason
@@ -80,17 +111,7 @@ async function stream(request: WriteRequest, path: string, produce: Producer, st
     throw new PermanentError(`${produced.value} rows were written where the dataset has ${rows}`, {
       hint: 'the files of the dataset have changed; run again',
     })
-  const written = kept.value
-  const counted = written.reduce((sum, file) => sum + file.rows, 0)
-  if (counted !== rows)
-    throw new PermanentError(`the files have ${counted} records where the dataset has ${rows} rows: they were cut in the wrong places`)
-  return written
-}
-
-async function putAsItComes(request: WriteRequest, body: Readable, store: Store): Promise<string> {
-  const key = request.key(1)
-  await putFile(request, key, body, store)
-  return key
+  return kept.value
 }
 
 /** Tells how far it is, ten times a second. */

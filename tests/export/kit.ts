@@ -10,6 +10,7 @@ import { committedKeys } from '../../lib/export/delivered.ts'
 import { deliveryLayout } from '../../lib/export/layout.ts'
 import { DeliveryManifest, Latest } from '../../lib/export/manifest.ts'
 import { lookAt } from '../../lib/export/pointer.ts'
+import type { StoredReader } from '../../lib/export/read-stored.ts'
 import { temporaryFolder } from '../kit/context.ts'
 import { datasetOf } from '../kit/dataset.ts'
 import { idName } from './names.ts'
@@ -36,6 +37,14 @@ export async function keysOf(store: Store, prefix = ''): Promise<string[]> {
   for await (const key of store.list(prefix)) keys.push(key)
   return keys
 }
+
+/** Reads nothing back, for what is written without a contract. */
+export const notRead = (): StoredReader => ({
+  add: () => undefined,
+  requireReadable: () => undefined,
+  end: async () => ({ rows: 0, content: 0n, order: 0n, columns: [] }),
+  stop: () => undefined,
+})
 
 /** A dataset of `id` and `name`, rows shuffled. */
 export async function namesDataset(rows: number, name = 'names'): Promise<Dataset> {

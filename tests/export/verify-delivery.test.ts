@@ -111,7 +111,12 @@ test('a manifest that says something else than was delivered is found', async ()
   const { root, manifest } = await delivered()
   const text = readFileSync(manifest, 'utf8')
   rmSync(manifest)
-  writeFileSync(manifest, text.replace('"rows": 3,\n  "contract"', '"rows": 4,\n  "contract"').replace('"name": "name"', '"name": "nom"'))
+  writeFileSync(
+    manifest,
+    text
+      .replace('"rows": 3,\n  "contract"', '"rows": 4,\n  "contract"')
+      .replace('"name": "name",\n        "type"', '"name": "nom",\n        "type"'),
+  )
   const [found] = await verified(root)
   expect(found?.faults.join('\n')).toMatch(
     /has SHA-256 \w+, and latest.json names \w+\n.*counts 4 rows, its files have others\n.*has the header \["id","name"\], not \["id","nom"\]/,

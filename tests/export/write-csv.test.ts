@@ -8,7 +8,7 @@ import { openDuckDB } from '../../lib/engines/duckdb.ts'
 import { makeFifo, type Producer } from '../../lib/engines/fifo-source.ts'
 import { type WriteRequest, writeThroughFifo } from '../../lib/export/write-csv.ts'
 import { temporaryFolder } from '../kit/context.ts'
-import { freshStore, keysOf, readBytes } from './kit.ts'
+import { freshStore, keysOf, notRead, readBytes } from './kit.ts'
 
 const requestOf = (changes: Partial<WriteRequest> = {}): WriteRequest => ({
   key: (n) => `_tmp/run/${n}.csv`,
@@ -20,6 +20,7 @@ const requestOf = (changes: Partial<WriteRequest> = {}): WriteRequest => ({
   threads: 2,
   workspace: temporaryFolder(),
   signal: new AbortController().signal,
+  readBack: notRead,
   ...changes,
 })
 

@@ -36,7 +36,8 @@ export async function writeThroughFifo(
     const flow = compression === 'gzip' ? pipeline(source, compress, meter) : pipeline(source, meter)
     await Promise.all([flow, store.put(key, { stream: meter }, { ifAbsent: true })])
     await produced
-    return [{ key, rows, bytes: sum.bytes, crc32c: sum.crc.toString(16).padStart(8, '0'), sha256: hash.digest('hex') }]
+    const read = { rows, content: 0n, order: 0n, columns: [] }
+    return [{ key, rows, bytes: sum.bytes, crc32c: sum.crc.toString(16).padStart(8, '0'), sha256: hash.digest('hex'), read }]
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
