@@ -5,6 +5,7 @@ import type { DuckDB } from '../engines/duckdb.ts'
 import { extensionsIn } from '../engines/extensions.ts'
 import { openReader, type Reader } from '../engines/reader.ts'
 import { checkExport } from '../export/check-export.ts'
+import type { Export } from '../export/contract.ts'
 import { requestText } from '../extract/request-text.ts'
 import type { ReadKind } from '../extract/source.ts'
 import { silent } from '../observe/events.ts'
@@ -172,9 +173,16 @@ function plannedTarget(target: Target): PlannedTarget {
       : [
           target.export.format,
           target.export.contract.compression === 'none' ? '' : target.export.contract.compression,
+          splitText(target.export.contract.split),
           target.export.plain ? 'plain copy' : '',
+          target.export.delivery === undefined ? '' : `part of ${target.export.delivery}`,
         ]
   return { dataset, stage, target: targetName(target), how: how.filter(Boolean).join(', ') }
+}
+
+function splitText(split: Export['contract']['split']): string {
+  if (!split) return ''
+  return 'rows' in split ? `files of ${split.rows} rows` : `files of ${split.bytes} bytes`
 }
 
 /** How the connections will be read on this machine, as far as there is something to say. */
