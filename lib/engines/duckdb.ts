@@ -3,12 +3,14 @@ import {
   type DuckDBConnection,
   DuckDBInstance,
   type DuckDBPreparedStatement,
+  type DuckDBResult,
   DuckDBTimestampTZValue,
   type DuckDBType,
   type DuckDBValue,
   TIMESTAMPTZ,
 } from '@duckdb/node-api'
 import { quoteLiteral } from '../core/quote.ts'
+import { quietly, runQuietly } from './quiet-run.ts'
 
 /** Values bound by name. A `Date` is bound as TIMESTAMPTZ, a bigint as BIGINT, an integral number as BIGINT, another number as DOUBLE. */
 export type SqlValues = Readonly<Record<string, string | number | bigint | boolean | Date | null>>
@@ -25,6 +27,8 @@ export interface DuckDBOptions {
   readonly zone?: string
   /** Default true; false halves the time under memory pressure where no order is promised. */
   readonly preserveOrder?: boolean
+  /** Whether no thread waits busily for the engine's own: for long statements that wait for others. Not for engines with functions of JavaScript. Default false. */
+  readonly quiet?: boolean
 }
 
 /** A metadata row: counts, names, sums as text. Never data on its way. */
@@ -67,11 +71,12 @@ export async function openDuckDB(options: DuckDBOptions): Promise<DuckDB> {
     // Gives the old footer of a Parquet file that was written anew with the same size: a wrong type, a wrong value, no error (1.5.5; reproduction in the tests).
     enable_external_file_cache: 'false',
     ...(options.readOnly && { access_mode: 'READ_ONLY' }),
+    ...(options.quiet && { external_threads: '0' }),
     ...(options.preserveOrder === false && { preserve_insertion_order: 'false' }),
   })
   try {
     const connection = await connectTo(instance, options.zone)
-    return wrap({ instance, memoryLimit, zone: options.zone }, connection, true)
+    return wrap({ instance, memoryLimit, zone: options.zone, quiet: options.quiet === true }, connection, true)
   } catch (error) {
     instance.closeSync()
     throw error
@@ -94,11 +99,16 @@ interface Opened {
   readonly instance: DuckDBInstance
   readonly memoryLimit: string
   readonly zone: string | undefined
+  readonly quiet: boolean
 }
 
 function wrap(opened: Opened, connection: DuckDBConnection, owner: boolean): DuckDB {
-  const { instance, memoryLimit } = opened
+  const { instance, memoryLimit, quiet } = opened
   let closed = false
+  const ran = async (sql: string, values: SqlValues | undefined): Promise<DuckDBResult> => {
+    if (values) return runBound(connection, sql, values, quiet)
+    return quiet ? runQuietly(connection, sql) : connection.run(sql)
+  }
   async function interruptible<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     signal?.throwIfAborted()
     // `interrupt` before the statement has begun is lost, so it is repeated until the statement ends.
@@ -120,11 +130,7 @@ function wrap(opened: Opened, connection: DuckDBConnection, owner: boolean): Duc
   }
   return {
     connection,
-    run: (sql, values, signal) =>
-      interruptible(signal, async () => {
-        const result = values ? await runBound(connection, sql, values) : await connection.run(sql)
-        return result.rowsChanged
-      }),
+    run: (sql, values, signal) => interruptible(signal, async () => (await ran(sql, values)).rowsChanged),
     describe: async (sql, values) => {
       // Not from the prepared statement: it has no types where an untyped parameter decides them.
       const result = await runBound(connection, `DESCRIBE ${sql}`, values ?? {})
@@ -140,7 +146,7 @@ function wrap(opened: Opened, connection: DuckDBConnection, owner: boolean): Duc
     },
     meta: (sql, values, signal) =>
       interruptible(signal, async () => {
-        const result = values ? await runBound(connection, sql, values) : await connection.run(sql)
+        const result = await ran(sql, values)
         const names = result.columnNames()
         const rows = await result.getRows()
         if (rows.length > 10_000) throw new RangeError(`a metadata query gave ${rows.length} rows`)
@@ -192,10 +198,10 @@ async function prepareBound(connection: DuckDBConnection, sql: string, values: S
   }
 }
 
-async function runBound(connection: DuckDBConnection, sql: string, values: SqlValues) {
+async function runBound(connection: DuckDBConnection, sql: string, values: SqlValues, quiet = false): Promise<DuckDBResult> {
   const statement = await prepareBound(connection, sql, values)
   try {
-    return await statement.run()
+    return await (quiet ? quietly(statement.start()) : statement.run())
   } finally {
     statement.destroySync()
   }

@@ -17,7 +17,7 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 
 process.on('message', (message: ToChild) => {
   if (message.type === 'start') {
-    given = message.options
+    given = { ...message.options, quiet: true }
     opening = openDuckDB(given)
     // Node itself does so at an exit; this process is killed.
     opening.then(() => flushCompileCache()).catch(() => undefined)

@@ -80,14 +80,37 @@ test('openDuckDB loads no extension from outside and spills into its own folder'
   expect(settings.map(({ value }) => value)).toEqual(['false', 'false', temp])
 })
 
-test('openDuckDB interrupts a statement whose signal aborts, and takes the next one', async () => {
-  const db = await engine()
+test.each([false, true])('openDuckDB interrupts a statement whose signal aborts, and takes the next one (quiet: %s)', async (quiet) => {
+  const db = await engine({ quiet })
   const stop = new AbortController()
   const reason = new Error('stop')
   setTimeout(() => stop.abort(reason), 50)
   await expect(db.run('SELECT count(*) FROM range(100000000000) a(i) WHERE i % 7 = 3', undefined, stop.signal)).rejects.toBe(reason)
   await expect(db.run('SELECT 1', undefined, stop.signal)).rejects.toBe(reason)
   expect(await db.meta('SELECT 1 AS one')).toEqual([{ one: '1' }])
+})
+
+test('a quiet engine works by its own threads alone, and says and gives what any other does', async () => {
+  const [quiet, other] = [await engine({ quiet: true }), await engine()]
+  const told = async (db: DuckDB) => {
+    const errorOf = (sql: string) => db.run(sql).then(String, (error: Error) => error.message)
+    return {
+      rows: await db.run('CREATE TABLE t AS FROM range(300000) r(i)'),
+      bound: await db.run('DELETE FROM t WHERE i >= $from', { from: 299_990 }),
+      several: await db.run('SET threads = 2; INSERT INTO t VALUES (1), (2)'),
+      sum: await db.meta('SELECT sum(i) AS sum FROM t WHERE i < $to', { to: 1000 }),
+      nothing: await db.meta('FROM t WHERE i < 0'),
+      atStart: await errorOf("SELECT CAST('x' AS INTEGER)"),
+      late: await errorOf("SELECT sum(CAST(i || CASE WHEN i = 200000 THEN 'x' ELSE '' END AS INTEGER)) FROM t"),
+      unbound: await errorOf('FROM nowhere'),
+      unparsed: await errorOf('SELCT'),
+      transaction: [await db.run('BEGIN'), await errorOf("SELECT CAST('x' AS INTEGER)"), await errorOf('FROM t'), await db.run('ROLLBACK')],
+    }
+  }
+  expect(await told(quiet)).toEqual(await told(other))
+  expect(await quiet.meta("SELECT current_setting('external_threads') AS lent, current_setting('threads') AS own")).toEqual([
+    { lent: '0', own: '2' },
+  ])
 })
 
 test('release gives back what an ended statement leaves with the allocator', async () => {

@@ -17,7 +17,7 @@ export function loadEngine(extension: string | undefined): LoadEngine {
   let opening: Promise<DuckDB> | undefined
   const open = async ({ limits, workspace }: RunContext): Promise<DuckDB> => {
     const { memoryBytes, threads } = limits
-    const db = await openDuckDB({ memoryBytes, threads, temp: join(workspace, `load-${randomUUID()}.tmp`) })
+    const db = await openDuckDB({ memoryBytes, threads, temp: join(workspace, `load-${randomUUID()}.tmp`), quiet: true })
     try {
       if (extension !== undefined) await loadExtension(db, extension)
       return db
