@@ -16,16 +16,19 @@ export interface ColumnCast {
   readonly client: (value: string) => string
   /** The millrace type of that. */
   readonly raw: string
+  /** Whether it may hold a NaN that the extension gives as 0.00: the relation refuses it. */
+  readonly nan?: true
 }
 
 const same = (value: string): string => value
 
 /**
- * How a column comes exactly, or fails. DuckDB's extension decodes numeric, interval, `"char"`, timestamps after 294246 and arrays silently wrong (1.5.5), and CSV is text in any case: so what is not plain is cast
+ * How a column comes exactly, or fails. DuckDB's extension decodes numeric without precision, a NaN of numeric with one, interval, `"char"`, timestamps after 294246 and arrays silently wrong (1.5.5), and CSV is text in any case: so what is not plain is cast
  * to text on the server, and text becomes what is declared here or in `strictCast`.
+ * @param table whether a table is read: only there every value has the column's own precision, by which the extension decodes it
  * @param located for the search of a value that does not fit: as text what may fail before `strictCast` sees it
  */
-export function castOf(column: PostgresColumn, declared: string, road: Road, located = false): ColumnCast {
+export function castOf(column: PostgresColumn, declared: string, road: Road, table: boolean, located = false): ColumnCast {
   const { name, base } = column
   const c = `q.${quoteIdentifier(name)}`
   const plain = (raw: string, server = c): ColumnCast => ({ name, server, csv: duckdbTypeFromText(raw), client: same, raw })
@@ -61,6 +64,7 @@ export function castOf(column: PostgresColumn, declared: string, road: Road, loc
     case 'numeric': {
       const decimal = decimalOf(column)
       if (decimal === undefined || located) return text()
+      if (road === 'extension' && table) return { ...plain(decimal), nan: true }
       return { ...text(), client: (value) => `CAST(${value} AS ${duckdbTypeFromText(decimal)})`, raw: decimal }
     }
     case 'date':

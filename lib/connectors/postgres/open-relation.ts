@@ -92,7 +92,9 @@ async function planned(
   // With a condition the server may know a shorter way than through the whole table; and one CSV stream keeps two cores at work.
   const parts = road === 'copy' || rows.where.length > 0 ? [''] : ctidRanges(pages, Math.min(capacity, ctx.limits.threads), leastPages)
   const castsFor = (located: boolean) =>
-    Object.entries(request.columns).map(([name, type]) => castOf(columnNamed(columns, name, what), type, road, located))
+    Object.entries(request.columns).map(([name, type]) =>
+      castOf(columnNamed(columns, name, what), type, road, asked.method === 'table', located),
+    )
   const selections: Readonly<Record<Over, Selection>> = {
     sql: { casts: castsFor(false), rows, parts },
     located: { casts: castsFor(true), rows, parts: [''], place: what },

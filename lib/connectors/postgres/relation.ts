@@ -1,4 +1,5 @@
 import { quoteIdentifier, quoteList, quoteLiteral } from '../../core/quote.ts'
+import { duckdbTypeFromText } from '../../engines/types.ts'
 import type { ColumnCast } from './casts.ts'
 import type { Rows } from './rows.ts'
 
@@ -12,11 +13,19 @@ export interface Selection {
   readonly place?: string
 }
 
-/** The statement of the server for each part: columns in order, then `_row`. */
+/** Which columns of a row hold NaN, of those that `nan` marks: a digit 1 for each, in their order, 0 for the others; NULL for none. */
+const NANS = quoteIdentifier('_millrace nans')
+
+/** The statement of the server for each part: columns in order, then `_row` or `NANS`. */
 export function serverSelects({ casts, rows, parts, place }: Selection): readonly string[] {
   const list = casts.map(({ name, server }) => `${server} AS ${quoteIdentifier(name)}`)
   // A relation of no columns is none: PostgreSQL has such tables, a read has not.
   if (place !== undefined) list.push('row_number() OVER () AS "_row"')
+  const doubtful = casts.filter(({ nan }) => nan)
+  if (doubtful.length > 0) {
+    const each = doubtful.map(({ server }) => `${server} = 'NaN'`)
+    list.push(`CASE WHEN ${each.join(' OR ')} THEN ${each.map((is) => `coalesce(${is}, false)::int::text`).join(' || ')} END AS ${NANS}`)
+  }
   return parts.map((part) => {
     const where = [...rows.where, ...(part === '' ? [] : [part])]
     return `SELECT ${list.join(', ')} ${rows.from}${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''}`
@@ -57,7 +66,14 @@ export function overFifos(selection: Selection, paths: readonly string[]): strin
 }
 
 function clientSelect({ casts, place }: Selection, parts: readonly string[]): string {
-  const list = casts.map(({ name, client }) => `${client(quoteIdentifier(name))} AS ${quoteIdentifier(name)}`)
+  const doubtful = casts.filter(({ nan }) => nan)
+  const checked = (cast: ColumnCast): string => {
+    const value = cast.client(quoteIdentifier(cast.name))
+    if (!cast.nan) return value
+    const holds = `${NANS} IS NOT NULL AND substr(${NANS}, ${doubtful.indexOf(cast) + 1}, 1) = '1'`
+    return `CASE WHEN ${holds} THEN CAST('NaN' AS ${duckdbTypeFromText(cast.raw)}) ELSE ${value} END`
+  }
+  const list = casts.map((cast) => `${checked(cast)} AS ${quoteIdentifier(cast.name)}`)
   if (place !== undefined) list.push(`${quoteLiteral(place)} AS _file`, 'CAST(_row AS BIGINT) AS _row')
   return `SELECT ${list.join(', ')} FROM (${parts.join(' UNION ALL ')})`
 }

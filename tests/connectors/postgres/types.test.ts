@@ -116,6 +116,24 @@ describe.each(ROADS)('by %s', (road) => {
     ).toEqual([])
   })
 
+  it('a NaN that a column of decimals cannot hold is found among many columns, and is nothing to a column that is not read', async () => {
+    const names = Array.from({ length: 120 }, (_, i) => `n${i}`)
+    await server.query(database, `CREATE TABLE many_${road} (id int4, ${names.map((name) => `${name} numeric(9,2)`).join(', ')})`)
+    await server.query(
+      database,
+      `INSERT INTO many_${road} (id, n3, n7, n118) VALUES (1, 0, NULL, 1.5), (2, 0, 1, 'NaN'), (3, 2.25, 'NaN', 0)`,
+    )
+    const request = { method: 'table', table: `many_${road}` } as const
+    const run = testRun(server, database, reader, { road })
+    const columns = await run.source.describe({ dataset: 'd', request }, run.ctx)
+    const error = await errorOf(run.land(request, { columns }))
+    const { n7: _, n118: __, ...others } = columns
+    const landed = await run.land(request, { columns: others })
+    await run.close()
+    expect(error).toMatchObject({ place: { column: 'n118', row: 2, value: 'NaN' } })
+    expect(await valuesOf({ ...landed, columns: { n3: 'decimal(9,2)' } }, 'id')).toEqual([['0.00'], ['0.00'], ['2.25']])
+  })
+
   it.each(REFUSED)(
     'a value $value of $type is not $declared, and the error says where it is',
     async ({ type, declared, value, said = value }) => {
