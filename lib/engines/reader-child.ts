@@ -8,8 +8,8 @@ import type { FromChild, ReaderFault, ReaderJob, ReaderResult, ReaderStatement, 
 
 const running = new Map<number, AbortController>()
 let opening: Promise<DuckDB> | undefined
-/** While one thread works on a statement, DuckDB lets the one that waits for its result ask for work without a pause: of many small tables that is half the time. */
-let small: Promise<DuckDB> | undefined
+/** Of one thread. */
+let single: Promise<DuckDB> | undefined
 let given: DuckDBOptions | undefined
 
 // SIGKILL, since a statement in flight would hold a clean exit back.
@@ -39,7 +39,7 @@ async function answer(id: number, job: ReaderJob): Promise<void> {
   } finally {
     running.delete(id)
     // Idle until the next landing, while the parent's engines are at work.
-    if (running.size === 0) for (const engine of [opening, small]) await engine?.then((db) => db.release()).catch(() => undefined)
+    if (running.size === 0) for (const engine of [opening, single]) await engine?.then((db) => db.release()).catch(() => undefined)
   }
 }
 
@@ -70,9 +70,9 @@ async function run(job: ReaderJob, signal: AbortSignal): Promise<ReaderResult> {
 
 function engineOf(job: ReaderJob): Promise<DuckDB> {
   if (!opening || !given) throw new Error('a job came before the start')
-  if (!job.small) return opening
-  small ??= openDuckDB({ ...given, threads: 1, temp: join(given.temp, 'small') })
-  return small
+  if (!job.oneThread) return opening
+  single ??= openDuckDB({ ...given, threads: 1, temp: join(given.temp, 'single') })
+  return single
 }
 
 /** The rows of a statement's quicker way, or undefined where it does not count. */

@@ -16,8 +16,8 @@ export interface ReaderJob {
   readonly files?: readonly string[]
   /** IANA zone of the job's session; absent: the reader's. */
   readonly zone?: string
-  /** Small work: done by an engine of one thread, where a second one would only wait busily (see `reader-child.ts`). */
-  readonly small?: boolean
+  /** Done by an engine of one thread: for small work, and for one stream of rows, where a second thread takes more than it gives. */
+  readonly oneThread?: boolean
   /** Work on foreign files that DuckDB cannot do. */
   readonly steps?: readonly FileStep[]
   /** Arrow IPC files (file or stream form), each turned into Parquet files in the new folder `to`. */

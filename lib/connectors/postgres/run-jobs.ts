@@ -118,7 +118,8 @@ async function runOn(
       ...{ settings, address: await server.address(), ctx, snapshot, id, doing, patience, reader: tools.reader, folder },
       ...(zone !== undefined && { zone }),
     }
-    const all: ReaderJob = read.small ? { ...job, small: true } : job
+    // Of one stream of CSV two threads take 1.4 times the CPU of one, 2.5 times its memory, and no less time.
+    const all: ReaderJob = read.small || read.road === 'copy' ? { ...job, oneThread: true } : job
     if (read.road === 'copy') await read.fifos.make(asked.flatMap((each) => each.read.paths[each.over]))
     const result =
       read.road === 'copy'
