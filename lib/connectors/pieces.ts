@@ -100,3 +100,9 @@ async function* partsOfFile(path: string, size: number): AsyncGenerator<Uint8Arr
     await file?.close()
   }
 }
+
+/** Pieces of which the first has been taken already. */
+export async function* resumed(first: IteratorResult<Pieces extends AsyncGenerator<infer P> ? P : never, void>, rest: Pieces): Pieces {
+  if (!first.done) yield first.value
+  yield* rest
+}

@@ -14,37 +14,10 @@ import { Secret } from '../../lib/core/secret.ts'
 import { type Azurite, startAzurite } from '../kit/azurite.ts'
 import { checkContext } from '../kit/check.ts'
 import { temporaryFolder } from '../kit/context.ts'
-import { CHECKOUT, makeProject, type TestProject } from '../kit/project.ts'
+import { CHECKOUT, type TestProject } from '../kit/project.ts'
+import { PLAIN, salesProjects } from '../kit/sales.ts'
 
 const TLS = join(import.meta.dirname, '../kit/tls')
-const PIPELINE = `import { contract, csv, day, merge, pipeline, replacePartition, source, sql } from '#millrace'
-import { schema } from './schema.ts'
-const perDay = contract({ formulas: 'raw', columns: { day: 'date', shop: 'text', amount: 'decimal(18,2)' }, orderBy: ['day', 'shop'] })
-export default pipeline({
-  name: 'sales', schema, partition: day({ from: '2024-01-01', to: '2024-01-03' }),
-  extract: {
-    sale: source('data').files('sales.csv', { window: 'sold' }),
-    customer: source('data').files('customers.csv', { cursor: 'changed', key: 'id' }),
-  },
-  transform: {
-    daily: sql\`SELECT CAST(sold AS DATE) AS day, shop, CAST(sum(amount) AS DECIMAL(18,2)) AS amount FROM sale GROUP BY ALL\`,
-  },
-  load: { daily: replacePartition('daily'), customer: merge('customer', { key: 'id' }) },
-  export: { daily: csv('daily/{partition}.csv', { contract: perDay, plain: true }) },
-})
-`
-const FILES = {
-  'pipelines/sales/pipeline.ts': PIPELINE,
-  'pipelines/sales/schema.ts': `export const schema = {
-  sale: { id: 'int32', sold: 'timestamp', shop: 'text', amount: 'decimal(9,2)' },
-  customer: { id: 'int32', name: 'text', changed: 'date' },
-  daily: { day: 'date', shop: 'text', amount: 'decimal(18,2)' },
-} as const
-`,
-  'data/sales.csv': 'id,sold,shop,amount\n1,2024-01-01 10:00:00,a,1.50\n2,2024-01-02 10:00:00,a,2.50\n3,2024-01-02 11:00:00,b,4.00\n',
-  'data/customers.csv': 'id,name,changed\n1,Ann,2024-01-01\n2,Bob,2024-01-02\n',
-}
-
 describe('a run that lands and delivers in Azure', () => {
   let server: Azurite
   let local: TestProject
@@ -52,16 +25,9 @@ describe('a run that lands and delivers in Azure', () => {
   beforeAll(async () => {
     server = await startAzurite()
     await server.makeContainer('bucket')
-    local = makeProject(FILES)
     const container = (prefix: string) =>
       `azure({ account: '${server.account}', container: 'bucket', prefix: '${prefix}', endpoint: '${server.endpoint}', key: secret('env:AZURE_KEY'), retries: 1 })`
-    remote = makeProject({
-      ...FILES,
-      'millrace.config.ts': readFileSync(local.path('millrace.config.ts'), 'utf8')
-        .replace('files, local', 'azure, files, secret')
-        .replace("local('.millrace/dev/landing')", container('landing'))
-        .replace("local('.millrace/dev/export')", container('export')),
-    })
+    ;({ local, remote } = salesProjects('azure, secret', container))
     vi.stubEnv('AZURE_KEY', server.key)
   })
   afterAll(async () => {
@@ -83,7 +49,7 @@ describe('a run that lands and delivers in Azure', () => {
     const run = await remote.millrace('run', 'sales')
     expect(run).toMatchObject({ code: 0 })
     expect(await local.millrace('run', 'sales')).toMatchObject({ code: 0 })
-    for (const path of ['daily/2024-01-01.csv', 'daily/2024-01-02.csv'])
+    for (const path of PLAIN)
       expect(await text(await store().get(path))).toBe(readFileSync(local.path('.millrace/dev/export', path), 'utf8'))
     const query = 'SELECT * EXCLUDE (_load) FROM daily ORDER BY ALL'
     expect(await remote.warehouse(query)).toEqual(await local.warehouse(query))

@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream'
 import { type Clock, systemClock } from '../../core/clock.ts'
-import { ConfigError, NotFound, PreconditionFailed, TransientError } from '../../core/errors.ts'
-import { type Known, known, type Pieces, piecesOf } from '../pieces.ts'
+import { NotFound, TransientError } from '../../core/errors.ts'
+import { type Known, known, type Pieces, piecesOf, resumed } from '../pieces.ts'
 import type { ObjectInfo, PutBody, PutOptions, Store } from '../store.ts'
+import { isOther, isThere, notFound, putting, refuseBoth, refuseNul, removing } from '../store-guards.ts'
 import { LostBlocks } from './answers.ts'
 import { clientOf } from './client.ts'
 import { AZURE_COPY_SIZES, type CopySizes, copyBlob } from './copy.ts'
@@ -39,27 +40,14 @@ export function openAzureStore(options: AzureOptions, clock: Clock = systemClock
     const name = names.nameOf(key)
     const { signal, metadata = {}, contentType } = putOptions
     const target: Target = { name, contentType, metadata, signal }
-    const stream = 'stream' in body ? body.stream : undefined
-    const stop = () => stream?.destroy(signal?.reason instanceof Error ? signal.reason : undefined)
-    // A stream that fails while nobody reads it would end the process.
-    stream?.on('error', ignore)
-    signal?.addEventListener('abort', stop, { once: true })
-    try {
-      refuseBoth(putOptions)
-      signal?.throwIfAborted()
-      // Known in vain already: no need to read the body. What decides is the write.
-      if (putOptions.ifAbsent && (await find(client, urlOf, name, signal))) throw isThere(urlOf(name))
+    const there = () => find(client, urlOf, name, signal)
+    return putting(urlOf(name), body, putOptions, there, async () => {
       const made =
         'stream' in body
           ? await putStream(target, body.stream, putOptions)
           : await putKnown(target, await known(body, chunkSize), putOptions)
       return { key, ...made, metadata }
-    } catch (error) {
-      stream?.destroy()
-      throw signal?.aborted ? signal.reason : error
-    } finally {
-      signal?.removeEventListener('abort', stop)
-    }
+    })
   }
 
   async function putKnown(target: Target, content: Known, putOptions: PutOptions): Promise<Made> {
@@ -151,20 +139,16 @@ export function openAzureStore(options: AzureOptions, clock: Clock = systemClock
 
   async function removeKey(key: string, { ifVersion }: Pick<PutOptions, 'ifVersion'> = {}): Promise<void> {
     const name = names.nameOf(key)
-    for (;;) {
-      const current = await find(client, urlOf, name)
-      if (!current) return
-      if (ifVersion !== undefined && current.version !== ifVersion) throw isOther(urlOf(name), ifVersion)
-      try {
-        return await remove(blobs, name, current.version)
-      } catch (error) {
-        if (!(error instanceof PreconditionFailed)) throw error
-      }
-    }
+    return removing(
+      () => find(client, urlOf, name),
+      ifVersion,
+      (current) => remove(blobs, name, current.version),
+      (_, wanted) => isOther(urlOf(name), wanted),
+    )
   }
 
   async function* list(prefix: string): AsyncIterable<string> {
-    if (prefix.includes('\0')) throw new ConfigError(`not a prefix: ${JSON.stringify(prefix)} has a NUL`)
+    refuseNul(prefix)
     for await (const name of listNames(client, urlOf, names.listPrefix(prefix))) {
       const key = names.keyOf(name)
       if (key?.startsWith(prefix)) yield key
@@ -186,18 +170,3 @@ export function openAzureStore(options: AzureOptions, clock: Clock = systemClock
     close: async () => undefined,
   }
 }
-
-/** Pieces of which the first has been taken already. */
-async function* resumed(first: IteratorResult<Pieces extends AsyncGenerator<infer P> ? P : never, void>, rest: Pieces): Pieces {
-  if (!first.done) yield first.value
-  yield* rest
-}
-
-function refuseBoth({ ifAbsent, ifVersion }: Conditions): void {
-  if (ifAbsent && ifVersion !== undefined) throw new ConfigError('ifAbsent and ifVersion exclude each other')
-}
-
-const isThere = (file: string) => new PreconditionFailed(`${file} is there already`, { file })
-const isOther = (file: string, wanted: string) => new PreconditionFailed(`${file} is not version ${wanted}`, { file })
-const notFound = (file: string) => new NotFound(`no object ${file}`, { file })
-const ignore = () => undefined

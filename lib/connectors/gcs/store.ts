@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { type Clock, systemClock } from '../../core/clock.ts'
-import { ConfigError, NotFound, PreconditionFailed } from '../../core/errors.ts'
-import { type Known, known, type Pieces, piecesOf } from '../pieces.ts'
+import { NotFound } from '../../core/errors.ts'
+import { type Known, known, type Pieces, piecesOf, resumed } from '../pieces.ts'
 import type { ObjectInfo, PutBody, PutOptions, Store } from '../store.ts'
+import { isOther, notFound, putting, refuseBoth, refuseNul, removing } from '../store-guards.ts'
 import { clientOf } from './client.ts'
 import { download } from './download.ts'
 import { deadTemporaries, listNames } from './listing.ts'
@@ -31,28 +32,14 @@ export function openGcsStore(options: GcsOptions, clock: Clock = systemClock): S
 
   async function put(key: string, body: PutBody, putOptions: PutOptions = {}): Promise<ObjectInfo> {
     const name = names.nameOf(key)
-    const { signal } = putOptions
-    const stream = 'stream' in body ? body.stream : undefined
-    const stop = () => stream?.destroy(signal?.reason instanceof Error ? signal.reason : undefined)
-    // A stream that fails while nobody reads it would end the process.
-    stream?.on('error', ignore)
-    signal?.addEventListener('abort', stop, { once: true })
-    try {
-      refuseBoth(putOptions)
-      signal?.throwIfAborted()
-      // Known in vain already: no need to read the body. What decides is the write.
-      if (putOptions.ifAbsent && (await find(client, bucket, name, signal))) throw isThere(bucket.urlOf(name))
+    const there = () => find(client, bucket, name, putOptions.signal)
+    return putting(bucket.urlOf(name), body, putOptions, there, async () => {
       const made =
         'stream' in body
           ? await putStream(key, name, body.stream, putOptions)
           : await putKnown(name, await known(body, chunkSize), putOptions)
       return infoOf(key, made)
-    } catch (error) {
-      stream?.destroy()
-      throw signal?.aborted ? signal.reason : error
-    } finally {
-      signal?.removeEventListener('abort', stop)
-    }
+    })
   }
 
   async function putKnown(name: string, content: Known, putOptions: PutOptions): Promise<Resource> {
@@ -112,7 +99,7 @@ export function openGcsStore(options: GcsOptions, clock: Clock = systemClock): S
       return await copyObject({ name: temporary, object: staged }, name, putOptions, { contentType, metadata })
     } finally {
       // Without the signal, which may have aborted. What stays all the same is hidden, and swept.
-      await remove(client, bucket, temporary, staged.version).catch(ignore)
+      await remove(client, bucket, temporary, staged.version).catch(() => undefined)
     }
   }
 
@@ -151,20 +138,16 @@ export function openGcsStore(options: GcsOptions, clock: Clock = systemClock): S
 
   async function removeKey(key: string, { ifVersion }: Pick<PutOptions, 'ifVersion'> = {}): Promise<void> {
     const name = names.nameOf(key)
-    for (;;) {
-      const current = await find(client, bucket, name)
-      if (!current) return
-      if (ifVersion !== undefined && current.version !== ifVersion) throw isOther(bucket.urlOf(name), current.version, ifVersion)
-      try {
-        return await remove(client, bucket, name, current.version)
-      } catch (error) {
-        if (!(error instanceof PreconditionFailed)) throw error
-      }
-    }
+    return removing(
+      () => find(client, bucket, name),
+      ifVersion,
+      (current) => remove(client, bucket, name, current.version),
+      (current, wanted) => isOther(bucket.urlOf(name), wanted, current.version),
+    )
   }
 
   async function* list(prefix: string): AsyncIterable<string> {
-    if (prefix.includes('\0')) throw new ConfigError(`not a prefix: ${JSON.stringify(prefix)} has a NUL`)
+    refuseNul(prefix)
     for await (const name of listNames(client, bucket, names.listPrefix(prefix))) {
       const key = names.keyOf(name)
       if (key?.startsWith(prefix)) yield key
@@ -198,12 +181,6 @@ export function openGcsStore(options: GcsOptions, clock: Clock = systemClock): S
   }
 }
 
-/** Pieces of which the first has been taken already. */
-async function* resumed(first: IteratorResult<Pieces extends AsyncGenerator<infer P> ? P : never, void>, rest: Pieces): Pieces {
-  if (!first.done) yield first.value
-  yield* rest
-}
-
 async function* measuring(pieces: Pieces, measure: (measures: Content) => void): Pieces {
   for await (const piece of pieces) {
     if (piece.last) measure({ bytes: piece.offset + piece.bytes.length, crc32c: piece.crc32c })
@@ -214,13 +191,3 @@ async function* measuring(pieces: Pieces, measure: (measures: Content) => void):
 function infoOf(key: string, { bytes, version, crc32c, metadata }: Resource): ObjectInfo {
   return { key, bytes, version, crc32c, metadata }
 }
-
-function refuseBoth({ ifAbsent, ifVersion }: Conditions): void {
-  if (ifAbsent && ifVersion !== undefined) throw new ConfigError('ifAbsent and ifVersion exclude each other')
-}
-
-const isThere = (file: string) => new PreconditionFailed(`${file} is there already`, { file })
-const isOther = (file: string, version: string, wanted: string) =>
-  new PreconditionFailed(`${file} is version ${version}, not version ${wanted}`, { file })
-const notFound = (file: string) => new NotFound(`no object ${file}`, { file })
-const ignore = () => undefined

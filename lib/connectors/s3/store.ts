@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { type Clock, systemClock } from '../../core/clock.ts'
-import { ConfigError, NotFound, PermanentError, PreconditionFailed, TransientError } from '../../core/errors.ts'
-import { type Known, known, type Pieces, piecesOf } from '../pieces.ts'
+import { NotFound, PermanentError, PreconditionFailed, TransientError } from '../../core/errors.ts'
+import { type Known, known, piecesOf, resumed } from '../pieces.ts'
 import type { ObjectInfo, PutBody, PutOptions, Store } from '../store.ts'
+import { isOther, notFound, putting, refuseBoth, refuseNul, removing } from '../store-guards.ts'
 import { clientOf } from './client.ts'
 import { crc32cOf, download } from './download.ts'
 import { LostUpload } from './faults.ts'
 import { listNames } from './listing.ts'
 import { bucketOf, namePrefix } from './names.ts'
-import { find, type Resource } from './objects.ts'
+import { find as findObject, type Resource } from './objects.ts'
 import type { S3Options } from './options.ts'
 import { DEFAULT_PART_BYTES } from './settings.ts'
 import { abortUpload, beginUpload, completeUpload, copyParts, MOST_PARTS, putWhole, sendParts, type Target, type Upload } from './upload.ts'
@@ -30,29 +31,16 @@ export function openS3Store(options: S3Options, clock: Clock = systemClock, copi
 
   async function put(key: string, body: PutBody, putOptions: PutOptions = {}): Promise<ObjectInfo> {
     const name = bucket.nameOf(key)
-    const { signal } = putOptions
-    const stream = 'stream' in body ? body.stream : undefined
-    const stop = () => stream?.destroy(signal?.reason instanceof Error ? signal.reason : undefined)
-    // A stream that fails while nobody reads it would end the process.
-    stream?.on('error', ignore)
-    signal?.addEventListener('abort', stop, { once: true })
-    try {
-      refuseBoth(putOptions)
-      signal?.throwIfAborted()
-      // Known in vain already: no need to read the body. What decides is the write.
-      if (putOptions.ifAbsent && (await find(client, bucket, name, signal))) throw isThere(bucket.urlOf(name))
-      const target = { name, contentType: putOptions.contentType, metadata: putOptions.metadata ?? {}, write: randomUUID(), signal }
+    const find = () => findObject(client, bucket, name, putOptions.signal)
+    return putting(bucket.urlOf(name), body, putOptions, find, async () => {
+      const { contentType, metadata = {}, signal } = putOptions
+      const target = { name, contentType, metadata, write: randomUUID(), signal }
       const made =
         'stream' in body
           ? await putStream(target, body.stream, putOptions)
           : await putKnown(target, await known(body, partSize), putOptions)
       return infoOf(key, made)
-    } catch (error) {
-      stream?.destroy()
-      throw signal?.aborted ? signal.reason : error
-    } finally {
-      signal?.removeEventListener('abort', stop)
-    }
+    })
   }
 
   async function putKnown(target: Target, content: Known, putOptions: PutOptions): Promise<Resource> {
@@ -117,7 +105,7 @@ export function openS3Store(options: S3Options, clock: Clock = systemClock, copi
     const [source, name] = [bucket.nameOf(from), bucket.nameOf(to)]
     refuseBoth(copyOptions)
     for (;;) {
-      const object = await find(client, bucket, source)
+      const object = await findObject(client, bucket, source)
       if (!object) throw notFound(bucket.urlOf(source))
       const content = { bytes: object.bytes, crc32c: await crc32cOf(client, bucket, source, object) }
       const { metadata = object.metadata } = copyOptions
@@ -138,20 +126,16 @@ export function openS3Store(options: S3Options, clock: Clock = systemClock, copi
 
   async function removeKey(key: string, { ifVersion }: Pick<PutOptions, 'ifVersion'> = {}): Promise<void> {
     const name = bucket.nameOf(key)
-    for (;;) {
-      const current = await find(client, bucket, name)
-      if (!current) return
-      if (ifVersion !== undefined && current.version !== ifVersion) throw isOther(bucket.urlOf(name), current.version, ifVersion)
-      try {
-        return await remove(client, bucket, name, current)
-      } catch (error) {
-        if (!(error instanceof PreconditionFailed)) throw error
-      }
-    }
+    return removing(
+      () => findObject(client, bucket, name),
+      ifVersion,
+      (current) => remove(client, bucket, name, current),
+      (current, wanted) => isOther(bucket.urlOf(name), wanted, current.version),
+    )
   }
 
   async function* list(prefix: string): AsyncIterable<string> {
-    if (prefix.includes('\0')) throw new ConfigError(`not a prefix: ${JSON.stringify(prefix)} has a NUL`)
+    refuseNul(prefix)
     for await (const name of listNames(client, bucket, bucket.prefix + prefix)) {
       const key = bucket.keyOf(name)
       if (key !== undefined) yield key
@@ -161,7 +145,7 @@ export function openS3Store(options: S3Options, clock: Clock = systemClock, copi
   async function head(key: string): Promise<ObjectInfo | undefined> {
     const name = bucket.nameOf(key)
     for (;;) {
-      const object = await find(client, bucket, name)
+      const object = await findObject(client, bucket, name)
       if (!object) return undefined
       try {
         return infoOf(key, { ...object, crc32c: await crc32cOf(client, bucket, name, object) })
@@ -197,12 +181,6 @@ function replaced(error: unknown): never {
   throw error
 }
 
-/** Pieces of which the first has been taken already. */
-async function* resumed(first: IteratorResult<Pieces extends AsyncGenerator<infer P> ? P : never, void>, rest: Pieces): Pieces {
-  if (!first.done) yield first.value
-  yield* rest
-}
-
 /** @throws PermanentError when content is not what its writer announced */
 function refuseOther(crc32c: string, announced: string | undefined): void {
   if (announced !== undefined && announced !== crc32c)
@@ -214,13 +192,3 @@ function refuseOther(crc32c: string, announced: string | undefined): void {
 function infoOf(key: string, { bytes, version, crc32c = '', metadata }: Resource): ObjectInfo {
   return { key, bytes, version, crc32c, metadata }
 }
-
-function refuseBoth({ ifAbsent, ifVersion }: Conditions): void {
-  if (ifAbsent && ifVersion !== undefined) throw new ConfigError('ifAbsent and ifVersion exclude each other')
-}
-
-const isThere = (file: string) => new PreconditionFailed(`${file} is there already`, { file })
-const isOther = (file: string, version: string, wanted: string) =>
-  new PreconditionFailed(`${file} is version ${version}, not version ${wanted}`, { file })
-const notFound = (file: string) => new NotFound(`no object ${file}`, { file })
-const ignore = () => undefined

@@ -1,52 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type GcsServer, startGcsServer } from '../../kit/gcs-server.ts'
-import { makeProject, type TestProject } from '../../kit/project.ts'
+import type { TestProject } from '../../kit/project.ts'
+import { PLAIN, salesProjects } from '../../kit/sales.ts'
 import { expectGuarded } from './kit.ts'
-
-const PIPELINE = `import { contract, csv, day, merge, pipeline, replacePartition, source, sql } from '#millrace'
-import { schema } from './schema.ts'
-const perDay = contract({ formulas: 'raw', columns: { day: 'date', shop: 'text', amount: 'decimal(18,2)' }, orderBy: ['day', 'shop'] })
-export default pipeline({
-  name: 'sales', schema, partition: day({ from: '2024-01-01', to: '2024-01-03' }),
-  extract: {
-    sale: source('data').files('sales.csv', { window: 'sold' }),
-    customer: source('data').files('customers.csv', { cursor: 'changed', key: 'id' }),
-  },
-  transform: {
-    daily: sql\`SELECT CAST(sold AS DATE) AS day, shop, CAST(sum(amount) AS DECIMAL(18,2)) AS amount FROM sale GROUP BY ALL\`,
-  },
-  load: { daily: replacePartition('daily'), customer: merge('customer', { key: 'id' }) },
-  export: { daily: csv('daily/{partition}.csv', { contract: perDay, plain: true }) },
-})
-`
-const FILES = {
-  'pipelines/sales/pipeline.ts': PIPELINE,
-  'pipelines/sales/schema.ts': `export const schema = {
-  sale: { id: 'int32', sold: 'timestamp', shop: 'text', amount: 'decimal(9,2)' },
-  customer: { id: 'int32', name: 'text', changed: 'date' },
-  daily: { day: 'date', shop: 'text', amount: 'decimal(18,2)' },
-} as const
-`,
-  'data/sales.csv': 'id,sold,shop,amount\n1,2024-01-01 10:00:00,a,1.50\n2,2024-01-02 10:00:00,a,2.50\n3,2024-01-02 11:00:00,b,4.00\n',
-  'data/customers.csv': 'id,name,changed\n1,Ann,2024-01-01\n2,Bob,2024-01-02\n',
-}
-const PLAIN = ['daily/2024-01-01.csv', 'daily/2024-01-02.csv']
 
 let server: GcsServer
 let local: TestProject
 let remote: TestProject
 beforeAll(async () => {
   server = await startGcsServer()
-  local = makeProject(FILES)
   const bucket = (prefix: string) => `gcs({ bucket: 'bucket', prefix: '${prefix}', apiEndpoint: '${server.url}', retries: 1 })`
-  remote = makeProject({
-    ...FILES,
-    'millrace.config.ts': readFileSync(local.path('millrace.config.ts'), 'utf8')
-      .replace('files, local', 'files, gcs')
-      .replace("local('.millrace/dev/landing')", bucket('landing'))
-      .replace("local('.millrace/dev/export')", bucket('export')),
-  })
+  ;({ local, remote } = salesProjects('gcs', bucket))
 })
 afterAll(async () => {
   local?.remove()
