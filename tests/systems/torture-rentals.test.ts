@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { StepReport } from '../../lib/observe/report.ts'
 import { imbalancesOf } from '../torture/rentals/balance.ts'
-import { shortForm } from '../torture/short-form.ts'
+import { shortForm, twinsOf } from '../torture/short-form.ts'
 
 test('rentals that are killed and outrun between PostgreSQL and a bucket leave what an unkilled run leaves, and broken twins are caught', {
   timeout: 600_000,
@@ -18,10 +18,7 @@ test('rentals that are killed and outrun between PostgreSQL and a bucket leave w
       trials.flatMap(({ kills }) => kills).filter((within) => within.some((each) => each.startsWith(`${stage} `))),
       stage,
     ).not.toEqual([])
-  const twins = trials
-    .filter(({ name }) => name.startsWith('twin: '))
-    .map(({ name }) => name.slice('twin: '.length, name.indexOf(', caught by')))
-  expect(twins).toEqual(['token in another transaction', 'latest.json before the file', 'a bucket without preconditions'])
+  expect(twinsOf(results)).toEqual(['token in another transaction', 'latest.json before the file', 'a bucket without preconditions'])
   expect(code).toBe(0)
 })
 

@@ -33,3 +33,11 @@ export function shortForm(main: 'torture.ts' | 'rentals.ts', parts: string): Pro
     })
   })
 }
+
+/** The broken twins that were caught, by name. */
+export function twinsOf(results: readonly PartResult[]): string[] {
+  return results
+    .flatMap((part) => part.trials)
+    .filter(({ name }) => name.startsWith('twin: '))
+    .map(({ name }) => name.slice('twin: '.length, name.indexOf(', caught by')))
+}

@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest'
+import { shortForm, twinsOf } from '../torture/short-form.ts'
+
+// What tests/torture/torture.test.ts leaves to the longer suite.
+test('runs that the disk refuses, that are cut off, doubled or paused leave what an untouched run leaves, and broken twins are caught', {
+  timeout: 900_000,
+}, async () => {
+  const { code, results, stderr } = await shortForm('torture.ts', 'eio,power,signals')
+  const trials = results.flatMap((part) => part.trials)
+  expect(
+    trials.filter(({ faults }) => faults.length > 0),
+    stderr,
+  ).toEqual([])
+  expect(results.map(({ name }) => name)).toEqual(['eio', 'power', 'signals'])
+  expect(twinsOf(results)).toEqual(['no syncFile, no syncFolder', 'no syncFile', 'no syncFolder'])
+  expect(code).toBe(0)
+})
