@@ -39,7 +39,21 @@ export type { StoreConnection } from './connectors/store.ts'
 export type { WarehouseConnection } from './connectors/warehouse.ts'
 export type { Columns } from './core/dataset.ts'
 export type { MaybeSecret, Secret } from './core/secret.ts'
-export { type Contract, type ContractOptions, contract, csv, type Export } from './export/contract.ts'
+export { type Contract, type ContractOptions, contract } from './export/contract.ts'
+export {
+  csv,
+  type DeliveryOptions,
+  type Export,
+  type ParquetOptions,
+  parquet,
+} from './export/export.ts'
+export {
+  type CommonOptions,
+  type SplitRows,
+  type TableContract,
+  type TableContractOptions,
+  tableContract,
+} from './export/table-contract.ts'
 export { type Extract, type ForwardOption, type ReadOptions, type SourceBuilder, source } from './extract/source.ts'
 export { append, type Load, merge, replace, replacePartition } from './load/targets.ts'
 export { type Pipeline, pipeline, type Schema } from './pipeline/definition.ts'

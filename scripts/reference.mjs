@@ -23,7 +23,7 @@ const GROUPS = [
 ]
 
 /** Values that a pipeline file only passes on: what is in them is no one's business. */
-const OPAQUE = /^(Check|Contract|Export|ExperimentInput|Extract|Load|Partitioning|Secret|Sql|\w+Connection)$/
+const OPAQUE = /^(Check|Contract|Export|TableContract|ExperimentInput|Extract|Load|Partitioning|Secret|Sql|\w+Connection)$/
 
 /** A type whose text is longer says nothing: the docstring must. */
 const LONGEST_TYPE = 110

@@ -1,4 +1,5 @@
-import type { Contract } from '../export/contract.ts'
+import type { FormatContract } from '../export/export.ts'
+import type { SplitRows } from '../export/table-contract.ts'
 import { valueForm } from '../export/value-form.ts'
 import { painter } from '../observe/color.ts'
 import { errorText } from '../observe/error-report.ts'
@@ -19,9 +20,17 @@ export function contractText({ pipeline, dataset, export: target }: ContractedEx
     contract.notNull.includes(name) ? 'never' : 'may be',
     valueForm(name, contract),
   ])
+  const file = [['order', contract.orderBy.join(', ')], ...formRows(contract), ['zero rows', contract.zeroRows]]
+  const title = `${paint('bold', path)} (${format}), version ${contract.version}: ${dataset} of ${pipeline}`
+  const heads = [{ name: 'column' }, { name: 'type' }, { name: 'NULL' }, { name: 'as delivered' }]
+  return `${title}\n\n${table(heads, rows)}\n\n${columnsOf(file)}`
+}
+
+/** How the file is written, as the format has it. */
+function formRows(contract: FormatContract): readonly string[][] {
+  if (contract.format !== 'csv') return contract.compression === 'none' ? [] : [['compression', contract.compression]]
   const { compression, quote, escape: before, encoding } = contract
-  const file = [
-    ['order', contract.orderBy.join(', ')],
+  return [
     ['header', contract.header ? 'the names of the columns' : 'none'],
     ['delimiter', JSON.stringify(contract.delimiter)],
     ['quotes', `${quote} ${QUOTING[contract.quoting]}, ${before === quote ? 'doubled' : `${before} before one`} inside`],
@@ -34,16 +43,12 @@ export function contractText({ pipeline, dataset, export: target }: ContractedEx
     ...(compression === 'none' ? [] : [['compression', compression]]),
     ...(contract.split ? [['files', splitText(contract.split)]] : []),
     ['formulas', contract.formulas],
-    ['zero rows', contract.zeroRows],
   ]
-  const title = `${paint('bold', path)} (${format}), version ${contract.version}: ${dataset} of ${pipeline}`
-  const heads = [{ name: 'column' }, { name: 'type' }, { name: 'NULL' }, { name: 'as delivered' }]
-  return `${title}\n\n${table(heads, rows)}\n\n${columnsOf(file)}`
 }
 
 const QUOTING = { minimal: 'where they are needed', nonNumeric: 'around all but numbers', all: 'around all values' } as const
 
-function splitText(split: NonNullable<Contract['split']>): string {
+function splitText(split: SplitRows): string {
   return 'rows' in split ? `one for each ${formatRows(split.rows)}` : `one for each ${formatBytes(split.bytes)}`
 }
 

@@ -3,30 +3,15 @@ import { CheckError } from '../core/errors.ts'
 import { quoteIdentifier, quoteLiteral } from '../core/quote.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
 import { relationOfFiles } from '../engines/relation.ts'
-import { parseType } from '../engines/types.ts'
-import { csvValue } from '../formats/csv-values.ts'
-import { unfitPattern } from '../formats/encodings.ts'
-import { isFormula } from '../formats/formulas.ts'
-import type { Contract } from './contract.ts'
-import { isTextual } from './delivered-text.ts'
+import type { FormatContract } from './export.ts'
 import { orderColumns } from './order.ts'
-
-/** Something that no value of a column may be. */
-interface Refusal {
-  readonly column: string
-  /** SQL over the row `t`. */
-  readonly when: string
-  /** SQL of the value, as text. */
-  readonly value: string
-  readonly what: string
-  readonly hint: string
-}
+import { refusalsOf } from './refusals.ts'
 
 /**
- * Holds what the contract says of single values: `notNull`, `formulas: 'reject'`, and `unfit: 'fail'`. One scan of the columns in question; none where the contract says nothing of the kind.
+ * Holds what the contract says of single values: `notNull`, and what the format cannot hold or is not to. One scan of the columns in question; none where the contract says nothing of the kind.
  * @throws CheckError with how many rows are refused, the first one's order columns, its column and its value
  */
-export async function checkValues(db: DuckDB, dataset: Dataset, contract: Contract, signal: AbortSignal): Promise<void> {
+export async function checkValues(db: DuckDB, dataset: Dataset, contract: FormatContract, signal: AbortSignal): Promise<void> {
   const refusals = refusalsOf(contract)
   if (refusals.length === 0) return
   const key = orderColumns(contract).map(
@@ -50,45 +35,4 @@ export async function checkValues(db: DuckDB, dataset: Dataset, contract: Contra
       hint,
     })
   }
-}
-
-function refusalsOf(contract: Contract): readonly Refusal[] {
-  const { columns, encoding, formulas, notNull, unfit } = contract
-  const absent = notNull.map((column): Refusal => {
-    const when = `t.${quoteIdentifier(column)} IS NULL`
-    return {
-      column,
-      when,
-      value: 'NULL',
-      what: 'is NULL',
-      hint: 'the contract says notNull: fill the column in a transform, or change the contract',
-    }
-  })
-  const pattern = unfit === 'fail' ? unfitPattern(encoding) : undefined
-  const texts = Object.entries(columns).filter(([, type]) => isTextual(parseType(type)))
-  const words = texts.flatMap(([column, type]): Refusal[] => {
-    const value = csvValue(`t.${quoteIdentifier(column)}`, parseType(type), contract)
-    return [
-      ...(formulas === 'reject'
-        ? [
-            {
-              ...{ column, value, when: isFormula(value, contract), what: 'is a formula to a spreadsheet' },
-              hint: 'the contract says formulas: "reject"; "escape" puts an apostrophe before it, "raw" is for readers that are programs',
-            },
-          ]
-        : []),
-      ...(pattern === undefined
-        ? []
-        : [
-            {
-              ...{ column, value, when: `regexp_matches(${value}, ${quoteLiteral(pattern)})` },
-              ...{
-                what: `has a character that ${encoding} has not`,
-                hint: 'write the file in utf-8, or say unfit: "replace" in the contract',
-              },
-            },
-          ]),
-    ]
-  })
-  return [...absent, ...words]
 }

@@ -4,6 +4,10 @@ import type { DeliveryManifest } from './manifest.ts'
 
 /** A contract as a manifest has it. */
 export type WrittenContract = DeliveryManifest['contract']
+/** One of CSV. */
+export type WrittenCsv = Extract<WrittenContract, { readonly format: 'csv' }>
+/** One of Parquet. */
+export type WrittenParquet = Extract<WrittenContract, { readonly format: 'parquet' }>
 
 /** One thing in which two contracts differ. */
 export interface ContractChange {
@@ -73,10 +77,12 @@ function columnChanges(before: WrittenContract, after: WrittenContract): Contrac
   return [...kept, ...added]
 }
 
-type Option = Exclude<keyof WrittenContract, 'version' | 'columns'>
+type OptionOf<C> = C extends WrittenContract ? Exclude<keyof C, 'version' | 'columns'> : never
+type Option = OptionOf<WrittenContract>
 
-/** Whether a change of an option changes the text of a row that has not changed itself, or whether there is a file: only then a reader can fail. */
-const BREAKS: Readonly<Record<Option, (before: WrittenContract, after: WrittenContract) => boolean>> = {
+/** Whether a change of an option changes the value of a row that has not changed itself, or how it is read, or whether there is a file: only then a reader can fail. */
+const BREAKS: Readonly<Record<Option, (before: WrittenContract, was: unknown, is: unknown) => boolean>> = {
+  format: always,
   delimiter: always,
   quote: always,
   escape: always,
@@ -86,15 +92,15 @@ const BREAKS: Readonly<Record<Option, (before: WrittenContract, after: WrittenCo
   encoding: always,
   byteOrderMark: always,
   compression: always,
-  formulas: (before, after) => before.formulas === 'escape' || after.formulas === 'escape',
+  formulas: (_, was, is) => was === 'escape' || is === 'escape',
   booleans: has('boolean'),
   decimalPoint: has('decimal', 'float32', 'float64'),
   dateFormat: has('date'),
   timestampFormat: has('timestamp', 'timestamptz'),
   zone: has('timestamptz'),
-  zeroRows: (_, after) => after.zeroRows === 'noFile',
+  zeroRows: (_, __, is) => is === 'noFile',
   // A reader of one file would miss the others.
-  split: (before) => before.split === null,
+  split: (_, was) => was === null,
   // Any reader of CSV takes values with and without quotes; more or fewer decimal places are the same column.
   quoting: never,
   round: never,
@@ -102,12 +108,17 @@ const BREAKS: Readonly<Record<Option, (before: WrittenContract, after: WrittenCo
   orderBy: never,
 }
 
+/** What does not depend on the format, and the format itself: of two formats nothing else is compared. */
+const COMMON: readonly string[] = ['format', 'orderBy', 'round'] satisfies readonly Option[]
+
 function optionChanges(before: WrittenContract, after: WrittenContract): ContractChange[] {
-  return (Object.keys(BREAKS) as Option[]).flatMap((name): ContractChange[] => {
-    const [was, is] = [before[name], after[name]]
+  const [all, now]: readonly Readonly<Record<string, unknown>>[] = [before, after]
+  const names = (Object.keys(BREAKS) as Option[]).filter((name) => before.format === after.format || COMMON.includes(name))
+  return names.flatMap((name): ContractChange[] => {
+    const [was, is] = [all?.[name], now?.[name]]
     if (JSON.stringify(was) === JSON.stringify(is)) return []
     const what = `${name} was ${shown(was)} and is ${shown(is)}`
-    return [{ kind: 'option', name, before: was, after: is, breaking: BREAKS[name](before, after), what }]
+    return [{ kind: 'option', name, before: was, after: is, breaking: BREAKS[name](before, was, is), what }]
   })
 }
 
@@ -116,7 +127,7 @@ function normal(type: string): string {
 }
 
 function shown(value: unknown): string {
-  return value === null ? 'not given' : JSON.stringify(value)
+  return value === null || value === undefined ? 'not given' : JSON.stringify(value)
 }
 
 function always(): boolean {

@@ -1,16 +1,18 @@
 import { isDeepStrictEqual } from 'node:util'
 import { ConfigError } from '../core/errors.ts'
 import { ENCODINGS } from '../formats/encodings.ts'
-import type { WrittenContract } from './contract-changes.ts'
-import { descriptorOfWritten, encodingName, isFormat } from './descriptor.ts'
+import type { WrittenContract, WrittenCsv, WrittenParquet } from './contract-changes.ts'
+import { descriptorOfWritten, encodingName } from './descriptor.ts'
 import type { StatedResource } from './descriptor-schema.ts'
+import type { ExportFormat } from './export.ts'
+import { FORMS } from './file-forms.ts'
 
 /**
  * The contract that a whole descriptor describes, as `descriptorOf` gave it; what is left out has Frictionless' default. `file` is for errors.
  * @throws ConfigError where the exact types, the order or the version are missing, and where the descriptor contradicts itself
  */
 export function contractFromDescriptor(stated: StatedResource, file: string): WrittenContract {
-  const { millrace, dialect, schema } = stated
+  const { millrace, schema } = stated
   const { version, types, orderBy } = millrace ?? {}
   if (!millrace || version === undefined || !types || !orderBy)
     throw new ConfigError(`${file} is no whole contract: it lacks millrace.version, millrace.types or millrace.orderBy`, {
@@ -18,13 +20,29 @@ export function contractFromDescriptor(stated: StatedResource, file: string): Wr
       hint: 'a whole one is what millrace contract show --json prints; what a reader needs of one is held by millrace contract verify',
     })
   const names = Object.keys(types)
-  const contract: WrittenContract = {
+  const common = {
     version,
     columns: schema.fields.map(({ constraints }, at) => {
       const name = names[at] ?? ''
       return { name, type: types[name] ?? '', notNull: constraints?.required ?? false }
     }),
     orderBy,
+    round: millrace.round ?? {},
+  }
+  const format = formatOf(stated, file)
+  const contract: WrittenContract =
+    format === 'csv' ? { ...csvOf(stated, file), ...common } : { ...common, format, ...tableOptions(stated) }
+  if (names.length !== schema.fields.length)
+    throw new ConfigError(`${file} has ${schema.fields.length} fields, and millrace.types ${names.length}`, { file })
+  refuseContradictions(stated, contract, file)
+  return contract
+}
+
+/** What a descriptor of CSV says of the file. */
+function csvOf(stated: StatedResource, file: string): Omit<WrittenCsv, 'version' | 'columns' | 'orderBy' | 'round'> {
+  const { millrace = {}, dialect, schema } = stated
+  return {
+    format: 'csv',
     delimiter: dialect?.delimiter ?? ',',
     quote: dialect?.quoteChar ?? '"',
     escape: dialect?.escapeChar ?? dialect?.quoteChar ?? '"',
@@ -33,7 +51,7 @@ export function contractFromDescriptor(stated: StatedResource, file: string): Wr
     null: schema.missingValues?.[0] ?? '',
     header: dialect?.header ?? true,
     lineEnd: dialect?.lineTerminator === '\n' ? '\n' : '\r\n',
-    compression: millrace.compression ?? 'none',
+    compression: millrace.compression === 'snappy' ? 'none' : (millrace.compression ?? 'none'),
     encoding: encodingOf(stated, file),
     byteOrderMark: millrace.byteOrderMark ?? false,
     unfit: millrace.unfit ?? null,
@@ -42,17 +60,24 @@ export function contractFromDescriptor(stated: StatedResource, file: string): Wr
     dateFormat: millrace.dateFormat ?? null,
     timestampFormat: millrace.timestampFormat ?? null,
     zone: millrace.zone ?? 'UTC',
-    round: millrace.round ?? {},
     split: millrace.split ?? null,
-    zeroRows: millrace.zeroRows ?? 'headerOnly',
+    zeroRows: millrace.zeroRows === 'emptyFile' ? 'headerOnly' : (millrace.zeroRows ?? 'headerOnly'),
   }
-  if (names.length !== schema.fields.length)
-    throw new ConfigError(`${file} has ${schema.fields.length} fields, and millrace.types ${names.length}`, { file })
-  refuseContradictions(stated, contract, file)
-  return contract
 }
 
-function encodingOf({ encoding = 'utf-8' }: StatedResource, file: string): WrittenContract['encoding'] {
+/** What a descriptor of Parquet says of the file. */
+function tableOptions({ millrace = {} }: StatedResource): Pick<WrittenParquet, 'compression' | 'zeroRows'> {
+  const { compression = 'zstd', zeroRows = 'emptyFile' } = millrace
+  return { compression: compression === 'gzip' ? 'zstd' : compression, zeroRows: zeroRows === 'headerOnly' ? 'emptyFile' : zeroRows }
+}
+
+function formatOf({ format: given = 'csv' }: StatedResource, file: string): ExportFormat {
+  const [found] = Object.entries(FORMS).find(([, { frictionless }]) => frictionless === given) ?? []
+  if (found === undefined) throw new ConfigError(`${file}: format "${given}" is none that millrace writes`, { file })
+  return found as ExportFormat
+}
+
+function encodingOf({ encoding = 'utf-8' }: StatedResource, file: string): WrittenCsv['encoding'] {
   const found = ENCODINGS.find((each) =>
     [true, false].some((byteOrderMark) => encodingName({ encoding: each, byteOrderMark }) === encoding.toLowerCase()),
   )
@@ -62,9 +87,7 @@ function encodingOf({ encoding = 'utf-8' }: StatedResource, file: string): Writt
 
 /** Some things a descriptor says twice: to every reader, and exactly. What was changed in one place only is told, not guessed. */
 function refuseContradictions(stated: StatedResource, contract: WrittenContract, file: string): void {
-  const { format = 'csv', path = '' } = stated
-  if (!isFormat(format)) throw new ConfigError(`${file}: format "${format}" is none that millrace writes`, { file })
-  const wanted = descriptorOfWritten({ path, format }, contract)
+  const wanted = descriptorOfWritten(stated.path ?? '', contract)
   const parts = [
     ...stated.schema.fields.map(
       (field, i) => [`schema.fields[${i}]`, { ...PLAIN, ...field }, { ...PLAIN, ...wanted.schema.fields[i] }] as const,

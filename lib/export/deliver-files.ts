@@ -3,16 +3,14 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ObjectInfo } from '../connectors/store.ts'
 import { MillraceError, messageOf, NotFound, PermanentError, PreconditionFailed } from '../core/errors.ts'
-import { copyToCsv } from '../formats/csv-write.ts'
 import { checkValues } from './check-values.ts'
 import { conflict, type File, type Work } from './delivery.ts'
 import { TEMPORARY } from './layout.ts'
 import { anotherDelivery, INPUT_KEY, sameContent } from './objects.ts'
 import { prove, readTogether, writtenProof } from './prove.ts'
-import { readStored } from './read-stored.ts'
-import { deliverySelect, quotedColumns } from './rows.ts'
 import { checkTotalOrder } from './total-order.ts'
 import { writeThroughFifo } from './write-csv.ts'
+import { fileWriter } from './writers.ts'
 
 /** Writes the rows to temporary objects, verified as stored and proved to be the dataset, and copies each to its immutable name. */
 export async function deliverFiles(work: Work): Promise<readonly File[]> {
@@ -23,26 +21,21 @@ export async function deliverFiles(work: Work): Promise<readonly File[]> {
   await mkdir(ctx.workspace, { recursive: true })
   const folder = await mkdtemp(join(ctx.workspace, 'export-'))
   try {
-    const db = await work.openEngine({ ...ctx.limits, temp: join(folder, 'spill'), zone: contract.zone })
+    const db = await work.openEngine({ ...ctx.limits, temp: join(folder, 'spill'), zone: 'zone' in contract ? contract.zone : 'UTC' })
     try {
       const { inOrder, order } = await checkTotalOrder(db, dataset, contract, ctx.signal)
       await checkValues(db, dataset, contract, ctx.signal)
-      const select = deliverySelect(dataset, contract, inOrder)
+      const writer = fileWriter({ db, dataset, contract, inOrder, threads: ctx.limits.threads, workspace: folder })
       const written = await writeThroughFifo(
         {
           key: (n) => `${TEMPORARY}${ctx.run}/${layout.id}-${nonce}${n === 1 ? '' : `-${n}`}${layout.extension}`,
-          cut: contract.split && { limit: contract.split, header: contract.header, quote: contract.quote, escape: contract.escape },
-          compression: contract.compression,
-          encoding: contract.encoding,
-          byteOrderMark: contract.byteOrderMark,
+          ...writer,
           rows: dataset.rows,
-          threads: ctx.limits.threads,
           workspace: folder,
           signal: ctx.signal,
-          readBack: (before) => readStored(contract, before),
           progress: (bytes) => ctx.emit({ type: 'progress', stage: 'export', dataset: dataset.name, target: request.export.path, bytes }),
         },
-        (path, signal) => db.run(copyToCsv(select, path, contract, quotedColumns(contract)), undefined, signal),
+        writer.produce,
         store,
       )
       const files = written.map(
@@ -103,5 +96,5 @@ function engineError(error: unknown): unknown {
     : error.message.startsWith('IO Error')
       ? "look at the workspace's disk, then run again"
       : undefined
-  return new PermanentError(`DuckDB could not write the rows as CSV: ${line}`, { cause: error, ...(hint !== undefined && { hint }) })
+  return new PermanentError(`DuckDB could not write the rows: ${line}`, { cause: error, ...(hint !== undefined && { hint }) })
 }

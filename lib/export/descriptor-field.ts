@@ -25,12 +25,17 @@ export interface Field {
 /** The field of a contract's column, by its name in the header. */
 export function fieldOf(column: WrittenContract['columns'][number], contract: WrittenContract): Field {
   return {
-    name: headerName(column.name, contract),
+    name: fieldName(column.name, contract),
     ...typeOf(column.type, contract),
     ...(column.notNull && { constraints: { required: true } }),
     // In a file only quotes tell the null text from the same text as a value, and most readers lose them: where there is no NULL, nothing is to be taken for one.
-    ...(column.notNull && mayBeAnyText(column.type) && { missingValues: [] }),
+    ...(column.notNull && contract.format === 'csv' && mayBeAnyText(column.type) && { missingValues: [] }),
   }
+}
+
+/** A column's name as the file has it. */
+export function fieldName(name: string, contract: WrittenContract): string {
+  return contract.format === 'csv' ? headerName(name, contract) : name
 }
 
 /**
@@ -46,17 +51,18 @@ export function fieldOf(column: WrittenContract['columns'][number], contract: Wr
  * | timestamp, timestamptz | `datetime`, with the pattern of `timestampFormat` |
  * | list, struct | `array`, `object` |
  *
- * A format that strptime cannot read is `any`.
+ * A format that strptime cannot read is `any`. The texts of values are those of CSV alone.
  */
 function typeOf(type: string, contract: WrittenContract): Omit<Field, 'name'> {
   const { name } = parseType(type)
+  const texts = contract.format === 'csv' ? contract : undefined
   switch (name) {
     case 'boolean':
-      return { type: 'boolean', trueValues: [contract.booleans[0]], falseValues: [contract.booleans[1]] }
+      return { type: 'boolean', ...(texts && { trueValues: [texts.booleans[0]], falseValues: [texts.booleans[1]] }) }
     case 'decimal':
     case 'float32':
     case 'float64':
-      return { type: 'number', ...(contract.decimalPoint !== '.' && { decimalChar: contract.decimalPoint }) }
+      return { type: 'number', ...(texts && texts.decimalPoint !== '.' && { decimalChar: texts.decimalPoint }) }
     case 'text':
     case 'json':
     case 'bytes':
@@ -65,12 +71,12 @@ function typeOf(type: string, contract: WrittenContract): Omit<Field, 'name'> {
     case 'uuid':
       return { type: 'string', format: 'uuid' }
     case 'date':
-      return { type: 'date', ...patternOf(contract.dateFormat) }
+      return { type: 'date', ...patternOf(texts?.dateFormat ?? null) }
     case 'time':
       return { type: 'time', format: 'any' }
     case 'timestamp':
     case 'timestamptz':
-      return { type: 'datetime', ...patternOf(contract.timestampFormat) }
+      return { type: 'datetime', ...patternOf(texts?.timestampFormat ?? null) }
     case 'list':
       return { type: 'array' }
     case 'struct':

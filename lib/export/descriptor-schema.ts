@@ -104,7 +104,7 @@ const own = z.strictObject({
   formulas: z.optional(z.enum(FORMULAS)),
   quoting: z.optional(z.enum(['minimal', 'nonNumeric', 'all'])),
   byteOrderMark: z.optional(z.boolean()),
-  compression: z.optional(z.enum(['none', 'gzip', 'zstd'])),
+  compression: z.optional(z.enum(['none', 'gzip', 'snappy', 'zstd'])),
   unfit: z.optional(z.enum(['fail', 'replace'])),
   booleans: z.optional(z.tuple([text, text])),
   decimalPoint: z.optional(z.enum(['.', ','])),
@@ -113,7 +113,7 @@ const own = z.strictObject({
   zone: z.optional(text),
   round: z.optional(z.record(text, z.int().min(0))),
   split: z.optional(z.union([z.strictObject({ rows: z.int().min(1) }), z.strictObject({ bytes: z.int().min(1) })])),
-  zeroRows: z.optional(z.enum(['headerOnly', 'noFile', 'fail', 'keepLast'])),
+  zeroRows: z.optional(z.enum(['headerOnly', 'emptyFile', 'noFile', 'fail', 'keepLast'])),
 })
 
 /** A data resource, as far as a contract can say whether it is so. */

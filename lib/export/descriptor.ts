@@ -1,10 +1,10 @@
 import { parseType } from '../engines/types.ts'
 import { charsetOf } from '../formats/encodings.ts'
-import type { Export } from './contract.ts'
-import type { WrittenContract } from './contract-changes.ts'
-import { type Field, fieldOf } from './descriptor-field.ts'
+import type { WrittenContract, WrittenCsv } from './contract-changes.ts'
+import { type Field, fieldName, fieldOf } from './descriptor-field.ts'
+import type { Export } from './export.ts'
+import { FORMS, packingOf } from './file-forms.ts'
 import { orderColumns } from './order.ts'
-import { headerName } from './rows.ts'
 import { writtenContract } from './written-contract.ts'
 
 /** A Frictionless Table Dialect of CSV (https://datapackage.org/standard/table-dialect/). */
@@ -25,18 +25,18 @@ export interface OwnPart {
   /** The exact type of each column. */
   readonly types: Readonly<Record<string, string>>
   readonly orderBy: readonly string[]
-  readonly formulas: WrittenContract['formulas']
-  readonly quoting: WrittenContract['quoting']
-  readonly byteOrderMark: boolean
-  readonly compression: WrittenContract['compression']
+  readonly formulas?: WrittenCsv['formulas']
+  readonly quoting?: WrittenCsv['quoting']
+  readonly byteOrderMark?: boolean
+  readonly compression?: 'none' | 'gzip' | 'snappy' | 'zstd'
   readonly unfit?: 'fail' | 'replace'
-  readonly booleans: readonly [string, string]
-  readonly decimalPoint: '.' | ','
+  readonly booleans?: readonly [string, string]
+  readonly decimalPoint?: '.' | ','
   readonly dateFormat?: string
   readonly timestampFormat?: string
-  readonly zone: string
+  readonly zone?: string
   readonly round: Readonly<Record<string, number>>
-  readonly split?: NonNullable<WrittenContract['split']>
+  readonly split?: NonNullable<WrittenCsv['split']>
   readonly zeroRows: WrittenContract['zeroRows']
 }
 
@@ -47,9 +47,10 @@ export interface Descriptor {
   readonly type: 'table'
   /** The export's path, with `{partition}`. */
   readonly path: string
-  readonly format: Export['format']
+  readonly format: string
   readonly mediatype: string
-  readonly encoding: string
+  /** Of text. */
+  readonly encoding?: string
   readonly compression?: string
   /** Absent of a format that has none. */
   readonly dialect?: Dialect
@@ -64,38 +65,30 @@ export interface Descriptor {
 
 const PROFILE = 'https://datapackage.org/profiles/2.0/dataresource.json'
 
-/** What each format is to Frictionless. */
-const FORMATS: Readonly<Record<Export['format'], { readonly mediatype: string; dialect?(contract: WrittenContract): Dialect }>> = {
-  csv: { mediatype: 'text/csv', dialect: csvDialect },
-}
-
-/** Whether a format is one that contracts are kept in. */
-export function isFormat(format: string): format is Export['format'] {
-  return Object.hasOwn(FORMATS, format)
-}
-
 /** The JSON form of an export's contract. */
-export function descriptorOf({ path, format, contract }: Pick<Export, 'path' | 'format' | 'contract'>): Descriptor {
-  return descriptorOfWritten({ path, format }, writtenContract(contract))
+export function descriptorOf({ path, contract }: Pick<Export, 'path' | 'contract'>): Descriptor {
+  return descriptorOfWritten(path, writtenContract(contract))
 }
 
 /** The same of a contract as a manifest has it. */
-export function descriptorOfWritten({ path, format }: Pick<Export, 'path' | 'format'>, contract: WrittenContract): Descriptor {
-  const { mediatype, dialect } = FORMATS[format]
-  const compression = { none: undefined, gzip: 'gz', zstd: 'zst' }[contract.compression]
+export function descriptorOfWritten(path: string, contract: WrittenContract): Descriptor {
+  const { frictionless, mediaType } = FORMS[contract.format]
+  const compression = { none: undefined, gzip: 'gz', zstd: 'zst' }[packingOf(contract)]
+  const dialect = dialectOf(contract)
   return {
     $schema: PROFILE,
     name: resourceName(path),
     type: 'table',
     path,
-    format,
-    mediatype,
-    encoding: encodingName(contract),
+    format: frictionless,
+    mediatype: mediaType,
+    ...(contract.format === 'csv' && { encoding: encodingName(contract) }),
     ...(compression !== undefined && { compression }),
-    ...(dialect && { dialect: dialect(contract) }),
+    ...(dialect && { dialect }),
     schema: {
       fields: contract.columns.map((column) => fieldOf(column, contract)),
-      missingValues: [contract.null],
+      // In a format that has NULL no text stands for it.
+      missingValues: contract.format === 'csv' ? [contract.null] : [],
       ...keysOf(contract),
     },
     millrace: ownPart(path, contract),
@@ -114,11 +107,16 @@ export function resourceName(path: string): string {
 }
 
 /** The name of an encoding at IANA. There UTF-16LE is without a byte-order mark, and UTF-16 with one. */
-export function encodingName({ encoding, byteOrderMark }: Pick<WrittenContract, 'encoding' | 'byteOrderMark'>): string {
+export function encodingName({ encoding, byteOrderMark }: Pick<WrittenCsv, 'encoding' | 'byteOrderMark'>): string {
   return encoding === 'utf-16le' && byteOrderMark ? 'utf-16' : charsetOf(encoding)
 }
 
-function csvDialect(contract: WrittenContract): Dialect {
+/** Absent of a format that has none. */
+function dialectOf(contract: WrittenContract): Dialect | undefined {
+  return contract.format === 'csv' ? csvDialect(contract) : undefined
+}
+
+function csvDialect(contract: WrittenCsv): Dialect {
   const doubles = contract.escape === contract.quote
   return {
     header: contract.header,
@@ -135,7 +133,7 @@ function csvDialect(contract: WrittenContract): Dialect {
 function keysOf(contract: WrittenContract): Pick<Descriptor['schema'], 'primaryKey' | 'uniqueKeys'> {
   const columns = keyColumns(contract)
   if (!columns.every(({ name, type }) => staysDistinct(name, type, contract))) return {}
-  const key = columns.map(({ name }) => headerName(name, contract))
+  const key = columns.map(({ name }) => fieldName(name, contract))
   return columns.every(({ notNull }) => notNull) ? { primaryKey: key } : { uniqueKeys: [key] }
 }
 
@@ -147,6 +145,7 @@ function keyColumns(contract: WrittenContract): WrittenContract['columns'] {
 }
 
 function staysDistinct(name: string, type: string, contract: WrittenContract): boolean {
+  if (contract.format !== 'csv') return !Object.hasOwn(contract.round, name)
   const textsStay = contract.formulas !== 'escape' && contract.unfit !== 'replace'
   switch (parseType(type).name) {
     case 'date':
@@ -166,12 +165,22 @@ function staysDistinct(name: string, type: string, contract: WrittenContract): b
 }
 
 function ownPart(path: string, contract: WrittenContract): OwnPart {
-  const { unfit, dateFormat, timestampFormat } = contract
+  const { version, columns, orderBy, round, zeroRows } = contract
   return {
     export: path,
-    version: contract.version,
-    types: Object.fromEntries(contract.columns.map(({ name, type }) => [name, type])),
-    orderBy: contract.orderBy,
+    version,
+    types: Object.fromEntries(columns.map(({ name, type }) => [name, type])),
+    orderBy,
+    ...ownOptions(contract),
+    round,
+    zeroRows,
+  }
+}
+
+function ownOptions(contract: WrittenContract): Partial<OwnPart> {
+  if (contract.format === 'parquet') return { compression: contract.compression }
+  const { unfit, dateFormat, timestampFormat, split } = contract
+  return {
     formulas: contract.formulas,
     quoting: contract.quoting,
     byteOrderMark: contract.byteOrderMark,
@@ -182,8 +191,6 @@ function ownPart(path: string, contract: WrittenContract): OwnPart {
     ...(dateFormat !== null && { dateFormat }),
     ...(timestampFormat !== null && { timestampFormat }),
     zone: contract.zone,
-    round: contract.round,
-    ...(contract.split && { split: contract.split }),
-    zeroRows: contract.zeroRows,
+    ...(split && { split }),
   }
 }

@@ -2,10 +2,10 @@ import { glob, readFile, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { isErrno } from '../core/disk.ts'
 import { ConfigError } from '../core/errors.ts'
-import type { Export } from './contract.ts'
 import { resourceName } from './descriptor.ts'
 import type { StatedResource } from './descriptor-schema.ts'
 import { resourcesIn } from './descriptor-text.ts'
+import type { Export } from './export.ts'
 
 /** What one consumer expects of one export. */
 export interface Expectation {

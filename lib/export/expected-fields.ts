@@ -94,7 +94,7 @@ const [TRUE, FALSE] = [
 ]
 
 function booleanBreaches({ name, trueValues = TRUE, falseValues = FALSE }: StatedField, actual: Field): readonly Breach[] {
-  if (actual.type !== 'boolean') return []
+  if (actual.type !== 'boolean' || !actual.trueValues) return []
   const [yes = '', no = ''] = [actual.trueValues?.[0], actual.falseValues?.[0]]
   if (trueValues.includes(yes) && falseValues.includes(no)) return []
   const what = `has "${yes}" and "${no}" for true and false, expected ${trueValues.join(', ')} and ${falseValues.join(', ')}`
@@ -112,8 +112,8 @@ function missingBreaches(field: StatedField, actual: Field, { schema, dialect }:
   const { name } = field
   const sequence = dialect?.nullSequence
   const known = [...(field.missingValues ?? schema.missingValues ?? ['']), ...(sequence === undefined ? [] : [sequence])]
-  const [text = ''] = candidate.schema.missingValues
-  if (actual.constraints?.required || known.includes(text)) return []
+  const [text] = candidate.schema.missingValues
+  if (text === undefined || actual.constraints?.required || known.includes(text)) return []
   const [wanted] = known
   const what = `has "${text}" for NULL, expected ${known.map((each) => `"${each}"`).join(' or ') || 'none'}`
   const mend = wanted === undefined ? `contract: notNull: ["${name}"]` : `contract: null: "${wanted}"`

@@ -4,20 +4,29 @@ import type { StatedDialect, StatedResource } from './descriptor-schema.ts'
 
 /** What of a file's form a consumer expects and does not get: format, encoding, compression, dialect, and what stands under `millrace`. */
 export function fileBreaches(stated: StatedResource, candidate: Descriptor): readonly Breach[] {
-  const { format, mediatype, compression = 'none', dialect } = candidate
-  const packed = packedAs(stated)
+  const { format, mediatype, compression = 'none', dialect, millrace } = candidate
+  const packed = packedAs(stated, candidate)
+  const text = candidate.encoding !== undefined
   return [
     ...differs('format', stated.format, format, 'export it in that format'),
     ...differs('mediatype', stated.mediatype, mediatype, 'export it in that format'),
-    ...differs('compression', packed, compression, `contract: compression: "${{ gz: 'gzip', zst: 'zstd' }[packed] ?? packed}"`),
-    ...(dialect ? [...encodingBreaches(stated, candidate), ...dialectBreaches(stated.dialect ?? {}, dialect)] : []),
+    ...(text
+      ? differs('compression', packed, compression, `contract: compression: "${{ gz: 'gzip', zst: 'zstd' }[packed] ?? packed}"`)
+      : [
+          ...differs('compression', stated.compression, compression, 'none: such a file is compressed inside'),
+          ...differs('millrace.compression', stated.millrace?.compression, millrace.compression, `export: compression: "${packed}"`),
+        ]),
+    ...(text ? encodingBreaches(stated, candidate) : differs('encoding', stated.encoding, undefined, 'export it in a format of text')),
+    ...(dialect ? dialectBreaches(stated.dialect ?? {}, dialect) : differs('dialect', stated.dialect, undefined, 'export it as CSV')),
     ...ownBreaches(stated, candidate),
   ]
 }
 
 /** As the property says it; without one the path's ending does. */
-function packedAs({ compression, path = '', millrace }: StatedResource): string {
-  const own = millrace?.compression && { none: 'none', gzip: 'gz', zstd: 'zst' }[millrace.compression]
+function packedAs({ compression, path = '', millrace }: StatedResource, { encoding }: Descriptor): string {
+  const said = millrace?.compression
+  if (encoding === undefined) return said ?? 'none'
+  const own = said && { none: 'none', gzip: 'gz', snappy: 'snappy', zstd: 'zst' }[said]
   return compression ?? own ?? /\.(gz|zst)$/.exec(path)?.[1] ?? 'none'
 }
 

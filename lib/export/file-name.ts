@@ -1,5 +1,5 @@
 import { ConfigError } from '../core/errors.ts'
-import type { Contract } from './contract.ts'
+import type { CommonContract, SplitRows } from './table-contract.ts'
 
 /** How the immutable files of one (export, partition) are called, without extension. */
 export interface FileNames {
@@ -8,16 +8,16 @@ export interface FileNames {
   isName(name: string): boolean
 }
 
+/** As much of a contract as names files. */
+type Named = Pick<CommonContract, 'fileName'> & { readonly split?: SplitRows | undefined }
+
 const PLACEHOLDERS = { key: '[0-9a-f]{12}', sha: '[0-9a-f]{8}', part: '\\d{4,}' } as const
 const PLAIN = '{key}-{sha}'
 const SPLIT = '{key}-{part}-{sha}'
 const EXTENSION = '\\.[A-Za-z0-9.]+'
 
 /** The names that a contract gives, `name` and `partition` filled in. */
-export function fileNames(
-  contract: Pick<Contract, 'fileName' | 'split'>,
-  fixed: { readonly name: string; readonly partition: string },
-): FileNames {
+export function fileNames(contract: Named, fixed: { readonly name: string; readonly partition: string }): FileNames {
   const template = contract.fileName ?? (contract.split ? SPLIT : PLAIN)
   const patterns = [template, PLAIN, SPLIT].map((each) => new RegExp(`^${patternOf(each, fixed)}${EXTENSION}$`))
   return {
@@ -28,7 +28,7 @@ export function fileNames(
 }
 
 /** @throws ConfigError for a template that could give two files one name, or a name that is no part of a key */
-export function checkFileName({ fileName, split }: Pick<Contract, 'fileName' | 'split'>): void {
+export function checkFileName({ fileName, split }: Named): void {
   if (fileName === undefined) return
   const said = `contract fileName ${JSON.stringify(fileName)}`
   const names = [...fileName.matchAll(/\{([^}]*)\}/g)].map(([, name]) => name ?? '')

@@ -1,8 +1,8 @@
 import type { Store } from '../connectors/store.ts'
 import { PermanentError } from '../core/errors.ts'
 import { lookBefore } from './begin.ts'
-import type { Export } from './contract.ts'
 import type { WrittenContract } from './contract-changes.ts'
+import type { Export } from './export.ts'
 import { deliveryLayout } from './layout.ts'
 import { readJson } from './objects.ts'
 

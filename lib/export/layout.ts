@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { ConfigError } from '../core/errors.ts'
-import type { Export } from './contract.ts'
+import type { Export } from './export.ts'
+import { FORMS, packingOf } from './file-forms.ts'
 import { fileNames } from './file-name.ts'
 import { type PointerLayout, pointerLayout } from './pointer-layout.ts'
 
@@ -8,7 +9,7 @@ import { type PointerLayout, pointerLayout } from './pointer-layout.ts'
 export interface DeliveryLayout {
   /** `quakes/2018-02-04`: the path with `{partition}` filled, without its extension; in a named delivery inside the folder of that. */
   readonly folder: string
-  /** `.csv`, `.csv.gz`: the path's own, `.csv` where it has none, with `.gz` or `.zst` where the contract compresses. */
+  /** `.csv`, `.csv.gz`: the path's own, the format's where it has none, with `.gz` or `.zst` where the contract compresses. */
   readonly extension: string
   /** What says which delivery is current: in the same folder, or the named delivery's, which it is then part of. */
   readonly pointer: PointerLayout
@@ -52,8 +53,9 @@ export function deliveryLayout(target: Export, partition: string | undefined): D
       )
   if (plain) checkPlain(target, own)
   if (short === '' || short.endsWith('/')) throw new ConfigError(`export path "${path}" needs a name before its extension`)
-  const ending = ENDINGS[contract.compression]
-  const extension = own.endsWith(ending) ? own || '.csv' : `${own || '.csv'}${ending}`
+  checkEnding(target, own)
+  const ending = ENDINGS[packingOf(contract)]
+  const extension = own.endsWith(ending) ? own || FORMS[target.format].ending : `${own || FORMS[target.format].ending}${ending}`
   const folder = inside + short
   const names = fileNames(contract, {
     name: short.slice(short.lastIndexOf('/') + 1),
@@ -78,14 +80,25 @@ export function extensionOf(path: string): string {
   return /\.[A-Za-z0-9]+(?:\.(?:gz|zst))?$/.exec(path.slice(path.lastIndexOf('/') + 1))?.[0] ?? ''
 }
 
-function checkPlain({ path, contract }: Export, own: string): void {
-  if (own === '') throw new ConfigError(`export path "${path}" needs an extension such as .csv for its plain copy`)
-  const ending = ENDINGS[contract.compression]
+/** A name that says another format leads readers astray. */
+function checkEnding({ path, format }: Export, own: string): void {
+  const said = own.replace(/\.(gz|zst)$/, '').toLowerCase()
+  const other = Object.entries(FORMS).find(([name, { endings }]) => name !== format && endings.includes(said))
+  if (other && !FORMS[format].endings.includes(said))
+    throw new ConfigError(`export path "${path}" says ${other[0]}, and is delivered as ${format}`, {
+      hint: `let it end in ${FORMS[format].ending}`,
+    })
+}
+
+function checkPlain({ path, format, contract }: Export, own: string): void {
+  if (own === '') throw new ConfigError(`export path "${path}" needs an extension such as ${FORMS[format].ending} for its plain copy`)
+  const packing = packingOf(contract)
+  const ending = ENDINGS[packing]
   if (!own.endsWith(ending))
-    throw new ConfigError(`export path "${path}" would be the name of ${contract.compression} bytes in its plain copy`, {
+    throw new ConfigError(`export path "${path}" would be the name of ${packing} bytes in its plain copy`, {
       hint: `write "${path}${ending}"`,
     })
-  if (contract.split)
+  if ('split' in contract && contract.split)
     throw new ConfigError(`export path "${path}" cannot be the plain copy of several files: they cannot be replaced in one step`, {
       hint: 'leave out plain or split: readers find the files by latest.json',
     })

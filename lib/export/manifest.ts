@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import { ENCODINGS } from '../formats/encodings.ts'
-import { FORMULAS } from '../formats/formulas.ts'
+import { writtenContractSchema as contract } from './contract-schema.ts'
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 const crc32c = z.string().regex(/^[0-9a-f]{8}$/)
@@ -13,40 +12,6 @@ const run = z.strictObject({
   at: z.iso.datetime(),
   millrace: z.string(),
   duckdb: z.string(),
-})
-
-/** The contract as it was in force, every default written out. */
-const contract = z.strictObject({
-  version: z.int().min(1),
-  /** In the file's order. */
-  columns: z.array(z.strictObject({ name: z.string(), type: z.string(), notNull: z.boolean() })).min(1),
-  orderBy: z.array(z.string()).min(1),
-  delimiter: z.string(),
-  quote: z.string(),
-  quoting: z.enum(['minimal', 'nonNumeric', 'all']),
-  escape: z.string(),
-  formulas: z.enum(FORMULAS),
-  null: z.string(),
-  header: z.boolean(),
-  lineEnd: z.enum(['\n', '\r\n']),
-  compression: z.enum(['none', 'gzip', 'zstd']),
-  encoding: z.enum(ENCODINGS),
-  byteOrderMark: z.boolean(),
-  /** null: the encoding has every character. */
-  unfit: z.enum(['fail', 'replace']).nullable(),
-  booleans: z.tuple([z.string(), z.string()]),
-  decimalPoint: z.enum(['.', ',']),
-  /** null: ISO 8601. */
-  dateFormat: z.string().nullable(),
-  timestampFormat: z.string().nullable(),
-  zone: z.string(),
-  round: z.record(z.string(), z.int().nonnegative()),
-  /** Where the rows are cut into files; null: they are one. */
-  split: z
-    .union([z.strictObject({ rows: z.int().min(1) }), z.strictObject({ bytes: z.int().min(1) })])
-    .nullable()
-    .default(null),
-  zeroRows: z.enum(['headerOnly', 'noFile', 'fail', 'keepLast']),
 })
 
 const hash = z.string().regex(/^[0-9a-f]{16}$/)

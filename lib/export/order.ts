@@ -1,5 +1,5 @@
 import { quoteIdentifier } from '../core/quote.ts'
-import type { Contract } from './contract.ts'
+import type { CommonContract } from './table-contract.ts'
 
 /** A column of the order. */
 export interface OrderColumn {
@@ -8,7 +8,7 @@ export interface OrderColumn {
 }
 
 /** The order's columns. `-x` is the column of that very name where there is one, else `x` descending. */
-export function orderColumns(contract: Pick<Contract, 'columns' | 'orderBy'>): readonly OrderColumn[] {
+export function orderColumns(contract: Pick<CommonContract, 'columns' | 'orderBy'>): readonly OrderColumn[] {
   return contract.orderBy.map((entry) =>
     Object.hasOwn(contract.columns, entry) || !entry.startsWith('-')
       ? { name: entry, descending: false }
@@ -17,7 +17,7 @@ export function orderColumns(contract: Pick<Contract, 'columns' | 'orderBy'>): r
 }
 
 /** `"a", "b" DESC` for ORDER BY, NULLs last. */
-export function orderSql(contract: Pick<Contract, 'columns' | 'orderBy'>): string {
+export function orderSql(contract: Pick<CommonContract, 'columns' | 'orderBy'>): string {
   return orderColumns(contract)
     .map(({ name, descending }) => `${quoteIdentifier(name)} ${direction(descending)}`)
     .join(', ')

@@ -4,13 +4,13 @@ import { quoteIdentifier } from '../core/quote.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
 import { relationOfFiles } from '../engines/relation.ts'
 import type { CsvSums } from '../formats/csv-sums.ts'
-import type { Contract } from './contract.ts'
-import { provedValue } from './proved-values.ts'
+import type { FormatContract } from './export.ts'
+import { comparedValue } from './proved-values.ts'
 
 /** What is to be proved: rows of this dataset were written under this contract, in the order whose sum `checkTotalOrder` gave. */
 export interface Claim {
   readonly dataset: Dataset
-  readonly contract: Contract
+  readonly contract: FormatContract
   readonly order: bigint
 }
 
@@ -20,7 +20,7 @@ export interface Claim {
  * @throws PermanentError naming the first column that is not the dataset's
  */
 export async function prove(read: CsvSums, { dataset, contract, order }: Claim, db: DuckDB, signal: AbortSignal): Promise<void> {
-  const proved = Object.keys(contract.columns).map((name) => ({ name, ...provedValue(name, contract) }))
+  const proved = Object.keys(contract.columns).map((name) => ({ name, ...comparedValue(name, contract) }))
   const values = proved.map(({ name, of }, i) => `${of(`t.${quoteIdentifier(name)}`)} AS v${i}`)
   const from = `(SELECT ${values.join(', ')} FROM (${relationOfFiles(contract.columns, dataset.files)}) AS t)`
   const counts = proved.flatMap(({ kind }, i) => [
@@ -56,13 +56,17 @@ export async function prove(read: CsvSums, { dataset, contract, order }: Claim, 
 }
 
 /** The SQL of where a row stands, summed up: of the values of its key, in SQL, and of its number, from 1 on. */
-export function orderSum(keys: readonly { readonly name: string; readonly value: string }[], number: string, contract: Contract): string {
-  const values = keys.map(({ name, value }) => provedValue(name, contract).of(value))
+export function orderSum(
+  keys: readonly { readonly name: string; readonly value: string }[],
+  number: string,
+  contract: FormatContract,
+): string {
+  const values = keys.map(({ name, value }) => comparedValue(name, contract).of(value))
   return sumOf(`hash(hash(${[...values, number].join(', ')}))`)
 }
 
 /** A sum of hashes modulo 2⁶⁴, as text. */
-function sumOf(hash: string): string {
+export function sumOf(hash: string): string {
   return `CAST(coalesce(sum(${hash}), 0) % 18446744073709551616 AS VARCHAR)`
 }
 
@@ -87,7 +91,7 @@ export function readTogether(files: readonly CsvSums[]): CsvSums {
 }
 
 /** The sums as a manifest has them: hashes as 16 hex digits. */
-export function writtenProof(read: CsvSums, contract: Contract) {
+export function writtenProof(read: CsvSums, contract: FormatContract) {
   const hex = (hash: bigint) => hash.toString(16).padStart(16, '0')
   return {
     content: hex(read.content),

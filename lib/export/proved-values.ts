@@ -2,8 +2,10 @@ import { type ColumnType, parseType } from '../engines/types.ts'
 import type { ReadColumn, ReadDialect } from '../formats/read-dialect.ts'
 import type { Contract } from './contract.ts'
 import { deliveredText, roundOf } from './delivered-text.ts'
+import type { FormatContract } from './export.ts'
 import { orderColumns } from './order.ts'
 import { headerName, quotedColumns } from './rows.ts'
+import { typedValue } from './typed-rows.ts'
 
 /** How the values of a column are compared: what the reader makes of a text, and the SQL of what it must come to. */
 export interface ProvedValue {
@@ -11,6 +13,16 @@ export interface ProvedValue {
   readonly scale: number
   /** SQL, from the SQL of the dataset's value. */
   readonly of: (value: string) => string
+}
+
+/** The same of any format. Those that have types are compared as the types that they have. */
+export function comparedValue(
+  name: string,
+  contract: FormatContract,
+): Omit<ProvedValue, 'scale' | 'kind'> & { readonly kind: ProvedValue['kind'] | 'typed' } {
+  if (contract.format === 'csv') return provedValue(name, contract)
+  const { name: type } = parseType(contract.columns[name] ?? 'text')
+  return { kind: type === 'text' ? 'text' : 'typed', of: (value) => typedValue(value, name, contract) }
 }
 
 /** A whole number that the reader holds in 64 bits. */

@@ -3,24 +3,20 @@ import { pipeline } from 'node:stream/promises'
 import type { Store } from '../connectors/store.ts'
 import { checksums, type Fingerprint } from '../core/checksums.ts'
 import type { CsvSums } from '../formats/csv-sums.ts'
-import { charsetOf, type Encoding, encoded } from '../formats/encodings.ts'
-import { type Compression, members } from './members.ts'
 import type { StoredReader } from './read-stored.ts'
 import { type Cut, cutIntoFiles, type Piece } from './split.ts'
 
-/** How a CSV stream in UTF-8 becomes objects. */
+/** How a stream becomes objects. */
 export interface FilesRequest {
   /** The key of the nth file, from 1. */
   readonly key: (n: number) => string
-  readonly compression: 'none' | Compression
-  readonly encoding: Encoding
-  readonly byteOrderMark: boolean
+  readonly contentType: string
+  /** What the bytes of each file become before they are stored: encoded, compressed, packed. undefined: they are stored as they come. */
+  readonly convert: ((chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>) | undefined
   /** Where the stream is cut into files; undefined: it is one. */
   readonly cut: Cut | undefined
   /** Of the whole stream. */
   readonly rows: number
-  /** How many members are compressed at once. */
-  readonly threads: number
   readonly signal: AbortSignal
   /** Begins to read a file back, before which the delivery has so many rows. */
   readonly readBack: (before: number) => StoredReader
@@ -34,7 +30,7 @@ export interface Written extends Fingerprint {
   readonly read: CsvSums
 }
 
-/** Puts the files that a stream is cut into, each in the contract's encoding, and compressed; they are measured and read back as they are stored. */
+/** Puts the files that a stream is cut into, each converted as the format asks; they are measured and read back as they are stored. */
 export async function putFiles(
   request: FilesRequest,
   plain: Readable,
@@ -98,22 +94,16 @@ function fileOf(first: Piece, pieces: AsyncIterator<Piece>) {
 
 async function* converted(
   chunks: AsyncIterable<Uint8Array>,
-  { compression, encoding, byteOrderMark, threads }: FilesRequest,
+  { convert }: FilesRequest,
   passing: (chunk: Uint8Array) => Promise<void>,
 ): AsyncGenerator<Uint8Array> {
-  const text = encoded(chunks, encoding, byteOrderMark)
-  for await (const chunk of compression === 'none' ? text : members(text, compression, threads)) {
+  for await (const chunk of convert ? convert(chunks) : chunks) {
     await passing(chunk)
     yield chunk
   }
 }
 
 /** Puts one object that must not be there. */
-export async function putFile(request: FilesRequest, key: string, body: Readable, store: Store): Promise<void> {
-  const { signal } = request
-  await store.put(key, { stream: body }, { ifAbsent: true, signal, contentType: contentTypeOf(request) })
-}
-
-function contentTypeOf({ compression, encoding }: FilesRequest): string {
-  return compression === 'none' ? `text/csv; charset=${charsetOf(encoding)}` : `application/${compression}`
+export async function putFile({ signal, contentType }: FilesRequest, key: string, body: Readable, store: Store): Promise<void> {
+  await store.put(key, { stream: body }, { ifAbsent: true, signal, contentType })
 }

@@ -8,7 +8,7 @@ import { deliveredText } from './delivered-text.ts'
 import { orderSql } from './order.ts'
 
 /**
- * The SELECT of a delivery: the contract's columns as CSV text, rows in the contract's order. Values are sorted as what they are and turned to text above the
+ * The SELECT of a delivery as CSV: the contract's columns as CSV text, rows in the contract's order. Values are sorted as what they are and turned to text above the
  * sort: a projection keeps its input's order, as does a scan of files. `inOrder`: the files are in that order already, and are not sorted again.
  */
 export function deliverySelect(dataset: Dataset, contract: Contract, inOrder = false): string {

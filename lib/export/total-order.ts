@@ -3,7 +3,7 @@ import { CheckError } from '../core/errors.ts'
 import { quoteIdentifier } from '../core/quote.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
 import { relationOfFiles } from '../engines/relation.ts'
-import type { Contract } from './contract.ts'
+import type { FormatContract } from './export.ts'
 import { direction, orderColumns } from './order.ts'
 import { orderSum } from './prove.ts'
 
@@ -17,7 +17,7 @@ import { orderSum } from './prove.ts'
 export async function checkTotalOrder(
   db: DuckDB,
   dataset: Dataset,
-  contract: Contract,
+  contract: FormatContract,
   signal: AbortSignal,
 ): Promise<{ readonly inOrder: boolean; readonly order: bigint }> {
   const order = orderColumns(contract)

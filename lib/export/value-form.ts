@@ -1,9 +1,23 @@
-import { parseType } from '../engines/types.ts'
+import { parseType, typeText } from '../engines/types.ts'
 import { isUtc } from '../formats/csv-values.ts'
 import type { Contract } from './contract.ts'
+import type { FormatContract } from './export.ts'
+import type { CommonContract } from './table-contract.ts'
 
 /** How values of a contract's column look in the file, for people: `2 decimal places`, `ISO 8601 in UTC`. */
-export function valueForm(name: string, contract: Contract): string {
+export function valueForm(name: string, contract: FormatContract): string {
+  return contract.format === 'csv' ? csvForm(name, contract) : typedForm(name, contract)
+}
+
+/** In a format that has types. */
+function typedForm(name: string, contract: CommonContract): string {
+  const type = parseType(contract.columns[name] ?? 'text')
+  const places = (contract.round as Readonly<Record<string, number | undefined>>)[name]
+  if (places !== undefined) return `rounded to ${counted(places)}`
+  return type.name === 'uuid' || type.name === 'json' || type.name === 'interval' ? 'text' : typeText(type)
+}
+
+function csvForm(name: string, contract: Contract): string {
   const type = parseType(contract.columns[name] ?? 'text')
   const rounding: Readonly<Record<string, number | undefined>> = contract.round
   const places = rounding[name]

@@ -30,7 +30,7 @@ export async function writeThroughFifo(request: WriteRequest, produce: Producer,
     return request.key(n)
   }
   try {
-    const path = join(folder, 'rows.csv')
+    const path = join(folder, 'rows')
     await makeFifo(path)
     const written = await stream({ ...request, key }, path, produce, store)
     for (const file of written) await requireStored(store, file)
@@ -55,8 +55,7 @@ async function requireStored(store: Store, { key, bytes, crc32c }: Written): Pro
 async function stream(request: WriteRequest, path: string, produce: Producer, store: Store): Promise<readonly Written[]> {
   request.signal.throwIfAborted()
   const tell = teller(request.progress)
-  if (request.compression === 'none' && request.encoding === 'utf-8' && !request.byteOrderMark && !request.cut)
-    return [await streamAsItComes(request, path, produce, tell, store)]
+  if (!request.convert && !request.cut) return [await streamAsItComes(request, path, produce, tell, store)]
   const fifo = await openFifo(path, produce)
   const written = await settled(fifo, putFiles(request, fifo.stream, tell, store), request)
   const counted = written.reduce((sum, file) => sum + file.rows, 0)

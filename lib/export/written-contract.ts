@@ -1,19 +1,32 @@
-import type { Contract } from './contract.ts'
+import type { FormatContract } from './export.ts'
 import type { DeliveryManifest } from './manifest.ts'
 
 /** A contract as a manifest has it: every default written out, columns as a list, since their order counts. */
-export function writtenContract({ columns, notNull, fileName: _, ...contract }: Contract): DeliveryManifest['contract'] {
-  return {
-    ...contract,
+export function writtenContract({
+  columns,
+  notNull,
+  orderBy,
+  round,
+  fileName: _,
+  ...contract
+}: FormatContract): DeliveryManifest['contract'] {
+  const common = {
     columns: Object.entries(columns).map(([name, type]) => ({ name, type, notNull: notNull.includes(name) })),
-    orderBy: [...contract.orderBy],
-    booleans: [contract.booleans[0], contract.booleans[1]],
-    round: Object.fromEntries(
-      Object.entries(contract.round).flatMap(([name, decimals]) => (decimals === undefined ? [] : [[name, decimals]])),
-    ),
-    dateFormat: contract.dateFormat ?? null,
-    timestampFormat: contract.timestampFormat ?? null,
-    unfit: contract.unfit ?? null,
-    split: contract.split ?? null,
+    orderBy: [...orderBy],
+    round: Object.fromEntries(Object.entries(round).flatMap(([name, decimals]) => (decimals === undefined ? [] : [[name, decimals]]))),
+  }
+  switch (contract.format) {
+    case 'csv':
+      return {
+        ...contract,
+        ...common,
+        booleans: [contract.booleans[0], contract.booleans[1]],
+        dateFormat: contract.dateFormat ?? null,
+        timestampFormat: contract.timestampFormat ?? null,
+        unfit: contract.unfit ?? null,
+        split: contract.split ?? null,
+      }
+    case 'parquet':
+      return { ...contract, ...common }
   }
 }

@@ -13,3 +13,11 @@ export function copyStatement(select: string, path: string): string {
 export function readParquet(files: readonly string[], more: readonly string[] = []): string {
   return `read_parquet(${quoteList(files)}, hive_partitioning = false${more.map((option) => `, ${option}`).join('')})`
 }
+
+/** The same of a delivered file, for readers of all kinds: version 1, whose encodings all of them know. The same rows give the same bytes. Never into a temporary file beside `path`: it may be a FIFO. */
+export function copyDelivered(select: string, path: string, compression: 'none' | 'snappy' | 'zstd'): string {
+  const packed = { none: 'COMPRESSION uncompressed', snappy: 'COMPRESSION snappy', zstd: 'COMPRESSION zstd, COMPRESSION_LEVEL 3' }[
+    compression
+  ]
+  return `COPY (${select}) TO ${quoteLiteral(path)} (FORMAT parquet, USE_TMP_FILE false, PARQUET_VERSION v1, ${packed}, ROW_GROUP_SIZE 122880)`
+}

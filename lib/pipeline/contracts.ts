@@ -1,6 +1,6 @@
 import { ConfigError } from '../core/errors.ts'
 import { didYouMean } from '../core/nearest.ts'
-import type { Export } from '../export/contract.ts'
+import type { Export } from '../export/export.ts'
 import { bindPipeline } from './bind.ts'
 import { loadPipeline } from './load-definition.ts'
 import { lookingPlace } from './looking.ts'

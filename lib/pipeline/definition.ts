@@ -1,7 +1,7 @@
 import type { Check } from '../check/rules.ts'
 import type { Columns } from '../core/dataset.ts'
 import { ConfigError } from '../core/errors.ts'
-import type { Export } from '../export/contract.ts'
+import type { Export } from '../export/export.ts'
 import type { Extract } from '../extract/source.ts'
 import type { Load } from '../load/targets.ts'
 import type { Of, Sql, SqlValue, Step } from '../transform/steps.ts'

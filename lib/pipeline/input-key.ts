@@ -1,6 +1,7 @@
 import { canonicalJson, hashOf } from '../core/hash.ts'
 import { quoteLiteral } from '../core/quote.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
+import type { Export } from '../export/export.ts'
 import { type BoundDataset, datasetOfName, type LoadedStep } from '../transform/bound.ts'
 import type { Udf } from '../transform/steps.ts'
 import type { BoundPipeline, Target } from './bind.ts'
@@ -82,11 +83,13 @@ function codeOf(pipeline: BoundPipeline, target: Target, steps: StepHashes) {
         value instanceof Date ? value.toISOString() : typeof value === 'bigint' ? `${value}n` : value,
       ]),
     ),
-    target:
-      target.stage === 'load'
-        ? { table: target.load.table, disposition: target.load.disposition }
-        : { format: target.export.format, path: target.export.path, contract: JSON.parse(canonicalJson(target.export.contract)) },
+    target: target.stage === 'load' ? { table: target.load.table, disposition: target.load.disposition } : exportCode(target.export),
   }
+}
+
+/** The format stands beside the contract, as it did when there was one. */
+function exportCode({ path, contract: { format, ...contract } }: Export<never>) {
+  return { format, path, contract: JSON.parse(canonicalJson(contract)) }
 }
 
 const OWN_DIGITS = 24

@@ -5,7 +5,8 @@ import type { DuckDB } from '../engines/duckdb.ts'
 import { extensionsIn } from '../engines/extensions.ts'
 import { openReader, type Reader } from '../engines/reader.ts'
 import { checkExport } from '../export/check-export.ts'
-import type { Export } from '../export/contract.ts'
+import type { Export } from '../export/export.ts'
+import type { SplitRows } from '../export/table-contract.ts'
 import { requestText } from '../extract/request-text.ts'
 import type { ReadKind } from '../extract/source.ts'
 import { silent } from '../observe/events.ts'
@@ -172,17 +173,24 @@ function plannedTarget(target: Target): PlannedTarget {
         ]
       : [
           target.export.format,
-          target.export.contract.compression === 'none' ? '' : target.export.contract.compression,
-          splitText(target.export.contract.split),
+          ...formOf(target.export),
           target.export.plain ? 'plain copy' : '',
           target.export.delivery === undefined ? '' : `part of ${target.export.delivery}`,
         ]
   return { dataset, stage, target: targetName(target), how: how.filter(Boolean).join(', ') }
 }
 
-function splitText(split: Export['contract']['split']): string {
+function splitText(split: SplitRows | undefined): string {
   if (!split) return ''
   return 'rows' in split ? `files of ${split.rows} rows` : `files of ${split.bytes} bytes`
+}
+
+/** What of a format's options changes what files there are. */
+function formOf({ contract }: Export<never>): readonly string[] {
+  return [
+    'compression' in contract && contract.compression !== 'none' ? contract.compression : '',
+    splitText('split' in contract ? contract.split : undefined),
+  ]
 }
 
 /** How the connections will be read on this machine, as far as there is something to say. */

@@ -53,6 +53,7 @@ describe('deliver', () => {
       run: { id: 'run-1', at: '2018-02-07T01:30:00.000Z' },
     })
     expect(said.contract).toEqual({
+      format: 'csv',
       version: 1,
       columns: [
         { name: 'id', type: 'int64', notNull: false },

@@ -11,7 +11,7 @@ import { anyContract } from './any-contract.ts'
 import type { TestContract } from './names.ts'
 
 const of = (options: TestContract<Columns>, path = 'daily/{partition}.csv') =>
-  descriptorOf({ path, format: 'csv', contract: contract({ formulas: 'raw', ...options } as ContractOptions<Columns>) })
+  descriptorOf({ path, contract: contract({ formulas: 'raw', ...options } as ContractOptions<Columns>) })
 const fieldOf = (type: string, options: Partial<TestContract<Columns>> = {}) =>
   of({ columns: { x: type }, orderBy: ['x'], ...options }).schema.fields[0]
 const read = (value: unknown) => resourcesIn(JSON.stringify(value), 'a.json')
@@ -128,7 +128,7 @@ test.each([
 test('contractFromDescriptor gives back what descriptorOf was given', () => {
   fc.assert(
     fc.property(anyContract, (given) => {
-      const [stated] = read(descriptorOf({ path: 'a/{partition}.csv', format: 'csv', contract: given }))
+      const [stated] = read(descriptorOf({ path: 'a/{partition}.csv', contract: given }))
       expect(stated && contractFromDescriptor(stated, 'a.json')).toEqual(writtenContract(given))
     }),
     { numRuns: 300 },

@@ -30,7 +30,6 @@ const columns = {
 const candidate = (options: Partial<TestContract<Columns>> = {}) =>
   descriptorOf({
     path: 'sales/{partition}.csv',
-    format: 'csv',
     contract: contract({ formulas: 'raw', columns, orderBy: ['id'], notNull: ['id'], ...options } as ContractOptions<Columns>),
   })
 
@@ -73,7 +72,7 @@ describe('breachesOf', () => {
   test('of any contract’s own JSON form: none', () => {
     fc.assert(
       fc.property(anyContract, (given) => {
-        const own = descriptorOf({ path: 'a.csv', format: 'csv', contract: given })
+        const own = descriptorOf({ path: 'a.csv', contract: given })
         const [stated] = resourcesIn(JSON.stringify(own), 'a.json')
         expect(stated && breachesOf(stated, own)).toEqual([])
       }),
@@ -91,11 +90,11 @@ describe('breachesOf', () => {
         const [old, next] = [contract(before), contract(after)]
         if (!isKept(old) || !isKept(next) || breakingChanges(writtenContract(old), writtenContract(next)).length > 0) return
         held++
-        const { millrace: _m, schema, ...rest } = descriptorOf({ path: 'a.csv', format: 'csv', contract: old })
+        const { millrace: _m, schema, ...rest } = descriptorOf({ path: 'a.csv', contract: old })
         const { primaryKey: _p, uniqueKeys: _u, ...columnsOnly } = schema
         const byteOrderMark = old.byteOrderMark
         const [stated] = resourcesIn(JSON.stringify({ ...rest, schema: columnsOnly, millrace: { byteOrderMark } }), 'a.json')
-        expect(stated && breachesOf(stated, descriptorOf({ path: 'a.csv', format: 'csv', contract: next }))).toEqual([])
+        expect(stated && breachesOf(stated, descriptorOf({ path: 'a.csv', contract: next }))).toEqual([])
       }),
       { numRuns: 500 },
     )

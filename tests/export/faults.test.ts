@@ -101,7 +101,7 @@ test('deliver publishes nothing of an engine that dies midway, and a rerun deliv
   const failed = deliver(request, store, testContext(), dying)
   await expect(failed).rejects.toBeInstanceOf(PermanentError)
   await expect(failed).rejects.toMatchObject({
-    message: 'DuckDB could not write the rows as CSV: Out of Memory Error: failed to allocate data of size 32.0 MiB',
+    message: 'DuckDB could not write the rows: Out of Memory Error: failed to allocate data of size 32.0 MiB',
     hint: 'give the run more memory, or free space in its workspace',
     place: { stage: 'export', pipeline: 'p', dataset: 'names', partition: '2018-02-04' },
   })
@@ -134,7 +134,7 @@ test('deliver refuses a Parquet file that is damaged', async () => {
   const dataset = await namesDataset(10)
   const failed = deliver(requestOf({ ...dataset, files: [join(temporaryFolder(), 'gone.parquet')] }), store, testContext())
   await expect(failed).rejects.toBeInstanceOf(PermanentError)
-  await expect(failed).rejects.toThrow(/^DuckDB could not write the rows as CSV: IO Error: No files found/)
+  await expect(failed).rejects.toThrow(/^DuckDB could not write the rows: IO Error: No files found/)
   expect(await keysOf(store)).toEqual([])
 })
 

@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { openDuckDB } from '../../lib/engines/duckdb.ts'
 import type { OpenEngine } from '../../lib/engines/engine-pool.ts'
+import type { Contract } from '../../lib/export/contract.ts'
 import { deliver } from '../../lib/export/deliver.ts'
 import { type Claim, prove } from '../../lib/export/prove.ts'
 import { readStored } from '../../lib/export/read-stored.ts'
@@ -35,7 +36,7 @@ const ROWS = `SELECT i AS id, [E'a,b "c"\\r\\nd;e', '', NULL, 'Zoë', 'plain'][i
   TIMESTAMPTZ '2018-02-04 05:06:07.5+00' + INTERVAL (i) HOUR AS at, i % 2 = 0 AS done, 0.1 + i AS share FROM range(1, 6) AS r(i)`
 
 interface Written {
-  readonly claim: Claim
+  readonly claim: Claim & { readonly contract: Contract }
   readonly stored: Buffer
 }
 
@@ -54,7 +55,7 @@ function written(options: Options): Promise<Written> {
 async function deliverOnce(options: Options): Promise<Written> {
   const dataset = await datasetOf(folder, 'sales', columns, ROWS)
   const target = exportOf('sales.csv', { columns, orderBy: ['id'], ...options })
-  const { contract } = target
+  const contract = target.contract as Contract
   const store = freshStore()
   const { files } = await run(requestOf(dataset, { export: target, partition: undefined }), store)
   const db = await connectToTestEngine({ zone: contract.zone })
@@ -67,7 +68,7 @@ async function deliverOnce(options: Options): Promise<Written> {
 }
 
 /** Reads bytes back as if they were on their way to the store. */
-async function proved(bytes: Uint8Array, claim: Claim): Promise<void> {
+async function proved(bytes: Uint8Array, claim: Written['claim']): Promise<void> {
   const reader = readStored(claim.contract)
   const db = await connectToTestEngine({ zone: claim.contract.zone })
   try {

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import type { Store } from '../../lib/connectors/store.ts'
 import { openDuckDB } from '../../lib/engines/duckdb.ts'
 import { makeFifo, type Producer } from '../../lib/engines/fifo-source.ts'
+import { members } from '../../lib/export/members.ts'
 import { type WriteRequest, writeThroughFifo } from '../../lib/export/write-csv.ts'
 import { temporaryFolder } from '../kit/context.ts'
 import { freshStore, keysOf, notRead, readBytes } from './kit.ts'
@@ -13,16 +14,16 @@ import { freshStore, keysOf, notRead, readBytes } from './kit.ts'
 const requestOf = (changes: Partial<WriteRequest> = {}): WriteRequest => ({
   key: (n) => `_tmp/run/${n}.csv`,
   cut: undefined,
-  compression: 'none',
-  encoding: 'utf-8',
-  byteOrderMark: false,
+  contentType: 'text/csv',
+  convert: undefined,
   rows: 100_000,
-  threads: 2,
   workspace: temporaryFolder(),
   signal: new AbortController().signal,
   readBack: notRead,
   ...changes,
 })
+
+const CONVERT = { none: undefined, gzip: (chunks: AsyncIterable<Uint8Array>) => members(chunks, 'gzip', 2) } as const
 
 const rows = "SELECT range AS id, 'some text ' || range AS t FROM range(100000)"
 
@@ -137,7 +138,7 @@ describe('writeThroughFifo stops the producer', () => {
   test.each([0, 70_000, 1_000_000])('when the store fails at byte %d', async (bytes) => {
     for (const compression of ['none', 'gzip'] as const) {
       const store = freshStore()
-      const request = requestOf({ compression })
+      const request = requestOf({ convert: CONVERT[compression] })
       // Rows that do not compress, so that byte N comes in both.
       const many = 'SELECT md5(range::VARCHAR) AS a FROM range(300000)'
       await withDuckDB(many, (produce) =>
@@ -169,7 +170,7 @@ describe('writeThroughFifo stops the producer', () => {
       const store = freshStore()
       const stop = new AbortController()
       const reason = new Error('asked to stop')
-      const request = requestOf({ compression, signal: stop.signal, progress: () => stop.abort(reason) })
+      const request = requestOf({ convert: CONVERT[compression], signal: stop.signal, progress: () => stop.abort(reason) })
       await withDuckDB('SELECT range, md5(range::VARCHAR) AS m FROM range(1000000000)', (produce) =>
         expect(writeThroughFifo(request, produce, store)).rejects.toBe(reason),
       )

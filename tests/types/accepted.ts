@@ -12,6 +12,7 @@ import {
   matches,
   merge,
   notNull,
+  parquet,
   pipeline,
   references,
   replace,
@@ -19,6 +20,7 @@ import {
   rowCount,
   source,
   sql,
+  tableContract,
   udf,
   unique,
   warn,
@@ -37,6 +39,8 @@ const narrow = contract({
   orderBy: ['-day', 'amount'],
   zeroRows: 'noFile',
 })
+
+const table = tableContract({ columns: { day: 'date', amount: 'decimal(38,2)' }, orderBy: ['day', '-amount'], zeroRows: 'emptyFile' })
 
 /** A frame of its own, as a file beside the pipeline would export it. */
 function twice(frame: Pick<LazyDataFrame, 'join' | 'select'>): LazyDataFrame {
@@ -111,7 +115,10 @@ export const whole = pipeline({
   },
   export: {
     ranked: [csv('ranks/{partition}.csv', { contract: ranks }), csv('narrow/{partition}.csv', { contract: narrow, plain: true })],
-    revenue: csv('revenue/{partition}.csv', { contract: narrow }),
+    revenue: [
+      csv('revenue/{partition}.csv', { contract: narrow }),
+      parquet('revenue/{partition}.parquet', { contract: table, compression: 'snappy', delivery: 'finance' }),
+    ],
   },
 })
 

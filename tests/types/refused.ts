@@ -10,11 +10,13 @@ import {
   matches,
   merge,
   notNull,
+  parquet,
   pipeline,
   references,
   replacePartition,
   source,
   sql,
+  tableContract,
   unique,
   warn,
 } from '../../lib/index.ts'
@@ -147,6 +149,18 @@ pipeline({ name: 'x', schema, extract, transform: { revenue }, export: { revenu:
 pipeline({ name: 'x', schema, extract, transform: { revenue }, export: { revenue: csv('x.csv', { contract: ranks }) } })
 // @ts-expect-error in a list, too
 pipeline({ name: 'x', schema, extract, transform: { revenue }, export: { revenue: [csv('x.csv', { contract: ranks })] } })
+// @ts-expect-error Parquet takes the contract of a table, not of CSV
+pipeline({ name: 'x', schema, extract, transform: { revenue }, export: { revenue: parquet('x.parquet', { contract: ranks }) } })
+const table = tableContract({ columns: { day: 'date' }, orderBy: ['day'] })
+// @ts-expect-error and CSV not that of a table
+pipeline({ name: 'x', schema, extract, transform: { revenue }, export: { revenue: csv('x.csv', { contract: table }) } })
+// @ts-expect-error how CSV is written is nothing to a table
+tableContract({ columns: { day: 'date' }, orderBy: ['day'], delimiter: ';' })
+// @ts-expect-error nor to Parquet
+parquet('x.parquet', { contract: table, byteOrderMark: true })
+const gone = tableContract({ columns: { dya: 'date' }, orderBy: ['dya'] })
+// @ts-expect-error a table's column that is not there
+pipeline({ name: 'x', schema, extract, transform: { revenue }, export: { revenue: parquet('x.parquet', { contract: gone }) } })
 const asFloat = contract({ formulas: 'raw', columns: { amount: 'float64' }, orderBy: ['amount'] })
 // @ts-expect-error the contract asks for another type
 pipeline({ name: 'x', schema, extract, transform: { revenue }, export: { revenue: csv('x.csv', { contract: asFloat }) } })

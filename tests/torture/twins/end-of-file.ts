@@ -7,12 +7,11 @@ import { pipeline } from 'node:stream/promises'
 import { crc32c } from '@node-rs/crc32'
 import type { Store } from '../../../lib/connectors/store.ts'
 import { makeFifo, type Producer } from '../../../lib/engines/fifo-source.ts'
-import { members } from '../../../lib/export/members.ts'
 import type { WriteRequest, Written } from '../../../lib/export/write-csv.ts'
 
 /** A broken twin of `writeThroughFifo`: the FIFO's end of file is all that it waits for, whatever has become of the producer. */
 export async function writeThroughFifo(
-  { key: keyOf, rows, compression, workspace, signal, threads }: WriteRequest,
+  { key: keyOf, rows, convert, workspace, signal }: WriteRequest,
   produce: Producer,
   store: Store,
 ): Promise<readonly Written[]> {
@@ -32,8 +31,7 @@ export async function writeThroughFifo(
       },
     })
     const source = createReadStream(path)
-    const compress = (chunks: AsyncIterable<Uint8Array>) => members(chunks, 'gzip', threads)
-    const flow = compression === 'gzip' ? pipeline(source, compress, meter) : pipeline(source, meter)
+    const flow = convert ? pipeline(source, convert, meter) : pipeline(source, meter)
     await Promise.all([flow, store.put(key, { stream: meter }, { ifAbsent: true })])
     await produced
     const read = { rows, content: 0n, order: 0n, columns: [] }

@@ -1,0 +1,24 @@
+import { join } from 'node:path'
+import { loadPolars, scanParquet, sinkParquet } from '../engines/polars.ts'
+import { copyDelivered } from '../formats/parquet.ts'
+import { FORMS } from './file-forms.ts'
+import { readTable } from './read-table.ts'
+import type { ParquetContract } from './table-contract.ts'
+import { typedSelect } from './typed-rows.ts'
+import type { FileWriter, Writing } from './writer.ts'
+
+/** Parquet by DuckDB, which writes from the first byte to the last and never goes back; read back by Polars. */
+export function parquetWriter({ db, dataset, contract, inOrder, workspace }: Writing<ParquetContract>): FileWriter {
+  const select = typedSelect(dataset, contract, inOrder)
+  return {
+    contentType: FORMS.parquet.mediaType,
+    cut: undefined,
+    convert: undefined,
+    readBack: (before) =>
+      readTable({
+        ...{ db, contract, before, copy: join(workspace, 'sent.parquet'), parquet: join(workspace, 'read.parquet') },
+        read: async (copy, parquet) => sinkParquet(scanParquet(await loadPolars(), [copy]), parquet),
+      }),
+    produce: (path, signal) => db.run(copyDelivered(select, path, contract.compression), undefined, signal),
+  }
+}

@@ -1,0 +1,29 @@
+import { quoteIdentifier } from '../core/quote.ts'
+import { parquetRefusals } from './binary-refusals.ts'
+import { csvRefusals } from './csv-refusals.ts'
+import type { FormatContract } from './export.ts'
+import type { Refusal } from './refusal.ts'
+
+/** What no value of a delivery may be. */
+export function refusalsOf(contract: FormatContract): readonly Refusal[] {
+  const absent = contract.notNull.map((column): Refusal => {
+    const when = `t.${quoteIdentifier(column)} IS NULL`
+    return {
+      column,
+      when,
+      value: 'NULL',
+      what: 'is NULL',
+      hint: 'the contract says notNull: fill the column in a transform, or change the contract',
+    }
+  })
+  return [...absent, ...ofFormat(contract)]
+}
+
+function ofFormat(contract: FormatContract): readonly Refusal[] {
+  switch (contract.format) {
+    case 'csv':
+      return csvRefusals(contract)
+    case 'parquet':
+      return parquetRefusals(contract)
+  }
+}

@@ -1,0 +1,14 @@
+import { csvWriter } from './csv-writer.ts'
+import type { FormatContract } from './export.ts'
+import { parquetWriter } from './parquet-writer.ts'
+import type { FileWriter, Writing } from './writer.ts'
+
+/** The writer of a contract's format. */
+export function fileWriter({ contract, ...about }: Writing<FormatContract>): FileWriter {
+  switch (contract.format) {
+    case 'csv':
+      return csvWriter({ ...about, contract })
+    case 'parquet':
+      return parquetWriter({ ...about, contract })
+  }
+}

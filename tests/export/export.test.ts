@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest'
+import { checkContract } from '../../lib/export/check-contract.ts'
+import { contract } from '../../lib/export/contract.ts'
+import { breakingChanges } from '../../lib/export/contract-changes.ts'
+import { contractFromDescriptor } from '../../lib/export/contract-from-descriptor.ts'
+import { descriptorOf } from '../../lib/export/descriptor.ts'
+import { resourcesIn } from '../../lib/export/descriptor-text.ts'
+import { breachesOf } from '../../lib/export/expectation.ts'
+import { csv, type Export, type ExportOptions, parquet, type TableExportOptions } from '../../lib/export/export.ts'
+import { deliveryLayout } from '../../lib/export/layout.ts'
+import { tableContract } from '../../lib/export/table-contract.ts'
+import { writtenContract } from '../../lib/export/written-contract.ts'
+
+const columns = { id: 'int32', at: 'timestamptz', share: 'float64' } as const
+const options = { columns, orderBy: ['id'], notNull: ['id'] } as const
+const table = tableContract({ ...options, round: { share: 2 } })
+const text = contract({ ...options, formulas: 'raw' })
+type Columns = typeof columns
+
+/** An export of each format but CSV. */
+const exports: readonly Export<never>[] = [parquet('a.parquet', { contract: table })]
+
+test('an export refuses the contract of another kind, and an option that its format has not', () => {
+  expect(() => csv('a.csv', { contract: table } as unknown as ExportOptions<Columns>)).toThrow(
+    'export "a.csv": csv needs a contract that contract({ … }) has made',
+  )
+  expect(() => parquet('a.parquet', { contract: text } as unknown as TableExportOptions<Columns>)).toThrow(
+    'export "a.parquet": parquet needs a contract that tableContract({ … }) has made',
+  )
+  const delimited = { contract: table, delimiter: ';' }
+  expect(() => parquet('a.parquet', delimited)).toThrow(
+    'export "a.parquet": delimiter is no option of parquet; there are contract, plain, delivery, compression',
+  )
+})
+
+test('checkContract refuses what a table cannot keep', () => {
+  const bad = (target: Export<never>) => () => checkContract(target.contract, columns)
+  expect(bad(parquet('a.parquet', { contract: table, compression: 'lz4' as 'zstd' }))).toThrow(
+    'compression "lz4" is unknown; expected "none", "snappy", "zstd"',
+  )
+  const headerOnly = tableContract({ ...options, zeroRows: 'headerOnly' as 'emptyFile' })
+  for (const { format, contract: of } of exports)
+    expect(() => checkContract({ ...of, ...headerOnly, format } as Export['contract'], columns)).toThrow('zeroRows "headerOnly" is unknown')
+  const wide = { ...columns, amount: 'decimal(9,2)' } as const
+  const rounded = tableContract({ columns: wide, orderBy: ['id'], round: { amount: 1 } })
+  expect(() => checkContract(parquet('a.parquet', { contract: rounded }).contract, wide)).toThrow(
+    'round names "amount", which is decimal(9,2); only floats are rounded',
+  )
+})
+
+test('a path that says another format is refused', () => {
+  const at = (path: string) => () => deliveryLayout(parquet(path, { contract: table }) as Export, undefined)
+  expect(at('a/b.csv')).toThrow('export path "a/b.csv" says csv, and is delivered as parquet')
+  expect(at('a/b.csv.gz')).toThrow('says csv')
+  expect(at('a/b.dat')().extension).toBe('.dat')
+  expect(at('a/b')().extension).toBe('.parquet')
+})
+
+test.each(exports)('contract of $format: its JSON form says all of it, and reads back', ({ path, contract: given }) => {
+  const descriptor = descriptorOf({ path, contract: given })
+  const [stated] = resourcesIn(JSON.stringify(descriptor), 'a.json')
+  if (!stated) throw new Error('nothing read')
+  expect(contractFromDescriptor(stated, 'a.json')).toEqual(writtenContract(given))
+  expect(breachesOf(stated, descriptor)).toEqual([])
+  const csvInstead = breachesOf(stated, descriptorOf({ path: 'a.csv', contract: text })).map(({ what }) => what)
+  expect(csvInstead).toContain(`format is "csv", expected ${JSON.stringify(descriptor.format)}`)
+})
+
+test.each(exports)('contract of $format: another format breaks its readers', ({ format, contract: given }) => {
+  expect(breakingChanges(writtenContract(given), writtenContract(given))).toEqual([])
+  expect(breakingChanges(writtenContract(text), writtenContract(given))).toEqual([`format was "csv" and is "${format}"`])
+})
