@@ -16,8 +16,8 @@ export interface LoadEngine {
 export function loadEngine(extension: string | undefined): LoadEngine {
   let opening: Promise<DuckDB> | undefined
   const open = async ({ limits, workspace }: RunContext): Promise<DuckDB> => {
-    const { memoryBytes, threads } = limits
-    const db = await openDuckDB({ memoryBytes, threads, temp: join(workspace, `load-${randomUUID()}.tmp`), quiet: true })
+    // PostgreSQL takes one stream no faster than one thread writes it; a second would write ahead, into memory.
+    const db = await openDuckDB({ memoryBytes: limits.memoryBytes, threads: 1, temp: join(workspace, `load-${randomUUID()}.tmp`) })
     try {
       if (extension !== undefined) await loadExtension(db, extension)
       return db
