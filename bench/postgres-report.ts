@@ -9,21 +9,30 @@ export interface Sides {
 /** What all processes of one side may hold at `--memory 256MB`, in MiB (issue 4). */
 const RSS_LIMIT = 600
 
-/** The big table, each work by the least time of each side over all rounds: a shared machine only ever makes a run slower. */
-export function roadsTable(figures: ReadonlyMap<string, Sides>, rows: number, memory: string): string {
+/** The big table, each work by the least time of each side over all rounds: a shared machine only ever makes a run slower. `engine`: the same work by DuckDB and its extension alone. */
+export function roadsTable(
+  figures: ReadonlyMap<string, Sides>,
+  engine: ReadonlyMap<string, readonly Measured[]>,
+  rows: number,
+  memory: string,
+): string {
+  const cpuText = (rounds: readonly Measured[]) => ((least(rounds, 'cpuSeconds') / rows) * 1e6).toFixed(2)
   const lines = [...figures].map(([what, { ours, bare }]) => {
     const [wall, bareWall] = [least(ours, 'wallSeconds'), least(bare, 'wallSeconds')]
     const mebibytes = mostRss(ours) / 2 ** 20
+    const alone = engine.get(what.split(',')[0] ?? what) ?? []
     return [
       what,
       wall.toFixed(2),
       bareWall.toFixed(2),
       (wall / bareWall).toFixed(2),
-      ((least(ours, 'cpuSeconds') / rows) * 1e6).toFixed(2),
+      (wall / least(alone, 'wallSeconds')).toFixed(2),
+      cpuText(ours),
+      cpuText(alone),
       `${mebibytes.toFixed(0)}${memory === '256MB' && mebibytes > RSS_LIMIT ? ` (over ${RSS_LIMIT})` : ''}`,
     ]
   })
-  return table(['road', 's', '\\copy binary s', 'wall ×', 'CPU-s/M rows', `RSS MiB at ${memory}`], lines)
+  return table(['road', 's', '\\copy binary s', 'wall ×', 'wall ÷ extension alone', 'CPU-s/M rows', 'its', `RSS MiB at ${memory}`], lines)
 }
 
 /** Many small tables, each figure for one of them. */

@@ -14,10 +14,11 @@ import { requireSameContent } from './content.ts'
 import { LINEITEM, lineitemCsv } from './lineitem.ts'
 import type { ManyJob } from './many-bare-child.ts'
 import type { Measured, Stretch } from './measured.ts'
+import type { BareTableJob } from './postgres-bare-child.ts'
 import { manyTable, roadsTable } from './postgres-report.ts'
 import { type RssSamples, usageOf } from './processes.ts'
 
-// `node bench/postgres.ts`: PostgreSQL in and out beside psql's \copy, and many small tables beside DuckDB's extension alone, in one sitting. Options: --rows 6000000 --rounds 3 --memory 256MB --tables 200 --many-rounds 5; no rounds leave their part out.
+// `node bench/postgres.ts`: PostgreSQL in and out beside psql's \copy and DuckDB's extension alone, and many small tables beside DuckDB's extension alone, in one sitting. Options: --rows 6000000 --rounds 3 --memory 256MB --tables 200 --many-rounds 5; no rounds leave their part out.
 
 const { values } = parseArgs({
   options: {
@@ -54,13 +55,15 @@ const server = await startPostgres({ settings: ['shared_buffers=512MB', 'max_wal
 try {
   await prepare()
   say(`${rows} rows, ${rounds} rounds, load ${loadavg()[0]?.toFixed(1)}`)
-  const [roads, many] = [sides(), sides()]
+  const [roads, many, engine] = [sides(), sides(), bareSides()]
   for (let round = 1; round <= rounds; round++) {
     const out = async () => psql('shop', `\\copy lineitem to '/dev/null' (format binary)`)
     const into = async () => {
       await ask('mart', 'DROP TABLE IF EXISTS bare; CREATE TABLE bare (LIKE shape)')
       return psql('mart', `\\copy bare from '${binary}' (format binary)`)
     }
+    engine.note('PG → Parquet', await bareTable('pull'))
+    engine.note('Parquet → PG', await bareTable('push'))
     for (const [road, suffix] of ROADS) {
       roads.note(`PG → Parquet${suffix}`, await millrace('pull', ['extract', 'land'], road), await out())
       if (round === 1) await verifyPull()
@@ -79,7 +82,7 @@ try {
     }
     say(`many tables: round ${round} of ${manyRounds} done`)
   }
-  const parts = [rounds > 0 && roadsTable(roads.all, rows, values.memory), manyRounds > 0 && manyTable(many.all, tables)]
+  const parts = [rounds > 0 && roadsTable(roads.all, engine.all, rows, values.memory), manyRounds > 0 && manyTable(many.all, tables)]
   process.stdout.write(`${parts.filter(Boolean).join('\n\n')}\n`)
 } finally {
   await server.stop('immediate')
@@ -162,6 +165,26 @@ async function verifyPush(): Promise<void> {
   await requireSameContent('Parquet → PG', { kind: 'csv', file: csv }, { kind: 'csv', file: back }, cache)
   rmSync(csv)
   rmSync(back)
+}
+
+/** DuckDB and its extension alone. */
+async function bareTable(way: BareTableJob['way']): Promise<Measured> {
+  if (way === 'push') await ask('mart', 'DROP TABLE IF EXISTS bare; CREATE TABLE bare (LIKE shape)')
+  const job: BareTableJob = {
+    ...{ extension: extension ?? '', port: server.port, password: server.password, memory: values.memory, temp: join(cache, 'spill'), way },
+    ...(way === 'pull'
+      ? { database: 'shop', table: 'lineitem', file: join(cache, 'bare.parquet') }
+      : { database: 'mart', table: 'bare', file: parquet }),
+  }
+  const { message, rss } = await answerOf<Stretch>('./postgres-bare-child.ts', {}, job)
+  if (way === 'pull') rmSync(job.file)
+  return measured(message, rss)
+}
+
+/** Rounds of each work. */
+function bareSides() {
+  const all = new Map<string, Measured[]>()
+  return { all, note: (what: string, taken: Measured) => void all.set(what, [...(all.get(what) ?? []), taken]) }
 }
 
 /** Both sides of each work, as rounds bring them. */
