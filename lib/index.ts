@@ -44,6 +44,8 @@ export {
   csv,
   type DeliveryOptions,
   type Export,
+  type NdjsonOptions,
+  ndjson,
   type ParquetOptions,
   parquet,
 } from './export/export.ts'

@@ -28,7 +28,12 @@ export function contractText({ pipeline, dataset, export: target }: ContractedEx
 
 /** How the file is written, as the format has it. */
 function formRows(contract: FormatContract): readonly string[][] {
-  if (contract.format !== 'csv') return contract.compression === 'none' ? [] : [['compression', contract.compression]]
+  if (contract.format !== 'csv')
+    return [
+      ...('compression' in contract && contract.compression !== 'none' ? [['compression', contract.compression]] : []),
+      ...('bigNumbers' in contract && contract.bigNumbers ? [['big numbers', contract.bigNumbers]] : []),
+      ...('split' in contract && contract.split ? [['files', splitText(contract.split)]] : []),
+    ]
   const { compression, quote, escape: before, encoding } = contract
   return [
     ['header', contract.header ? 'the names of the columns' : 'none'],

@@ -1,12 +1,14 @@
 import type { Columns } from '../core/dataset.ts'
 import { ConfigError } from '../core/errors.ts'
 import { parseType, typeText } from '../engines/types.ts'
+import { isBigNumber } from '../formats/json-values.ts'
 import { checkCsvContract } from './check-csv-contract.ts'
-import { checkChoices } from './check-options.ts'
+import { checkChoices, checkSplit, checkZone } from './check-options.ts'
 import type { FormatContract } from './export.ts'
 import { checkFileName } from './file-name.ts'
 import { orderColumns } from './order.ts'
-import type { CommonContract } from './table-contract.ts'
+import type { CommonContract, NdjsonContract } from './table-contract.ts'
+import { anyWithin } from './within.ts'
 
 const MAX_DECIMALS = 15
 
@@ -27,9 +29,30 @@ export function checkContract(contract: FormatContract, columns: Columns): void 
     case 'csv':
       checkCsvContract(contract)
       break
+    case 'ndjson':
+      checkChoices(contract, { compression: ['none', 'gzip', 'zstd'], zeroRows: ZERO_ROWS })
+      checkBigNumbers(contract)
+      checkSplit(contract.split)
+      checkZone(contract.zone)
+      break
     case 'parquet':
       checkChoices(contract, { compression: ['none', 'snappy', 'zstd'], zeroRows: ZERO_ROWS })
   }
+}
+
+/** Where digits may be lost, the contract says what is done about it. */
+function checkBigNumbers({ columns, bigNumbers, format }: NdjsonContract): void {
+  const big = Object.keys(columns).find((name) =>
+    anyWithin(name, parseType(columns[name] ?? 'text'), ['int64', 'uint64', 'decimal'], (_, type) => String(isBigNumber(type)))?.includes(
+      'true',
+    ),
+  )
+  if (bigNumbers === undefined && big !== undefined)
+    throw new ConfigError(
+      `"${big}" is ${columns[big]}, and ${format} needs bigNumbers: "number" or "text", for digits that many readers lose`,
+      { column: big },
+    )
+  if (bigNumbers !== undefined) checkChoices({ bigNumbers }, { bigNumbers: ['number', 'text'] })
 }
 
 const ZERO_ROWS = ['emptyFile', 'noFile', 'fail', 'keepLast']

@@ -6,6 +6,8 @@ import type { DeliveryManifest } from './manifest.ts'
 export type WrittenContract = DeliveryManifest['contract']
 /** One of CSV. */
 export type WrittenCsv = Extract<WrittenContract, { readonly format: 'csv' }>
+/** One of lines of JSON. */
+export type WrittenNdjson = Extract<WrittenContract, { readonly format: 'ndjson' }>
 /** One of Parquet. */
 export type WrittenParquet = Extract<WrittenContract, { readonly format: 'parquet' }>
 
@@ -98,6 +100,8 @@ const BREAKS: Readonly<Record<Option, (before: WrittenContract, was: unknown, is
   dateFormat: has('date'),
   timestampFormat: has('timestamp', 'timestamptz'),
   zone: has('timestamptz'),
+  // Given where there are such columns alone.
+  bigNumbers: (_, was, is) => was !== null && is !== null,
   zeroRows: (_, __, is) => is === 'noFile',
   // A reader of one file would miss the others.
   split: (_, was) => was === null,

@@ -30,16 +30,38 @@ export function contractFromDescriptor(stated: StatedResource, file: string): Wr
     round: millrace.round ?? {},
   }
   const format = formatOf(stated, file)
-  const contract: WrittenContract =
-    format === 'csv' ? { ...csvOf(stated, file), ...common } : { ...common, format, ...tableOptions(stated) }
+  const contract = { ...optionsOf(stated, format, file), ...common }
   if (names.length !== schema.fields.length)
     throw new ConfigError(`${file} has ${schema.fields.length} fields, and millrace.types ${names.length}`, { file })
   refuseContradictions(stated, contract, file)
   return contract
 }
 
+/** What a descriptor says of a file of its format. */
+function optionsOf(stated: StatedResource, format: ExportFormat, file: string): Options<WrittenContract> {
+  const { bigNumbers = null, zone = 'UTC', split = null } = stated.millrace ?? {}
+  switch (format) {
+    case 'csv':
+      return csvOf(stated, file)
+    case 'ndjson':
+      return { format, bigNumbers, zone, split, compression: packedOf(stated), zeroRows: zeroRowsOf(stated) }
+    case 'parquet':
+      return { format, ...tableOptions(stated) }
+  }
+}
+
+type Options<C> = C extends WrittenContract ? Omit<C, 'version' | 'columns' | 'orderBy' | 'round'> : never
+
+function packedOf({ millrace: { compression = 'none' } = {} }: StatedResource): 'none' | 'gzip' | 'zstd' {
+  return compression === 'snappy' ? 'none' : compression
+}
+
+function zeroRowsOf({ millrace: { zeroRows = 'emptyFile' } = {} }: StatedResource): WrittenParquet['zeroRows'] {
+  return zeroRows === 'headerOnly' ? 'emptyFile' : zeroRows
+}
+
 /** What a descriptor of CSV says of the file. */
-function csvOf(stated: StatedResource, file: string): Omit<WrittenCsv, 'version' | 'columns' | 'orderBy' | 'round'> {
+function csvOf(stated: StatedResource, file: string): Options<WrittenCsv> {
   const { millrace = {}, dialect, schema } = stated
   return {
     format: 'csv',
@@ -51,7 +73,7 @@ function csvOf(stated: StatedResource, file: string): Omit<WrittenCsv, 'version'
     null: schema.missingValues?.[0] ?? '',
     header: dialect?.header ?? true,
     lineEnd: dialect?.lineTerminator === '\n' ? '\n' : '\r\n',
-    compression: millrace.compression === 'snappy' ? 'none' : (millrace.compression ?? 'none'),
+    compression: packedOf(stated),
     encoding: encodingOf(stated, file),
     byteOrderMark: millrace.byteOrderMark ?? false,
     unfit: millrace.unfit ?? null,
@@ -66,9 +88,9 @@ function csvOf(stated: StatedResource, file: string): Omit<WrittenCsv, 'version'
 }
 
 /** What a descriptor of Parquet says of the file. */
-function tableOptions({ millrace = {} }: StatedResource): Pick<WrittenParquet, 'compression' | 'zeroRows'> {
-  const { compression = 'zstd', zeroRows = 'emptyFile' } = millrace
-  return { compression: compression === 'gzip' ? 'zstd' : compression, zeroRows: zeroRows === 'headerOnly' ? 'emptyFile' : zeroRows }
+function tableOptions(stated: StatedResource): Pick<WrittenParquet, 'compression' | 'zeroRows'> {
+  const { compression = 'zstd' } = stated.millrace ?? {}
+  return { compression: compression === 'gzip' ? 'zstd' : compression, zeroRows: zeroRowsOf(stated) }
 }
 
 function formatOf({ format: given = 'csv' }: StatedResource, file: string): ExportFormat {

@@ -44,6 +44,17 @@ const csv = z.strictObject({
   zeroRows: z.enum(['headerOnly', 'noFile', 'fail', 'keepLast']),
 })
 
+const ndjson = z.strictObject({
+  format: z.literal('ndjson'),
+  ...common,
+  /** null: there are none. */
+  bigNumbers: z.enum(['number', 'text']).nullable(),
+  compression: z.enum(['none', 'gzip', 'zstd']),
+  zone: z.string(),
+  split,
+  zeroRows,
+})
+
 const parquet = z.strictObject({
   format: z.literal('parquet'),
   ...common,
@@ -54,5 +65,5 @@ const parquet = z.strictObject({
 /** The contract as it was in force, every default written out, by its format. One that does not say its format is older than other formats than CSV. */
 export const writtenContractSchema = z.preprocess(
   (value) => (typeof value === 'object' && value !== null && !('format' in value) ? { ...value, format: 'csv' } : value),
-  z.discriminatedUnion('format', [csv, parquet]),
+  z.discriminatedUnion('format', [csv, ndjson, parquet]),
 )

@@ -1,4 +1,5 @@
 import { parseType } from '../engines/types.ts'
+import { isBigNumber } from '../formats/json-values.ts'
 import { strptimeOf } from '../formats/strptime.ts'
 import type { WrittenContract } from './contract-changes.ts'
 import { headerName } from './rows.ts'
@@ -54,7 +55,9 @@ export function fieldName(name: string, contract: WrittenContract): string {
  * A format that strptime cannot read is `any`. The texts of values are those of CSV alone.
  */
 function typeOf(type: string, contract: WrittenContract): Omit<Field, 'name'> {
-  const { name } = parseType(type)
+  const parsed = parseType(type)
+  const { name } = parsed
+  if ('bigNumbers' in contract && contract.bigNumbers === 'text' && isBigNumber(parsed)) return { type: 'string' }
   const texts = contract.format === 'csv' ? contract : undefined
   switch (name) {
     case 'boolean':

@@ -111,6 +111,7 @@ const own = z.strictObject({
   dateFormat: z.optional(text),
   timestampFormat: z.optional(text),
   zone: z.optional(text),
+  bigNumbers: z.optional(z.enum(['number', 'text'])),
   round: z.optional(z.record(text, z.int().min(0))),
   split: z.optional(z.union([z.strictObject({ rows: z.int().min(1) }), z.strictObject({ bytes: z.int().min(1) })])),
   zeroRows: z.optional(z.enum(['headerOnly', 'emptyFile', 'noFile', 'fail', 'keepLast'])),

@@ -35,6 +35,7 @@ export interface OwnPart {
   readonly dateFormat?: string
   readonly timestampFormat?: string
   readonly zone?: string
+  readonly bigNumbers?: 'number' | 'text'
   readonly round: Readonly<Record<string, number>>
   readonly split?: NonNullable<WrittenCsv['split']>
   readonly zeroRows: WrittenContract['zeroRows']
@@ -83,6 +84,7 @@ export function descriptorOfWritten(path: string, contract: WrittenContract): De
     format: frictionless,
     mediatype: mediaType,
     ...(contract.format === 'csv' && { encoding: encodingName(contract) }),
+    ...(contract.format === 'ndjson' && { encoding: 'utf-8' }),
     ...(compression !== undefined && { compression }),
     ...(dialect && { dialect }),
     schema: {
@@ -179,6 +181,10 @@ function ownPart(path: string, contract: WrittenContract): OwnPart {
 
 function ownOptions(contract: WrittenContract): Partial<OwnPart> {
   if (contract.format === 'parquet') return { compression: contract.compression }
+  if (contract.format === 'ndjson') {
+    const { bigNumbers, compression, zone, split } = contract
+    return { ...(bigNumbers !== null && { bigNumbers }), compression, zone, ...(split && { split }) }
+  }
   const { unfit, dateFormat, timestampFormat, split } = contract
   return {
     formulas: contract.formulas,

@@ -51,7 +51,7 @@ function encodingBreaches(
   return [
     ...differs('encoding', wanted, encoding, `contract: encoding: ${option}`),
     ...(wanted === 'utf-8' && encoding === 'utf-8'
-      ? differs('millrace.byteOrderMark', mark, own.byteOrderMark, `contract: byteOrderMark: ${mark}`)
+      ? differs('millrace.byteOrderMark', mark, own.byteOrderMark ?? false, `contract: byteOrderMark: ${mark}`)
       : []),
   ]
 }

@@ -1,10 +1,11 @@
 import type { Columns } from '../core/dataset.ts'
 import { ConfigError } from '../core/errors.ts'
 import type { Contract } from './contract.ts'
-import type { ParquetContract, TableContract } from './table-contract.ts'
+import type { Compression } from './members.ts'
+import type { NdjsonContract, ParquetContract, SplitRows, TableContract } from './table-contract.ts'
 
 /** A contract together with the format that it is delivered in. */
-export type FormatContract = Contract | ParquetContract
+export type FormatContract = Contract | NdjsonContract | ParquetContract
 
 /** The formats of delivered files. */
 export type ExportFormat = FormatContract['format']
@@ -43,6 +44,21 @@ export interface TableExportOptions<R extends Columns> extends DeliveryOptions {
   readonly contract: TableContract<R>
 }
 
+/** How a dataset is delivered as lines of JSON. */
+export interface NdjsonOptions<R extends Columns> extends TableExportOptions<R> {
+  /**
+   * How columns of int64, uint64 and decimals of more than 15 digits are written, of which many readers of JSON lose digits. `number`: as numbers, for readers that keep all digits. `text`: as texts. It must be said where
+   * there are such columns.
+   */
+  readonly bigNumbers?: 'number' | 'text'
+  /** gzip: the objects end in `.gz`; members of 4 MiB of plain bytes, level 1. zstd: in `.zst`, frames likewise, level 3. Default none. */
+  readonly compression?: 'none' | Compression
+  /** IANA zone in which timestamptz values are written. Default UTC. */
+  readonly zone?: string
+  /** Cuts the rows into several files: after so many rows, or before the row with which a file would have more bytes (before compression). Default one file. The manifest names the files in order. */
+  readonly split?: SplitRows
+}
+
 /** How a dataset is delivered as Parquet. */
 export interface ParquetOptions<R extends Columns> extends TableExportOptions<R> {
   /** Of the pages inside the file. Default `zstd`. */
@@ -52,6 +68,11 @@ export interface ParquetOptions<R extends Columns> extends TableExportOptions<R>
 /** Delivers a dataset as CSV to `path` in the store. A partitioned dataset needs `{partition}` in the path. */
 export function csv<const R extends Columns>(path: string, options: ExportOptions<R>): Export<R> {
   return exportOf(path, options, 'csv', {}, {})
+}
+
+/** Delivers a dataset as lines of JSON, an object for each row. A partitioned dataset needs `{partition}` in the path. */
+export function ndjson<const R extends Columns>(path: string, options: NdjsonOptions<R>): Export<R> {
+  return exportOf(path, options, 'ndjson', { bigNumbers: undefined, compression: 'none', zone: 'UTC', split: undefined }, options)
 }
 
 /** Delivers a dataset as one Parquet file. A partitioned dataset needs `{partition}` in the path. */

@@ -15,11 +15,12 @@ export interface FileForm {
 
 export const FORMS: Readonly<Record<ExportFormat, FileForm>> = {
   csv: { ending: '.csv', endings: ['.csv', '.tsv', '.tab'], mediaType: 'text/csv', frictionless: 'csv' },
+  ndjson: { ending: '.ndjson', endings: ['.ndjson', '.jsonl', '.json'], mediaType: 'application/x-ndjson', frictionless: 'ndjson' },
   parquet: { ending: '.parquet', endings: ['.parquet', '.pq'], mediaType: 'application/vnd.apache.parquet', frictionless: 'parquet' },
 }
 
 /** Whether a file is compressed as a whole; Parquet and the like compress what is inside. */
 export function packingOf(contract: { readonly format: ExportFormat; readonly compression?: string }): 'none' | Compression {
   const { format, compression } = contract
-  return format === 'csv' && (compression === 'gzip' || compression === 'zstd') ? compression : 'none'
+  return (format === 'csv' || format === 'ndjson') && (compression === 'gzip' || compression === 'zstd') ? compression : 'none'
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { loadPolars, scanParquet, sinkParquet } from '../engines/polars.ts'
 import { copyDelivered } from '../formats/parquet.ts'
 import { FORMS } from './file-forms.ts'
-import { readTable } from './read-table.ts'
+import { readParquetRows, readTable } from './read-table.ts'
 import type { ParquetContract } from './table-contract.ts'
 import { typedSelect } from './typed-rows.ts'
 import type { FileWriter, Writing } from './writer.ts'
@@ -14,10 +14,14 @@ export function parquetWriter({ db, dataset, contract, inOrder, workspace }: Wri
     contentType: FORMS.parquet.mediaType,
     cut: undefined,
     convert: undefined,
-    readBack: (before) =>
+    readBack: () =>
       readTable({
-        ...{ db, contract, before, copy: join(workspace, 'sent.parquet'), parquet: join(workspace, 'read.parquet') },
-        read: async (copy, parquet) => sinkParquet(scanParquet(await loadPolars(), [copy]), parquet),
+        ...{ db, contract, copy: join(workspace, 'sent.parquet') },
+        read: async (copy) => {
+          const read = join(workspace, 'read.parquet')
+          await sinkParquet(scanParquet(await loadPolars(), [copy]), read)
+          return readParquetRows([read], contract)
+        },
       }),
     produce: (path, signal) => db.run(copyDelivered(select, path, contract.compression), undefined, signal),
   }

@@ -4,6 +4,7 @@ import type { Contract } from './contract.ts'
 import { deliveredText, roundOf } from './delivered-text.ts'
 import type { FormatContract } from './export.ts'
 import { orderColumns } from './order.ts'
+import { provedJson } from './proved-json.ts'
 import { headerName, quotedColumns } from './rows.ts'
 import { typedValue } from './typed-rows.ts'
 
@@ -22,6 +23,7 @@ export function comparedValue(
 ): Omit<ProvedValue, 'scale' | 'kind'> & { readonly kind: ProvedValue['kind'] | 'typed' } {
   if (contract.format === 'csv') return provedValue(name, contract)
   const { name: type } = parseType(contract.columns[name] ?? 'text')
+  if (contract.format === 'ndjson') return { kind: type === 'text' ? 'text' : 'typed', of: provedJson(name, contract).of }
   return { kind: type === 'text' ? 'text' : 'typed', of: (value) => typedValue(value, name, contract) }
 }
 

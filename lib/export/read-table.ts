@@ -1,12 +1,14 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { messageOf, PermanentError } from '../core/errors.ts'
-import { quoteIdentifier, quoteLiteral } from '../core/quote.ts'
+import { quoteIdentifier } from '../core/quote.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
 import { duckdbType, parseType } from '../engines/types.ts'
 import type { CsvSums } from '../formats/csv-sums.ts'
+import { readParquet } from '../formats/parquet.ts'
 import type { FormatContract } from './export.ts'
 import { orderColumns } from './order.ts'
 import { sumOf } from './prove.ts'
+import { comparedValue } from './proved-values.ts'
 import type { StoredReader } from './read-stored.ts'
 import { typeInFile } from './typed-rows.ts'
 
@@ -14,17 +16,14 @@ import { typeInFile } from './typed-rows.ts'
 export interface TableReading {
   readonly db: DuckDB
   readonly contract: FormatContract
-  /** A new file for the bytes, and a new one for what was read of them. */
+  /** A new file for the bytes. */
   readonly copy: string
-  readonly parquet: string
-  /** Another engine than the one that wrote: reads `copy`, and writes `parquet`. */
-  readonly read: (copy: string, parquet: string) => Promise<void>
-  /** Rows in the files before it. */
-  readonly before: number
+  /** By something else than what wrote: SELECT of what the copy holds, `v0`, `v1`, … of the columns, and `n`, the row's number in the delivery, from 1 on. */
+  readonly read: (copy: string) => Promise<string>
 }
 
 /** Keeps the bytes of one file while they go to the store; at their end another engine than the writer reads them, and what it has read is summed up as the dataset is. */
-export function readTable({ db, contract, copy, parquet, read, before }: TableReading): StoredReader {
+export function readTable({ db, contract, copy, read }: TableReading): StoredReader {
   const file = openSync(copy, 'wx')
   let open = true
   const close = () => {
@@ -39,10 +38,10 @@ export function readTable({ db, contract, copy, parquet, read, before }: TableRe
     end: async () => {
       close()
       try {
-        await read(copy, parquet)
+        const rows = await read(copy)
         const session = await db.connect()
         try {
-          return await sumsOf(session, contract, parquet, before)
+          return await sumsOf(session, contract, rows)
         } finally {
           session.close()
         }
@@ -57,22 +56,18 @@ export function readTable({ db, contract, copy, parquet, read, before }: TableRe
   }
 }
 
-async function sumsOf(db: DuckDB, contract: FormatContract, parquet: string, before: number): Promise<CsvSums> {
-  const columns = Object.entries(contract.columns).map(([name, text]) => ({
-    name,
-    isText: parseType(text).name === 'text',
-    type: typeInFile(parseType(text)),
-  }))
-  const values = columns.map(({ name, type }, i) => `CAST(${quoteIdentifier(name)} AS ${duckdbType(type)}) AS v${i}`)
-  const keys = orderColumns(contract).map((key) => `v${columns.findIndex(({ name }) => name === key.name)}`)
-  const each = columns.flatMap(({ isText }, i) => [
+async function sumsOf(db: DuckDB, contract: FormatContract, rows: string): Promise<CsvSums> {
+  const columns = Object.keys(contract.columns)
+  const keys = orderColumns(contract).map(({ name }) => `v${columns.indexOf(name)}`)
+  const each = columns.flatMap((name, i) => [
     `count(*) - count(v${i}) AS n${i}`,
-    `${isText ? `count(*) FILTER (WHERE v${i} = '')` : 0} AS e${i}`,
+    `${comparedValue(name, contract).kind === 'text' ? `count(*) FILTER (WHERE v${i} = '')` : 0} AS e${i}`,
     `${sumOf(`hash(v${i})`)} AS h${i}`,
   ])
-  const rows = `SELECT ${values.join(', ')}, file_row_number + ${before + 1} AS n FROM read_parquet(${quoteLiteral(parquet)}, file_row_number = true, hive_partitioning = false)`
+  const row = `hash(${columns.map((_, i) => `v${i}`).join(', ')})`
+  const stands = `hash(${[...keys, 'n'].join(', ')})`
   const [found] = await db.meta(
-    `SELECT count(*) AS rows, ${sumOf(`hash(hash(${columns.map((_, i) => `v${i}`).join(', ')}))`)} AS content, ${sumOf(`hash(hash(${[...keys, 'n'].join(', ')}))`)} AS stands, ${each.join(', ')} FROM (${rows})`,
+    `SELECT count(*) AS rows, ${sumOf(`hash(${row})`)} AS content, ${sumOf(`hash(${stands})`)} AS stands, ${each.join(', ')} FROM (${rows})`,
   )
   return {
     rows: Number(found?.rows),
@@ -84,4 +79,12 @@ async function sumsOf(db: DuckDB, contract: FormatContract, parquet: string, bef
       hash: BigInt(found?.[`h${i}`] ?? 0),
     })),
   }
+}
+
+/** The same of Parquet files that have the contract's columns, whoever wrote them. */
+export function readParquetRows(files: readonly string[], contract: FormatContract): string {
+  const values = Object.entries(contract.columns).map(
+    ([name, type], i) => `CAST(${quoteIdentifier(name)} AS ${duckdbType(typeInFile(parseType(type)))}) AS v${i}`,
+  )
+  return `SELECT ${values.join(', ')}, row_number() OVER () AS n FROM ${readParquet(files)}`
 }

@@ -1,5 +1,6 @@
-/** How records of a CSV text end, and what hides such an end. */
+/** How records of a text end, and what hides such an end. */
 export interface RecordDialect {
+  /** '': nothing hides one. */
   readonly quote: string
   readonly escape: string
 }
@@ -47,7 +48,7 @@ export function recordEnds({ quote, escape: escaper }: RecordDialect): RecordEnd
         at = closing(chunk, at)
         continue
       }
-      const quoteAt = chunk.indexOf(quoteByte, at)
+      const quoteAt = quote === '' ? -1 : chunk.indexOf(quoteByte, at)
       const stop = quoteAt < 0 ? chunk.length : quoteAt
       for (let end = chunk.indexOf(LF, at); end >= 0 && end < stop; end = chunk.indexOf(LF, end + 1)) yield end + 1
       if (quoteAt < 0) return

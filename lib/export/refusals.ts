@@ -2,6 +2,7 @@ import { quoteIdentifier } from '../core/quote.ts'
 import { parquetRefusals } from './binary-refusals.ts'
 import { csvRefusals } from './csv-refusals.ts'
 import type { FormatContract } from './export.ts'
+import { jsonRefusals } from './json-refusals.ts'
 import type { Refusal } from './refusal.ts'
 
 /** What no value of a delivery may be. */
@@ -23,6 +24,8 @@ function ofFormat(contract: FormatContract): readonly Refusal[] {
   switch (contract.format) {
     case 'csv':
       return csvRefusals(contract)
+    case 'ndjson':
+      return jsonRefusals(contract)
     case 'parquet':
       return parquetRefusals(contract)
   }

@@ -1,5 +1,6 @@
 import type { Columns } from '../core/dataset.ts'
 import { ConfigError } from '../core/errors.ts'
+import type { Compression } from './members.ts'
 
 /** After how many rows, or before how many bytes, a file ends and the next begins. */
 export type SplitRows = { readonly rows: number } | { readonly bytes: number }
@@ -47,6 +48,15 @@ export interface TableContractOptions<R extends Columns> extends CommonOptions<R
 export interface TableContract<R extends Columns = Columns> extends CommonContract<R> {
   readonly format: 'table'
   readonly zeroRows: NonNullable<TableContractOptions<R>['zeroRows']>
+}
+
+/** A table as lines of JSON. */
+export interface NdjsonContract extends Omit<TableContract, 'format'> {
+  readonly format: 'ndjson'
+  readonly bigNumbers: 'number' | 'text' | undefined
+  readonly compression: 'none' | Compression
+  readonly zone: string
+  readonly split: SplitRows | undefined
 }
 
 /** A table as Parquet. */

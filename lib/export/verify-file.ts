@@ -5,6 +5,7 @@ import { checksums } from '../core/checksums.ts'
 import { packingOf } from './file-forms.ts'
 import type { Look } from './look.ts'
 import { lookAtCsv } from './look-csv.ts'
+import { lookAtNdjson } from './look-ndjson.ts'
 import { lookAtParquet } from './look-parquet.ts'
 import type { DeliveryManifest } from './manifest.ts'
 
@@ -51,6 +52,8 @@ function lookAt(contract: Contract): Look {
   switch (contract.format) {
     case 'csv':
       return lookAtCsv(contract)
+    case 'ndjson':
+      return lookAtNdjson(contract)
     case 'parquet':
       return lookAtParquet(contract)
   }

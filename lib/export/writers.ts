@@ -1,5 +1,6 @@
 import { csvWriter } from './csv-writer.ts'
 import type { FormatContract } from './export.ts'
+import { ndjsonWriter } from './ndjson-writer.ts'
 import { parquetWriter } from './parquet-writer.ts'
 import type { FileWriter, Writing } from './writer.ts'
 
@@ -8,6 +9,8 @@ export function fileWriter({ contract, ...about }: Writing<FormatContract>): Fil
   switch (contract.format) {
     case 'csv':
       return csvWriter({ ...about, contract })
+    case 'ndjson':
+      return ndjsonWriter({ ...about, contract })
     case 'parquet':
       return parquetWriter({ ...about, contract })
   }

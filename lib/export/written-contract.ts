@@ -26,6 +26,8 @@ export function writtenContract({
         unfit: contract.unfit ?? null,
         split: contract.split ?? null,
       }
+    case 'ndjson':
+      return { ...contract, ...common, bigNumbers: contract.bigNumbers ?? null, split: contract.split ?? null }
     case 'parquet':
       return { ...contract, ...common }
   }

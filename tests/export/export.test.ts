@@ -6,7 +6,7 @@ import { contractFromDescriptor } from '../../lib/export/contract-from-descripto
 import { descriptorOf } from '../../lib/export/descriptor.ts'
 import { resourcesIn } from '../../lib/export/descriptor-text.ts'
 import { breachesOf } from '../../lib/export/expectation.ts'
-import { csv, type Export, type ExportOptions, parquet, type TableExportOptions } from '../../lib/export/export.ts'
+import { csv, type Export, type ExportOptions, ndjson, parquet, type TableExportOptions } from '../../lib/export/export.ts'
 import { deliveryLayout } from '../../lib/export/layout.ts'
 import { tableContract } from '../../lib/export/table-contract.ts'
 import { writtenContract } from '../../lib/export/written-contract.ts'
@@ -18,7 +18,10 @@ const text = contract({ ...options, formulas: 'raw' })
 type Columns = typeof columns
 
 /** An export of each format but CSV. */
-const exports: readonly Export<never>[] = [parquet('a.parquet', { contract: table })]
+const exports: readonly Export<never>[] = [
+  ndjson('a.ndjson', { contract: table, compression: 'zstd', zone: 'Europe/Warsaw', split: { rows: 2 } }),
+  parquet('a.parquet', { contract: table }),
+]
 
 test('an export refuses the contract of another kind, and an option that its format has not', () => {
   expect(() => csv('a.csv', { contract: table } as unknown as ExportOptions<Columns>)).toThrow(
@@ -46,6 +49,14 @@ test('checkContract refuses what a table cannot keep', () => {
   expect(() => checkContract(parquet('a.parquet', { contract: rounded }).contract, wide)).toThrow(
     'round names "amount", which is decimal(9,2); only floats are rounded',
   )
+})
+
+test('checkContract wants to be told what becomes of numbers that a double does not hold', () => {
+  const big = { id: 'int32', amounts: 'list(decimal(16,2))' } as const
+  const of = (bigNumbers?: 'number' | 'text') =>
+    ndjson('a.ndjson', { contract: tableContract({ columns: big, orderBy: ['id'] }), ...(bigNumbers && { bigNumbers }) }).contract
+  expect(() => checkContract(of(), big)).toThrow('"amounts" is list(decimal(16,2)), and ndjson needs bigNumbers: "number" or "text"')
+  for (const given of ['number', 'text'] as const) checkContract(of(given), big)
 })
 
 test('a path that says another format is refused', () => {

@@ -11,6 +11,7 @@ import {
   keys,
   matches,
   merge,
+  ndjson,
   notNull,
   parquet,
   pipeline,
@@ -117,6 +118,7 @@ export const whole = pipeline({
     ranked: [csv('ranks/{partition}.csv', { contract: ranks }), csv('narrow/{partition}.csv', { contract: narrow, plain: true })],
     revenue: [
       csv('revenue/{partition}.csv', { contract: narrow }),
+      ndjson('revenue/{partition}.ndjson', { contract: table, bigNumbers: 'text', split: { bytes: 10 } }),
       parquet('revenue/{partition}.parquet', { contract: table, compression: 'snappy', delivery: 'finance' }),
     ],
   },

@@ -9,6 +9,7 @@ import {
   freshness,
   matches,
   merge,
+  ndjson,
   notNull,
   parquet,
   pipeline,
@@ -158,6 +159,10 @@ pipeline({ name: 'x', schema, extract, transform: { revenue }, export: { revenue
 tableContract({ columns: { day: 'date' }, orderBy: ['day'], delimiter: ';' })
 // @ts-expect-error nor to Parquet
 parquet('x.parquet', { contract: table, byteOrderMark: true })
+// @ts-expect-error Parquet is not cut
+parquet('x.parquet', { contract: table, split: { rows: 1 } })
+// @ts-expect-error one of two answers
+ndjson('x.ndjson', { contract: table, bigNumbers: 'string' })
 const gone = tableContract({ columns: { dya: 'date' }, orderBy: ['dya'] })
 // @ts-expect-error a table's column that is not there
 pipeline({ name: 'x', schema, extract, transform: { revenue }, export: { revenue: parquet('x.parquet', { contract: gone }) } })
