@@ -41,6 +41,7 @@ export type { Columns } from './core/dataset.ts'
 export type { MaybeSecret, Secret } from './core/secret.ts'
 export { type Contract, type ContractOptions, contract } from './export/contract.ts'
 export {
+  arrow,
   csv,
   type DeliveryOptions,
   type Export,
@@ -48,6 +49,7 @@ export {
   ndjson,
   type ParquetOptions,
   parquet,
+  type TableExportOptions,
 } from './export/export.ts'
 export {
   type CommonOptions,

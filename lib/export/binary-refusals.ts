@@ -5,7 +5,7 @@ import type { CommonContract } from './table-contract.ts'
 import { anyWithin } from './within.ts'
 
 /** What no value of a Parquet or Arrow file may be: dates and times there have no infinity, and readers would see some day instead. */
-export function parquetRefusals({ columns }: CommonContract): readonly Refusal[] {
+export function binaryRefusals({ columns }: CommonContract): readonly Refusal[] {
   return Object.entries(columns).flatMap(([column, type]): readonly Refusal[] => {
     const value = `t.${quoteIdentifier(column)}`
     const when = anyWithin(value, parseType(type), ['date', 'timestamp', 'timestamptz'], (each) => `NOT isfinite(${each})`)

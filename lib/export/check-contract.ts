@@ -35,6 +35,9 @@ export function checkContract(contract: FormatContract, columns: Columns): void 
       checkSplit(contract.split)
       checkZone(contract.zone)
       break
+    case 'arrow':
+      checkChoices(contract, { zeroRows: ZERO_ROWS })
+      break
     case 'parquet':
       checkChoices(contract, { compression: ['none', 'snappy', 'zstd'], zeroRows: ZERO_ROWS })
   }

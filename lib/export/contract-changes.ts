@@ -8,6 +8,8 @@ export type WrittenContract = DeliveryManifest['contract']
 export type WrittenCsv = Extract<WrittenContract, { readonly format: 'csv' }>
 /** One of lines of JSON. */
 export type WrittenNdjson = Extract<WrittenContract, { readonly format: 'ndjson' }>
+/** One of Arrow. */
+export type WrittenArrow = Extract<WrittenContract, { readonly format: 'arrow' }>
 /** One of Parquet. */
 export type WrittenParquet = Extract<WrittenContract, { readonly format: 'parquet' }>
 

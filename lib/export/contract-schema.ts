@@ -55,6 +55,8 @@ const ndjson = z.strictObject({
   zeroRows,
 })
 
+const arrow = z.strictObject({ format: z.literal('arrow'), ...common, zeroRows })
+
 const parquet = z.strictObject({
   format: z.literal('parquet'),
   ...common,
@@ -65,5 +67,5 @@ const parquet = z.strictObject({
 /** The contract as it was in force, every default written out, by its format. One that does not say its format is older than other formats than CSV. */
 export const writtenContractSchema = z.preprocess(
   (value) => (typeof value === 'object' && value !== null && !('format' in value) ? { ...value, format: 'csv' } : value),
-  z.discriminatedUnion('format', [csv, ndjson, parquet]),
+  z.discriminatedUnion('format', [csv, ndjson, arrow, parquet]),
 )

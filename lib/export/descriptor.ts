@@ -180,6 +180,7 @@ function ownPart(path: string, contract: WrittenContract): OwnPart {
 }
 
 function ownOptions(contract: WrittenContract): Partial<OwnPart> {
+  if (contract.format === 'arrow') return {}
   if (contract.format === 'parquet') return { compression: contract.compression }
   if (contract.format === 'ndjson') {
     const { bigNumbers, compression, zone, split } = contract

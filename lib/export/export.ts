@@ -2,10 +2,10 @@ import type { Columns } from '../core/dataset.ts'
 import { ConfigError } from '../core/errors.ts'
 import type { Contract } from './contract.ts'
 import type { Compression } from './members.ts'
-import type { NdjsonContract, ParquetContract, SplitRows, TableContract } from './table-contract.ts'
+import type { ArrowContract, NdjsonContract, ParquetContract, SplitRows, TableContract } from './table-contract.ts'
 
 /** A contract together with the format that it is delivered in. */
-export type FormatContract = Contract | NdjsonContract | ParquetContract
+export type FormatContract = Contract | NdjsonContract | ArrowContract | ParquetContract
 
 /** The formats of delivered files. */
 export type ExportFormat = FormatContract['format']
@@ -40,6 +40,7 @@ export interface ExportOptions<R extends Columns> extends DeliveryOptions {
   readonly contract: Contract<R>
 }
 
+/** How a dataset is delivered whatever its format but CSV. */
 export interface TableExportOptions<R extends Columns> extends DeliveryOptions {
   readonly contract: TableContract<R>
 }
@@ -73,6 +74,11 @@ export function csv<const R extends Columns>(path: string, options: ExportOption
 /** Delivers a dataset as lines of JSON, an object for each row. A partitioned dataset needs `{partition}` in the path. */
 export function ndjson<const R extends Columns>(path: string, options: NdjsonOptions<R>): Export<R> {
   return exportOf(path, options, 'ndjson', { bigNumbers: undefined, compression: 'none', zone: 'UTC', split: undefined }, options)
+}
+
+/** Delivers a dataset as one Arrow IPC file, not compressed. A partitioned dataset needs `{partition}` in the path. */
+export function arrow<const R extends Columns>(path: string, options: TableExportOptions<R>): Export<R> {
+  return exportOf(path, options, 'arrow', {}, options)
 }
 
 /** Delivers a dataset as one Parquet file. A partitioned dataset needs `{partition}` in the path. */

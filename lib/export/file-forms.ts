@@ -16,6 +16,12 @@ export interface FileForm {
 export const FORMS: Readonly<Record<ExportFormat, FileForm>> = {
   csv: { ending: '.csv', endings: ['.csv', '.tsv', '.tab'], mediaType: 'text/csv', frictionless: 'csv' },
   ndjson: { ending: '.ndjson', endings: ['.ndjson', '.jsonl', '.json'], mediaType: 'application/x-ndjson', frictionless: 'ndjson' },
+  arrow: {
+    ending: '.arrow',
+    endings: ['.arrow', '.feather', '.ipc'],
+    mediaType: 'application/vnd.apache.arrow.file',
+    frictionless: 'arrow',
+  },
   parquet: { ending: '.parquet', endings: ['.parquet', '.pq'], mediaType: 'application/vnd.apache.parquet', frictionless: 'parquet' },
 }
 

@@ -1,5 +1,5 @@
 import { quoteIdentifier } from '../core/quote.ts'
-import { parquetRefusals } from './binary-refusals.ts'
+import { binaryRefusals } from './binary-refusals.ts'
 import { csvRefusals } from './csv-refusals.ts'
 import type { FormatContract } from './export.ts'
 import { jsonRefusals } from './json-refusals.ts'
@@ -26,7 +26,8 @@ function ofFormat(contract: FormatContract): readonly Refusal[] {
       return csvRefusals(contract)
     case 'ndjson':
       return jsonRefusals(contract)
+    case 'arrow':
     case 'parquet':
-      return parquetRefusals(contract)
+      return binaryRefusals(contract)
   }
 }

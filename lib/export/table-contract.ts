@@ -59,6 +59,11 @@ export interface NdjsonContract extends Omit<TableContract, 'format'> {
   readonly split: SplitRows | undefined
 }
 
+/** A table as an Arrow IPC file. */
+export interface ArrowContract extends Omit<TableContract, 'format'> {
+  readonly format: 'arrow'
+}
+
 /** A table as Parquet. */
 export interface ParquetContract extends Omit<TableContract, 'format'> {
   readonly format: 'parquet'

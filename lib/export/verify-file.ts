@@ -4,6 +4,7 @@ import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { checksums } from '../core/checksums.ts'
 import { packingOf } from './file-forms.ts'
 import type { Look } from './look.ts'
+import { lookAtArrow } from './look-arrow.ts'
 import { lookAtCsv } from './look-csv.ts'
 import { lookAtNdjson } from './look-ndjson.ts'
 import { lookAtParquet } from './look-parquet.ts'
@@ -54,6 +55,8 @@ function lookAt(contract: Contract): Look {
       return lookAtCsv(contract)
     case 'ndjson':
       return lookAtNdjson(contract)
+    case 'arrow':
+      return lookAtArrow(contract)
     case 'parquet':
       return lookAtParquet(contract)
   }

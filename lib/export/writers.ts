@@ -1,3 +1,4 @@
+import { arrowWriter } from './arrow-writer.ts'
 import { csvWriter } from './csv-writer.ts'
 import type { FormatContract } from './export.ts'
 import { ndjsonWriter } from './ndjson-writer.ts'
@@ -11,6 +12,8 @@ export function fileWriter({ contract, ...about }: Writing<FormatContract>): Fil
       return csvWriter({ ...about, contract })
     case 'ndjson':
       return ndjsonWriter({ ...about, contract })
+    case 'arrow':
+      return arrowWriter({ ...about, contract })
     case 'parquet':
       return parquetWriter({ ...about, contract })
   }

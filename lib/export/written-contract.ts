@@ -28,6 +28,7 @@ export function writtenContract({
       }
     case 'ndjson':
       return { ...contract, ...common, bigNumbers: contract.bigNumbers ?? null, split: contract.split ?? null }
+    case 'arrow':
     case 'parquet':
       return { ...contract, ...common }
   }

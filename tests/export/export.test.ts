@@ -6,7 +6,7 @@ import { contractFromDescriptor } from '../../lib/export/contract-from-descripto
 import { descriptorOf } from '../../lib/export/descriptor.ts'
 import { resourcesIn } from '../../lib/export/descriptor-text.ts'
 import { breachesOf } from '../../lib/export/expectation.ts'
-import { csv, type Export, type ExportOptions, ndjson, parquet, type TableExportOptions } from '../../lib/export/export.ts'
+import { arrow, csv, type Export, type ExportOptions, ndjson, parquet, type TableExportOptions } from '../../lib/export/export.ts'
 import { deliveryLayout } from '../../lib/export/layout.ts'
 import { tableContract } from '../../lib/export/table-contract.ts'
 import { writtenContract } from '../../lib/export/written-contract.ts'
@@ -19,6 +19,7 @@ type Columns = typeof columns
 
 /** An export of each format but CSV. */
 const exports: readonly Export<never>[] = [
+  arrow('a.arrow', { contract: table }),
   ndjson('a.ndjson', { contract: table, compression: 'zstd', zone: 'Europe/Warsaw', split: { rows: 2 } }),
   parquet('a.parquet', { contract: table }),
 ]

@@ -1,0 +1,63 @@
+import { createWriteStream } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import { AsyncByteQueue, Message, RecordBatchFileWriter, RecordBatchReader, type Schema } from 'apache-arrow'
+import { loadPolars, sinkParquet } from './polars.ts'
+
+/** Rows of a record batch: a row group of DuckDB's. */
+const BATCH_ROWS = 122_880
+
+/**
+ * Writes a Parquet file that we wrote as an Arrow IPC file, batch by batch, into a path that may be a FIFO: Polars makes Arrow's memory of the rows, apache-arrow frames it. Polars 0.26 frames no file of its own as the specification has it: the
+ * length before its schema is missing. Memory is bounded by one batch; the same rows give the same bytes.
+ */
+export async function arrowFromParquet(parquet: string, rows: number, path: string, signal: AbortSignal): Promise<void> {
+  const pl = await loadPolars()
+  const writer = new HeldWriter()
+  async function* bytes(): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < Math.max(rows, 1); at += BATCH_ROWS) {
+      signal.throwIfAborted()
+      const frame = await pl
+        .scanParquet(parquet, { glob: false, hivePartitioning: false })
+        .slice(at, BATCH_ROWS)
+        .collect({ streaming: true })
+      const reader = RecordBatchReader.from(frame.rechunk().writeIPCStream({ compression: 'uncompressed' }))
+      for (const batch of reader) writer.write(batch)
+      if (rows === 0) writer.reset(undefined, reader.schema)
+      yield* writer.take()
+    }
+    writer.finish()
+    yield* writer.take()
+  }
+  await pipeline(bytes(), createWriteStream(path), { signal })
+}
+
+/** The other way: an Arrow IPC file that we wrote, read by Polars alone. `file` must end in `.ipc`: Polars takes a path of another ending as data. */
+export async function parquetFromOwnArrow(file: string, parquet: string): Promise<void> {
+  const pl = await loadPolars()
+  await sinkParquet(pl.scanIPC(file), parquet)
+}
+
+/** A writer whose bytes are taken when it has written a batch: its own queue has no end. */
+class HeldWriter extends RecordBatchFileWriter {
+  constructor() {
+    super()
+    this._sink = new Held()
+  }
+
+  /** With the schema's message, which apache-arrow 21.2 leaves out: who reads a file from its beginning needs it. */
+  protected override _writeSchema(schema: Schema): this {
+    super._writeSchema(schema)
+    return this._writeMessage(Message.from(schema))
+  }
+
+  take(): readonly Uint8Array[] {
+    return this._sink instanceof Held ? this._sink.held.splice(0) : []
+  }
+}
+
+class Held extends AsyncByteQueue {
+  readonly held: Uint8Array[] = []
+  override write(chunk: Uint8Array): void {
+    if (chunk.byteLength > 0) this.held.push(chunk)
+  }
+}
