@@ -42,6 +42,7 @@ export interface ExportOptions<R extends Columns> extends DeliveryOptions {
 
 /** How a dataset is delivered whatever its format but CSV. */
 export interface TableExportOptions<R extends Columns> extends DeliveryOptions {
+  /** What readers can rely on, as `tableContract` makes it. */
   readonly contract: TableContract<R>
 }
 
