@@ -8,7 +8,7 @@ import type { SourceRequest } from './requests.ts'
  */
 export interface CheckContext extends RunContext {
   /** What the connection is looked at as: one may be several things. */
-  readonly role: 'source' | 'warehouse' | 'store'
+  readonly role: 'source' | 'warehouse' | 'store' | 'notifier'
   readonly extensions: Extensions
   /** What the project's pipelines ask of a source; of a warehouse and a store: nothing. */
   readonly requests: readonly SourceRequest[]

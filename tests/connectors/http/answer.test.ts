@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
+import { quoted, retryAfter } from '../../../lib/connectors/answers.ts'
 import { refuseDetour, shownUrl } from '../../../lib/connectors/http/address.ts'
-import { errorOfNetwork, quoted, retryAfter } from '../../../lib/connectors/http/answer.ts'
+import { errorOfNetwork } from '../../../lib/connectors/http/answer.ts'
 import { PermanentError, TransientError } from '../../../lib/core/errors.ts'
 import { Secret } from '../../../lib/core/secret.ts'
 
