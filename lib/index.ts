@@ -32,7 +32,10 @@ export {
   type S3Options,
   type StartedServer,
   s3,
+  type WebhookOptions,
+  webhook,
 } from './connectors/index.ts'
+export type { NotifierConnection } from './connectors/notifier.ts'
 export type { Compression, FileFormat, HttpRequest, HttpScalar, Paging, QueryRequest, TableRequest } from './connectors/requests.ts'
 export type { SourceConnection } from './connectors/source.ts'
 export type { StoreConnection } from './connectors/store.ts'

@@ -24,6 +24,7 @@ export const config = command({
       ]),
       ...Object.entries(described.connections).map(([name, each]) => connectionText(`connection ${name}`, each)),
       ...(['warehouse', 'landing', 'store'] as const).map((name) => connectionText(name, described[name])),
+      ...Object.entries(described.notify).map(([name, each]) => connectionText(`notify ${name}`, each)),
     ]
     return { text: blocks.join('\n\n'), json: described, exitCode: 0 }
   },

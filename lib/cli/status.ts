@@ -1,7 +1,7 @@
 import { painter } from '../observe/color.ts'
 import { staleText } from '../observe/stale.ts'
 import { table } from '../observe/table.ts'
-import type { PipelineStatus } from '../pipeline/report.ts'
+import type { PendingNotice, PipelineStatus } from '../pipeline/report.ts'
 import { brokenPipelines } from './broken-pipelines.ts'
 import { command } from './command.ts'
 import { named } from './plan.ts'
@@ -26,7 +26,10 @@ export const status = command({
   },
 })
 
-function headline({ pipeline, profile, partitions, shared, stale, warnings, lastRun }: PipelineStatus, color: boolean): string {
+function headline(
+  { pipeline, profile, partitions, shared, stale, notices = [], warnings, lastRun }: PipelineStatus,
+  color: boolean,
+): string {
   const paint = painter(color)
   const of = (state: PipelineStatus['partitions'][number]['state']) =>
     partitions.filter((each) => each.state === state).map((each) => each.partition)
@@ -42,8 +45,19 @@ function headline({ pipeline, profile, partitions, shared, stale, warnings, last
   return [
     line,
     ...(stale ? [paint('yellow', staleText(stale))] : []),
+    ...noticeTexts(notices).map((text) => `${paint('yellow', 'waiting')}: ${text}`),
     ...warnings.map((warning) => `${paint('yellow', 'warning')}: ${warning}`),
   ].join('\n')
+}
+
+/** A line for each receiver that has not been told all. */
+function noticeTexts(notices: readonly PendingNotice[]): string[] {
+  return [...Map.groupBy(notices, ({ receiver }) => receiver)].map(([receiver, all]) => {
+    const [{ delivery, from, to } = { delivery: '', from: 0, to: 0 }, ...more] = all
+    const first = `${delivery}, ${from === to ? `switch ${from}` : `switches ${from} to ${to}`}`
+    const rest = more.length === 0 ? '' : `, and of ${more.length} more ${more.length === 1 ? 'delivery' : 'deliveries'}`
+    return `"${receiver}" has not been told of ${first}${rest}; the next run tells it`
+  })
 }
 
 function details(found: PipelineStatus, color: boolean): string {

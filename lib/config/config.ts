@@ -1,3 +1,4 @@
+import type { NotifierConnection } from '../connectors/notifier.ts'
 import type { SourceConnection } from '../connectors/source.ts'
 import type { StoreConnection } from '../connectors/store.ts'
 import type { WarehouseConnection } from '../connectors/warehouse.ts'
@@ -13,6 +14,8 @@ export interface Profile {
   readonly landing: StoreConnection
   /** Where exports are delivered. */
   readonly store: StoreConnection
+  /** Who is told after a delivery is switched, by the name that an export's `notify` uses. */
+  readonly notify?: Readonly<Record<string, NotifierConnection>>
   /** Folder of locks, ledger, run records and workspaces, relative to the project. Default `.millrace/<profile>`. */
   readonly state?: string
   /** Memory, threads and the reader's limits. Default: from the machine. */

@@ -18,6 +18,7 @@ export interface DescribedConfig {
   readonly warehouse: DescribedConnection
   readonly landing: DescribedConnection
   readonly store: DescribedConnection
+  readonly notify: Readonly<Record<string, DescribedConnection>>
   readonly state: string
   readonly limits: Limits
   readonly now: string | Readonly<Record<string, string>> | undefined
@@ -31,7 +32,7 @@ interface AnyConnection {
 
 /** Says what a profile has in force: each secret as its reference and whether it is set, never its value. */
 export function describeConfig(project: ProjectConfig): DescribedConfig {
-  const { file, profile, connections, warehouse, landing, store, state, limits, now } = project
+  const { file, profile, connections, warehouse, landing, store, notify, state, limits, now } = project
   const described: DescribedConfig = {
     file,
     profile,
@@ -39,6 +40,7 @@ export function describeConfig(project: ProjectConfig): DescribedConfig {
     warehouse: describeConnection(warehouse),
     landing: describeConnection(landing),
     store: describeConnection(store),
+    notify: Object.fromEntries(Object.entries(notify).map(([name, each]) => [name, describeConnection(each)])),
     state,
     limits,
     now,

@@ -20,6 +20,8 @@ export interface ProjectConfig {
   readonly warehouse: Profile['warehouse']
   readonly landing: Profile['landing']
   readonly store: Profile['store']
+  /** Receivers of notices by name. */
+  readonly notify: NonNullable<Profile['notify']>
   /** Absolute. */
   readonly state: string
   /** Absolute: where set-up has put DuckDB's extensions, `.millrace/extensions` unless MILLRACE_EXTENSIONS names another. */
@@ -64,10 +66,11 @@ export async function loadConfig(folder: string, profileName?: string): Promise<
   const given = typeof chosen === 'function' ? called(chosen, place, file) : chosen
   // What is wrong is said by zod, which is loaded only then: it would take a good part of a plan's time.
   const profile = isSoundProfile(given) ? given : (await import('./validate.ts')).validateProfile(given, place)
-  const { connections, warehouse, landing, store } = profile
+  const { connections, warehouse, landing, store, notify = {} } = profile
   for (const [path, connection] of [
     ...Object.entries(connections).map(([key, each]) => [`connections.${key}`, each] as const),
     ...Object.entries({ warehouse, landing, store }),
+    ...Object.entries(notify).map(([key, each]) => [`notify.${key}`, each] as const),
   ])
     labelSecrets(connection.settings, path, place)
   const project = dirname(file)
@@ -79,6 +82,7 @@ export async function loadConfig(folder: string, profileName?: string): Promise<
     warehouse,
     landing,
     store,
+    notify,
     state: resolve(project, profile.state ?? join('.millrace', name)),
     extensions: extensionsFolder(project),
     limits: limitsOf(profile.limits ?? {}, place),

@@ -4,7 +4,7 @@ import { didYouMean } from '../core/nearest.ts'
 import type { Profile } from './config.ts'
 
 /** What a connection can be used for is what it can open. */
-const OPENS = { source: 'openSource', warehouse: 'openWarehouse', store: 'openStore' } as const
+const OPENS = { source: 'openSource', warehouse: 'openWarehouse', store: 'openStore', notifier: 'openNotifier' } as const
 
 const connectionOf = (role: keyof typeof OPENS) =>
   z.custom<object>((value) => rolesOf(value).includes(role), {
@@ -35,6 +35,7 @@ const profile = z.strictObject({
   warehouse: connectionOf('warehouse'),
   landing: connectionOf('store'),
   store: connectionOf('store'),
+  notify: z.optional(names(connectionOf('notifier'))),
   state: z.optional(text),
   limits: z.optional(limits),
   now: z.optional(z.unknown()),

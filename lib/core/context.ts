@@ -67,8 +67,20 @@ interface Warned extends Happening {
   readonly message: string
 }
 
+interface Noticed extends Happening {
+  readonly type: 'notice'
+  readonly stage: Stage
+  /** Who has been told. */
+  readonly receiver: string
+  /** Key of the pointer that was switched. */
+  readonly target: string
+  readonly switch: number
+  readonly id: string
+  readonly ms: number
+}
+
 /** Something that happened, for logs, progress and the run record. Never holds a secret; never holds data but counts. */
-export type RunEvent = StageBegan | StageEnded | StageProgress | Retried | Warned
+export type RunEvent = StageBegan | StageEnded | StageProgress | Retried | Warned | Noticed
 
 /** What every stage is given: nothing else reaches it from the outside. */
 export interface RunContext {

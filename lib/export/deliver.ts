@@ -56,6 +56,7 @@ async function pointTo(work: Work, { key, sha256, manifest }: MadeDelivery) {
   const switched = await switchPointer(work, work.layout.pointer, work.before.pointed, {
     ...{ pipeline, dataset, path, partition, inputKey, manifest: key, manifestSha256: sha256 },
     files: files.map((file) => file.key),
+    notify: work.request.export.notify,
   })
   return { switched, plain: await settlePlain(work, key, files[0]) }
 }

@@ -22,6 +22,8 @@ export interface Export<in C = never> {
   readonly plain: boolean
   /** The named delivery that it is part of. */
   readonly delivery: string | undefined
+  /** Who is told after each switch, by the names of the profile's `notify`. */
+  readonly notify: readonly string[]
   readonly _accepts?: (columns: C) => void
 }
 
@@ -34,6 +36,10 @@ export interface DeliveryOptions {
    * partition of the run has succeeded. With `{partition}` in the name each partition is a delivery of its own, switched at the partition's end.
    */
   readonly delivery?: string
+  /**
+   * Who is told after each switch, at least once: one name of the profile's `notify`, or several. In a named delivery those of all its exports are told of each of its switches.
+   */
+  readonly notify?: string | readonly string[]
 }
 
 export interface ExportOptions<R extends Columns> extends DeliveryOptions {
@@ -97,11 +103,11 @@ function exportOf<R extends Columns>(
   defaults: Readonly<Record<string, unknown>>,
   own: object,
 ): Export<R> {
-  const { contract, plain = false, delivery, ...more } = given
+  const { contract, plain = false, delivery, notify = [], ...more } = given
   const unknown = Object.keys(more).find((option) => !Object.hasOwn(defaults, option))
   if (unknown !== undefined)
     throw new ConfigError(
-      `export "${path}": ${unknown} is no option of ${format}; there are ${['contract', 'plain', 'delivery', ...Object.keys(defaults)].join(', ')}`,
+      `export "${path}": ${unknown} is no option of ${format}; there are ${['contract', 'plain', 'delivery', 'notify', ...Object.keys(defaults)].join(', ')}`,
     )
   const kind = format === 'csv' ? 'csv' : 'table'
   if (contract.format !== kind)
@@ -109,5 +115,12 @@ function exportOf<R extends Columns>(
       hint: 'contract({ … }) says how CSV is written; what is delivered in other formats has tableContract({ … })',
     })
   const chosen = Object.fromEntries(Object.keys(defaults).map((option) => [option, Reflect.get(own, option) ?? defaults[option]]))
-  return { format, path, contract: { ...contract, ...chosen, format } as unknown as FormatContract, plain, delivery }
+  return {
+    format,
+    path,
+    contract: { ...contract, ...chosen, format } as unknown as FormatContract,
+    plain,
+    delivery,
+    notify: [...new Set([notify].flat())],
+  }
 }

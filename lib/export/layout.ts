@@ -3,6 +3,7 @@ import { ConfigError } from '../core/errors.ts'
 import type { Export } from './export.ts'
 import { FORMS, packingOf } from './file-forms.ts'
 import { fileNames } from './file-name.ts'
+import { NOTICES } from './outbox.ts'
 import { type PointerLayout, pointerLayout } from './pointer-layout.ts'
 
 /** Where the objects of one (export, partition) lie in the store. */
@@ -37,7 +38,7 @@ export const TEMPORARY = '_tmp/'
  * In a partition's name `/`, `\`, `%`, control characters and a leading `.` become `%XX`, so that each partition is one part of the path and no two are the same.
  *
  * @throws ConfigError for a path that names no file or lacks its partition, a plain copy at a path without extension (a local store cannot have a file and a folder of one name), of compressed bytes at one that does
- * not say so, or of split files, and for a path under `_tmp/`
+ * not say so, or of split files, and for a path under `_tmp/` or `_notices/`
  */
 export function deliveryLayout(target: Export, partition: string | undefined): DeliveryLayout {
   const { path, contract, plain, delivery } = target
@@ -47,10 +48,12 @@ export function deliveryLayout(target: Export, partition: string | undefined): D
   const inside = delivery === undefined ? '' : `${fill(delivery, partition)}/`
   if (partition === undefined && filled !== path) throw new ConfigError(`export path "${path}" has {partition}, but there is no partition`)
   for (const each of [`${short}/`, inside])
-    if (each.startsWith(TEMPORARY))
-      throw new ConfigError(
-        `export path "${each === inside ? delivery : path}" must not begin with ${TEMPORARY}: what is being written lies there`,
-      )
+    for (const [own, what] of [
+      [TEMPORARY, 'what is being written lies there'],
+      [NOTICES, 'what somebody is to be told of lies there'],
+    ] as const)
+      if (each.startsWith(own))
+        throw new ConfigError(`export path "${each === inside ? delivery : path}" must not begin with ${own}: ${what}`)
   if (plain) checkPlain(target, own)
   if (short === '' || short.endsWith('/')) throw new ConfigError(`export path "${path}" needs a name before its extension`)
   checkEnding(target, own)

@@ -133,3 +133,34 @@ export const Held = z.strictObject({
   run: run.extend({ manifestSha256: sha256 }),
 })
 export type Held = z.infer<typeof Held>
+
+/**
+ * `_notices/<pipeline>/<folder>.json`: of this pointer somebody is to be told. Written before a switch, so that a run that dies after it leaves the intent; taken away when all have been told of that switch. A few lines, so that a
+ * run finds what is pending by one listing. Format 1.
+ */
+export const Announced = z.strictObject({
+  format: z.literal(1),
+  pipeline: z.string(),
+  /** The pointer's. */
+  folder: z.string(),
+  /** The export's path, or the name of a named delivery. */
+  path: z.string(),
+  /** Whether it is a named delivery. */
+  named: z.boolean(),
+  partition: z.string().nullable(),
+  /** The number of the switch that follows. */
+  switch: z.int().min(1),
+  receivers: z.array(z.string()).min(1),
+  run: z.strictObject({ id: z.string(), at: z.iso.datetime() }),
+})
+export type Announced = z.infer<typeof Announced>
+
+/** `notified-<receiver>.json`: a receiver has been told of every switch of this pointer up to this one, or begins after it. Format 1. */
+export const Notified = z.strictObject({
+  format: z.literal(1),
+  receiver: z.string(),
+  switch: z.int().nonnegative(),
+  /** UTC, ISO 8601. */
+  at: z.iso.datetime(),
+})
+export type Notified = z.infer<typeof Notified>

@@ -1,3 +1,5 @@
+import { keyPart } from '../core/key-part.ts'
+
 /** Where the object lies that says which delivery is current, and what stands beside it. */
 export interface PointerLayout {
   readonly folder: string
@@ -5,6 +7,8 @@ export interface PointerLayout {
   readonly latest: string
   /** A delivery that waits for a person: `held.json`. */
   readonly held: string
+  /** Of which switches a receiver of notices has been told. */
+  notified(receiver: string): string
   /** What `latest.json` said the nth time. */
   switched(n: number): string
   /** The place of a switch in its record's name. */
@@ -22,6 +26,7 @@ export function pointerLayout(folder: string): PointerLayout {
     folder,
     latest: `${folder}/latest.json`,
     held: `${folder}/held.json`,
+    notified: (receiver) => `${folder}/notified-${keyPart(receiver)}.json`,
     switched: (n) => `${folder}/switch-${String(n).padStart(6, '0')}.json`,
     switchOf: (key) => {
       const [, n] = SWITCHED.exec(inside(key)) ?? []

@@ -3,6 +3,7 @@ import type { RunContext } from '../core/context.ts'
 import { type ErrorPlace, PreconditionFailed } from '../core/errors.ts'
 import type { Latest } from './manifest.ts'
 import { FILES, INPUT_KEY, MANIFEST, OBJECT, putJson, ROLLED_BACK, readJson, recordOf, runOf, unchangedSince, won } from './objects.ts'
+import { announce } from './outbox.ts'
 import type { PointerLayout } from './pointer-layout.ts'
 
 /** A pointer as it was looked at: its version is the precondition of what takes its place. */
@@ -17,6 +18,8 @@ export interface Next
   readonly manifestSha256: string
   /** Keys of the delivery's files where it is one export's. */
   readonly files?: readonly string[]
+  /** Who is told of the switch. */
+  readonly notify: readonly string[]
 }
 
 /** Version first, then content: what changes in between fails the precondition. */
@@ -26,7 +29,7 @@ export async function lookAt(store: Store, pointer: PointerLayout): Promise<Poin
 }
 
 /**
- * The switch: from here on the manifest is the current one. What the pointer has said until now is kept beside it first, so that its history has no gap. One that says the same already is left alone, but where the store
+ * The switch: from here on the manifest is the current one. What the pointer has said until now is kept beside it first, so that its history has no gap, and whoever is to be told of the switch is announced. One that says the same already is left alone, but where the store
  * has lost its metadata (copied as plain files) it is written again as it is: nobody could tell by heads that it is delivered. Gives whether it was written.
  * @throws OutrunError where another one was first
  */
@@ -34,7 +37,7 @@ export async function switchPointer(
   { store, ctx, place }: { readonly store: Store; readonly ctx: Pick<RunContext, 'run' | 'clock' | 'signal'>; readonly place: ErrorPlace },
   pointer: PointerLayout,
   { info, latest }: Pointed,
-  { manifestSha256, files, ...next }: Next,
+  { manifestSha256, files, notify, ...next }: Next,
 ): Promise<boolean> {
   const metadata = metadataOf(next, files)
   const same = latest?.inputKey === next.inputKey && latest.manifest === next.manifest && !next.accepted && !next.rolledBack
@@ -42,6 +45,7 @@ export async function switchPointer(
   if (equal && Object.entries(metadata).every(([name, value]) => info?.metadata[name] === value)) return false
   ctx.signal.throwIfAborted()
   if (latest && !same) await keep(store, pointer, latest)
+  if (!same) await announce({ store, ctx, place }, pointer, next, latest?.switch ?? 0, notify)
   const record = equal
     ? latest
     : await recordOf('Latest', {
@@ -55,7 +59,7 @@ export async function switchPointer(
 }
 
 /** Heads are enough to ask what is delivered. */
-function metadataOf({ inputKey, manifest, rolledBack }: Omit<Next, 'manifestSha256'>, files: readonly string[] | undefined) {
+function metadataOf({ inputKey, manifest, rolledBack }: Omit<Next, 'manifestSha256' | 'notify'>, files: readonly string[] | undefined) {
   const [only, ...more] = files ?? []
   return {
     [INPUT_KEY]: inputKey,

@@ -23,6 +23,8 @@ export interface SetRequest {
   /** Paths of all exports that are part of it: what it holds of others is left out. */
   readonly paths: readonly string[]
   readonly staged: readonly Staged[]
+  /** Who is told of the switch. */
+  readonly notify: readonly string[]
 }
 
 /** What became of a named delivery. */
@@ -53,7 +55,7 @@ export async function switchSet(request: SetRequest, store: Store, ctx: RunConte
 }
 
 async function settle(request: SetRequest, store: Store, ctx: RunContext, place: ErrorPlace): Promise<SetReceipt> {
-  const { pipeline, delivery, partition, pointer, staged } = request
+  const { pipeline, delivery, partition, pointer, staged, notify } = request
   await store.sweep?.(`${pointer.folder}/`)
   const pointed = await lookAt(store, pointer)
   const held = pointed.latest && (await setOf(store, pointed.latest.manifest))
@@ -69,7 +71,7 @@ async function settle(request: SetRequest, store: Store, ctx: RunContext, place:
   const key = pointer.manifest(inputKey, hashOf(members.map((each) => each.manifest)))
   const manifestSha256 = await createManifest(store, key, 'SetManifest', manifest)
   for (const { made } of staged) if (made) await requireThere(store, made)
-  const next = { pipeline, dataset: null, path: delivery, partition: partition ?? null, inputKey, manifest: key, manifestSha256 }
+  const next = { pipeline, dataset: null, path: delivery, partition: partition ?? null, inputKey, manifest: key, manifestSha256, notify }
   const switched = await switchPointer({ store, ctx, place }, pointer, pointed, next)
   let copied = false
   for (const each of staged) {

@@ -42,6 +42,8 @@ export function lastingLine(event: RunEvent, place: EventPlace, paint: Paint): s
         return `${paint('yellow', '!')} ${subject}  retry ${event.attempt} in ${formatDuration(event.delayMs)}: ${visible(event.reason)}`
       case 'warning':
         return `${paint('yellow', '!')} ${subject}  ${visible(event.message)}`
+      case 'notice':
+        return `${paint('green', '✓')} ${subject}  ${visible(`told ${event.receiver} of switch ${event.switch} of ${event.target}`)}  ${formatDuration(event.ms)}`
       case 'progress':
         return undefined
     }

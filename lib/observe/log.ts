@@ -4,7 +4,7 @@ import { redact, redactJson } from '../core/secret.ts'
 import type { EventSink } from './events.ts'
 
 /**
- * Writes events as pino's JSON lines: one at the start and one at the end of each stage, each retry, each warning; progress is left out. Fields: level, time (ISO 8601, UTC),
+ * Writes events as pino's JSON lines: one at the start and one at the end of each stage, each notice, each retry, each warning; progress is left out. Fields: level, time (ISO 8601, UTC),
  * pipeline, partition, run, stage, dataset, of, target, rows, bytes, ms, outcome, msg. Redacted.
  */
 export function jsonLog(stream: { write(line: string): unknown }): EventSink {
@@ -24,6 +24,7 @@ export function jsonLog(stream: { write(line: string): unknown }): EventSink {
 }
 
 function levelOf(event: RunEvent): 'info' | 'warn' | 'error' {
+  if (event.type === 'notice') return 'info'
   if (event.type !== 'stage' || (event.phase === 'end' && event.outcome === 'stopped')) return 'warn'
   return event.phase === 'end' && event.outcome === 'failed' ? 'error' : 'info'
 }
@@ -31,5 +32,6 @@ function levelOf(event: RunEvent): 'info' | 'warn' | 'error' {
 function messageOfEvent(event: RunEvent): string {
   const of = [event.stage, 'dataset' in event ? event.dataset : undefined].filter(Boolean).join(' ')
   if (event.type === 'stage') return `${of} ${event.phase === 'start' ? 'starts' : event.outcome}`
+  if (event.type === 'notice') return `${event.receiver} is told of switch ${event.switch} of ${event.target}`
   return event.type === 'retry' ? `${of} is tried again` : event.type === 'warning' ? event.message : of
 }

@@ -64,6 +64,18 @@ export interface DeliveryReport {
   readonly error?: ErrorReport
 }
 
+/** Whom a run told of deliveries. */
+export interface NoticeReport {
+  /** The name in the profile's `notify`. */
+  readonly receiver: string
+  /** Notices that it has taken. */
+  readonly sent: number
+  /** Deliveries of which it has not been told all: the next run does. */
+  readonly pending: number
+  /** Why, where one could not be sent. */
+  readonly error?: ErrorReport
+}
+
 /** Partitions that are done, and that other code than today's has made: SQL, a frame, parameters, a contract. */
 export interface Stale {
   /** In their order. */
@@ -84,6 +96,8 @@ export interface RunReport {
   readonly partitions: readonly PartitionReport[]
   /** Of those that commit at the run's end; absent where the pipeline has none, or nothing was staged. */
   readonly deliveries?: readonly DeliveryReport[]
+  /** Absent where nobody was told, and nothing waits. */
+  readonly notices?: readonly NoticeReport[]
   /** What was left as it is, unasked; absent where nothing was, and where partitions were named: then no others were looked at. */
   readonly stale?: Stale
   readonly retries: number

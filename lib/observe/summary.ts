@@ -1,7 +1,7 @@
 import { redact } from '../core/secret.ts'
 import { type Paint, painter } from './color.ts'
 import { errorText } from './error-report.ts'
-import type { DeliveryReport, PartitionReport, RunReport, StepReport } from './report.ts'
+import type { DeliveryReport, NoticeReport, PartitionReport, RunReport, StepReport } from './report.ts'
 import { staleText } from './stale.ts'
 import { columnsOf, type TableColumn, table } from './table.ts'
 import { formatBytes, formatCount, formatDuration } from './units.ts'
@@ -152,8 +152,16 @@ function deliveryText({ delivery, outcome, files = 0, rows = 0 }: DeliveryReport
   return `${delivery} is not switched: it stays as it was, and what is staged waits for the next run`
 }
 
+function noticeText({ receiver, sent, pending }: NoticeReport): string {
+  const parts = [
+    sent > 0 && `told of ${sent === 1 ? '1 switch' : `${formatCount(sent)} switches`}`,
+    pending > 0 && `${pending === 1 ? '1 delivery waits' : `${formatCount(pending)} deliveries wait`}`,
+  ]
+  return `${receiver}: ${parts.filter(Boolean).join(', ')}`
+}
+
 function footer(report: RunReport, paint: Paint): string {
-  const { locations, deliveries, peakRssBytes, retries, warnings, run } = report
+  const { locations, deliveries, notices, peakRssBytes, retries, warnings, run } = report
   const partitions = isSwitched(report) ? report.partitions.map(settled) : report.partitions
   const files = partitions.flatMap(({ steps }) => steps.filter(({ stage, outcome }) => stage === 'export' && outcome === 'done'))
   const delivered = files.flatMap((step) => step.files?.filter((file) => !file.endsWith('.json')) ?? [targetOf(step)])
@@ -168,6 +176,7 @@ function footer(report: RunReport, paint: Paint): string {
     ...delivered.slice(0, 5).map((file) => ['', file]),
     ...(delivered.length > 5 ? [['', `and ${delivered.length - 5} more`]] : []),
     ...(deliveries ?? []).map((each) => ['delivery', deliveryText(each)]),
+    ...(notices ?? []).map((each) => ['notified', noticeText(each)]),
     ...(loaded ? [['loaded', locations.warehouse]] : []),
     // Said where it is all there is: else the landing zone is on the way.
     ...(did('land') && !loaded && delivered.length === 0 ? [['landed', locations.landing]] : []),

@@ -1,5 +1,6 @@
 import { bindRules } from '../check/bind.ts'
 import { type Check, ruleOfSql } from '../check/rules.ts'
+import type { NotifierConnection } from '../connectors/notifier.ts'
 import type { SourceConnection } from '../connectors/source.ts'
 import type { WarehouseConnection } from '../connectors/warehouse.ts'
 import type { Columns } from '../core/dataset.ts'
@@ -8,6 +9,7 @@ import { didYouMean } from '../core/nearest.ts'
 import type { DuckDB, SqlValues } from '../engines/duckdb.ts'
 import { checkContract } from '../export/check-contract.ts'
 import { checkExport } from '../export/check-export.ts'
+import { checkNotify } from '../export/check-notify.ts'
 import { checkPlaces } from '../export/check-places.ts'
 import type { Export } from '../export/export.ts'
 import { checkTables, checkTarget } from '../load/check-target.ts'
@@ -65,6 +67,7 @@ export function declaredColumns(schema: Schema, dataset: string): Columns | unde
 export interface Systems {
   readonly connections: Readonly<Record<string, SourceConnection>>
   readonly warehouse: Pick<WarehouseConnection, 'kind' | 'frames'>
+  readonly notify: Readonly<Record<string, NotifierConnection>>
 }
 
 /**
@@ -74,7 +77,7 @@ export interface Systems {
 export async function bindPipeline(
   loaded: LoadedPipeline,
   schema: Schema,
-  { connections, warehouse }: Systems,
+  { connections, warehouse, notify }: Systems,
   db: DuckDB,
 ): Promise<BoundPipeline> {
   const { definition } = loaded
@@ -108,6 +111,7 @@ export async function bindPipeline(
     checkForward(definition, { bound, checks, connections, warehouse })
     const targets = targetsOf(definition, bound)
     for (const target of targets) checkFits(target, datasetOf(bound, target.dataset))
+    for (const target of targets) if (target.stage === 'export') checkNotify(target.dataset, target.export, Object.keys(notify))
     checkTables(targets.flatMap((t) => (t.stage === 'load' ? [{ dataset: t.dataset, target: t.load }] : [])))
     checkPlaces(
       targets.filter((target) => target.stage === 'export'),

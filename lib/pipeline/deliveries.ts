@@ -24,6 +24,12 @@ export function pathsOf(pipeline: Pick<BoundPipeline, 'targets'>, delivery: stri
   )
 }
 
+/** Who is told of the switches of a named delivery: whom any of its exports names. */
+function receiversOf({ targets }: Pick<BoundPipeline, 'targets'>, delivery: string): readonly string[] {
+  const named = targets.flatMap((target) => (target.stage === 'export' && target.export.delivery === delivery ? target.export.notify : []))
+  return [...new Set(named)]
+}
+
 /**
  * Switches one named delivery to what was staged of it. Emits a stage event at start and end.
  * @throws what `switchSet` throws; then nothing was switched
@@ -47,7 +53,7 @@ export async function switchDelivery(
     const { path, what } = deliveryLock(locks, name, pointer.folder)
     using _held = await lock(path, { what, signal: ctx.signal, waitMs: LOCK_WAIT_MS })
     const receipt = await switchSet(
-      { pipeline: name, delivery, partition, pointer, paths: pathsOf(pipeline, delivery), staged },
+      { pipeline: name, delivery, partition, pointer, paths: pathsOf(pipeline, delivery), staged, notify: receiversOf(pipeline, delivery) },
       exports,
       ctx,
     )

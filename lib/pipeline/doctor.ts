@@ -70,6 +70,9 @@ export async function doctor(folder: string, options: DoctorOptions = {}): Promi
       ...(['landing', 'store'] as const).map(
         (name) => [`${name} (${config[name].kind})`, examine(config[name], asked, { role: 'store' })] as const,
       ),
+      ...Object.entries(config.notify).map(
+        ([name, each]) => [`notify ${name} (${each.kind})`, examine(each, asked, { role: 'notifier' })] as const,
+      ),
     ]
     const examined = await Promise.all(checks.map(async ([name, findings]) => ({ name, findings: await findings })))
     signal.throwIfAborted()

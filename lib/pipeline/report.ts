@@ -2,7 +2,7 @@ import type { Columns } from '../core/dataset.ts'
 // What observe/ writes and prints is declared there, below this room.
 import type { ErrorReport, Stale } from '../observe/report.ts'
 
-export type { DeliveryReport, ErrorReport, PartitionReport, RunReport, Stale, StepReport } from '../observe/report.ts'
+export type { DeliveryReport, ErrorReport, NoticeReport, PartitionReport, RunReport, Stale, StepReport } from '../observe/report.ts'
 
 export interface PlannedDataset {
   readonly name: string
@@ -46,6 +46,17 @@ export interface PlanReport {
   readonly ms: number
 }
 
+/** Switches of a delivery of which somebody has not been told. */
+export interface PendingNotice {
+  /** The name in the profile's `notify`. */
+  readonly receiver: string
+  /** Folder of its `latest.json`. */
+  readonly delivery: string
+  /** Numbers of switches, both inclusive. */
+  readonly from: number
+  readonly to: number
+}
+
 export interface PipelineStatus {
   readonly pipeline: string
   readonly profile: string
@@ -60,6 +71,8 @@ export interface PipelineStatus {
   readonly stale?: Stale
   /** What the partitions share: datasets and targets without partitions; absent where there are none. `failed`: its last run has failed, and no partition is run before it passes. */
   readonly shared?: { readonly state: 'done' | 'due' | 'failed'; readonly at?: string; readonly error?: string }
+  /** Absent where there are none. */
+  readonly notices?: readonly PendingNotice[]
   /** What is wrong beside it, and what to do: a table that has rows of partitions that the pipeline no longer has. */
   readonly warnings: readonly string[]
   readonly lastRun?: { readonly run: string; readonly at: string; readonly outcome: string }

@@ -12,10 +12,11 @@ import { readSharedAgain } from './compute.ts'
 import { switchDelivery } from './deliveries.ts'
 import { partitionCode } from './input-key.ts'
 import { leftoverRows } from './leftover-rows.ts'
+import { type NoticeDesk, notifyingFolders, openNotices } from './notices.ts'
 import { type OpenSession, openSession } from './open-session.ts'
 import type { Partition } from './partitions.ts'
 import { type Project, statePaths } from './project.ts'
-import type { DeliveryReport, PartitionReport, RunReport, Stale } from './report.ts'
+import type { DeliveryReport, NoticeReport, PartitionReport, RunReport, Stale } from './report.ts'
 import { does, extractedOf, type Session } from './session.ts'
 import { staleReport } from './stale.ts'
 import { partitionState, partitionStates } from './states.ts'
@@ -49,6 +50,7 @@ interface Running extends OpenSession {
   readonly startedAt: Date
   readonly memory: MemoryWatch
   readonly ledger: Ledger
+  readonly notices: NoticeDesk
 }
 
 /**
@@ -68,11 +70,12 @@ export async function run(project: Project, name: string, options: RunOptions = 
   try {
     const open = await openSession(project, name, { refresh, force, only }, options)
     try {
+      const notices = openNotices(open.session, project.config)
       await sweepDeadRuns(statePaths(project.config.state).workspaces, open.session)
       using ledger = openLedger(statePaths(project.config.state).ledger)
       const { emit } = open.context(undefined, open.workspace.folder)
       for (const message of leftoverRows(open.session)) emit({ type: 'warning', stage: 'load', message })
-      return await runUnits({ ...open, project, name, options, startedAt, memory, ledger })
+      return await runUnits({ ...open, project, name, options, startedAt, memory, ledger, notices })
     } finally {
       await open.close()
     }
@@ -87,6 +90,7 @@ async function runUnits(running: Running): Promise<RunReport> {
   const message = leftAlone(running, unnamed)
   if (message !== undefined) running.context(undefined, running.workspace.folder).emit({ type: 'warning', message })
   ledger.beginRun({ run: id, pipeline: name, profile: project.config.profile, startedAt, versions: versions() })
+  await tellPending(running)
   const reports: PartitionReport[] = []
   for (const [i, partition] of units.entries()) {
     // Without partitions there is nothing but these checks; with them they come first.
@@ -94,12 +98,23 @@ async function runUnits(running: Running): Promise<RunReport> {
       partition === undefined ? units.length > 1 || session.pipeline.targets.length === 0 : checksPartitionsAlone(session.pipeline)
     const report = await runOne(running, partition, guards)
     reports.push(report)
+    if (report.outcome !== 'unchanged') await tellPending(running, notifyingFolders(session.pipeline, { partition: partition?.name }))
     const failed = report.outcome === 'failed'
     if (!signal.aborted && !(failed && (partition === undefined || !options.keepGoing))) continue
     for (const left of units.slice(i + 1)) reports.push({ partition: left?.name ?? '', outcome: 'notRun', ms: 0, steps: [], rssBytes: 0 })
     break
   }
-  return finish(running, reports, await switchAll(running, reports), stale)
+  const deliveries = await switchAll(running, reports)
+  if (deliveries.length > 0) await tellPending(running, notifyingFolders(session.pipeline, 'end'))
+  return finish(running, reports, deliveries, stale)
+}
+
+/** Tells of the switches of these folders, or of all that earlier runs have left. A run that is stopped leaves the rest to the next. */
+async function tellPending({ notices, signal, context, workspace }: Running, folders?: readonly string[]): Promise<void> {
+  if (signal.aborted) return
+  await notices.send(context(undefined, workspace.folder), folders).catch((error: unknown) => {
+    if (!signal.aborted) throw error
+  })
 }
 
 /** Switches the named deliveries that hold all partitions, where everything of the run has succeeded: they commit as one. */
@@ -237,7 +252,7 @@ async function switchOwn(session: Session, partition: Partition | undefined, ctx
 }
 
 async function finish(
-  { project, name, id, startedAt, session, ledger, collector, signal, options, memory }: Running,
+  { project, name, id, startedAt, session, ledger, collector, signal, options, memory, notices, context, workspace }: Running,
   partitions: readonly PartitionReport[],
   deliveries: readonly DeliveryReport[],
   stale: Stale | undefined,
@@ -247,7 +262,12 @@ async function finish(
   const worked =
     partitions.some(({ outcome }) => outcome === 'done' || outcome === 'open') || deliveries.some(({ outcome }) => outcome === 'delivered')
   const outcome = signal.aborted ? 'interrupted' : failed.length > 0 ? 'failed' : worked ? 'done' : 'unchanged'
-  const exitCode = outcome === 'interrupted' ? 130 : failed.length === 0 ? 0 : options.keepGoing ? 1 : (failed[0]?.error?.exitCode ?? 1)
+  const told = notices.reports()
+  for (const message of told.flatMap(waitingText)) context(undefined, workspace.folder).emit({ type: 'warning', stage: 'export', message })
+  // What is committed stays; a scheduler that sees 75 comes again.
+  const untold = told.some(({ error }) => error !== undefined) ? 75 : 0
+  const exitCode =
+    outcome === 'interrupted' ? 130 : failed.length === 0 ? untold : options.keepGoing ? 1 : (failed[0]?.error?.exitCode ?? 1)
   const report: RunReport = {
     pipeline: name,
     profile: config.profile,
@@ -258,6 +278,7 @@ async function finish(
     exitCode,
     partitions,
     ...(deliveries.length > 0 && { deliveries }),
+    ...(told.length > 0 && { notices: told }),
     ...(stale && { stale }),
     retries: collector.retries,
     warnings: collector.warnings,
@@ -269,4 +290,11 @@ async function finish(
   await writeRunRecord(config.state, report, failed[0]?.error)
   ledger.endRun({ run: id, endedAt: new Date(report.endedAt), outcome, exitCode })
   return report
+}
+
+/** What is said of a receiver that has not been told all. */
+function waitingText({ receiver, pending, error }: NoticeReport): string[] {
+  if (pending === 0) return []
+  const what = `"${receiver}" has not been told of ${pending === 1 ? '1 delivery' : `${pending} deliveries`}; the next run tells it`
+  return [error ? `${what}: ${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}` : what]
 }

@@ -3,6 +3,7 @@ import { type EachPipeline, eachPipeline } from './each-pipeline.ts'
 import { leftoverRows } from './leftover-rows.ts'
 import { lookingPlace } from './looking.ts'
 import { LOOKING, openSession } from './open-session.ts'
+import { pendingNotices } from './pending-notices.ts'
 import type { Project } from './project.ts'
 import type { PipelineStatus } from './report.ts'
 import { sharedState } from './shared-state.ts'
@@ -27,6 +28,7 @@ async function statusOf(project: Project, name: string): Promise<PipelineStatus>
       states.map((each) => ({ partition: each.partition.name, stale: each.stale })),
     )
     const shared = await sharedState(session)
+    const notices = await pendingNotices(session)
     const sharedRow = remembered.get('')
     return {
       pipeline: name,
@@ -51,6 +53,7 @@ async function statusOf(project: Project, name: string): Promise<PipelineStatus>
           ...(sharedRow?.state === 'failed' && sharedRow.error !== undefined && { error: sharedRow.error }),
         },
       }),
+      ...(notices.length > 0 && { notices }),
       warnings: leftoverRows(session),
       ...(last && { lastRun: { run: last.run, at: last.startedAt, outcome: last.outcome ?? 'killed or running' } }),
     }

@@ -112,6 +112,11 @@ export function deliveryLock(folder: string, pipeline: string, delivery: string)
   }
 }
 
+/** The lock under which a pipeline's receivers are told, under the folder of locks: two at once would tell them twice, and out of order. */
+export function noticesLock(folder: string, pipeline: string): { readonly path: string; readonly what: string } {
+  return { path: join(folder, keyPart(pipeline), 'notices.lock'), what: `the notices of pipeline "${pipeline}"` }
+}
+
 /** The lock under which one dataset of a partition lands, short of the partition's own: a look-back lands earlier partitions. */
 export function landingLock(
   folder: string,

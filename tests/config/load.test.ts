@@ -67,11 +67,17 @@ describe('loadConfig', () => {
   const faults: [fault: string, profile: string, message: string][] = [
     ['a missing warehouse', '{ ...rest, warehouse: undefined }', 'warehouse is missing'],
     ['a store as warehouse', '{ ...rest, warehouse: store }', 'warehouse is a store connection; expected a warehouse connection'],
+    [
+      'a store as a receiver of notices',
+      '{ ...rest, notify: { x: store } }',
+      'notify.x is a store connection; expected a notifier connection',
+    ],
+    ['a list of receivers', '{ ...rest, notify: [] }', 'notify is a list; expected an object of names'],
     ['a text as a connection', '{ ...rest, connections: { crm: "x" } }', 'connections.crm is a text; expected a source connection'],
     [
       'an unknown setting',
       '{ ...rest, conections: {} }',
-      'unknown setting "conections"; did you mean "connections"?; there are: connections, warehouse, landing, store, state, limits, now',
+      'unknown setting "conections"; did you mean "connections"?; there are: connections, warehouse, landing, store, notify, state, limits, now',
     ],
     [
       'an unknown limit',

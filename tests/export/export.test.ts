@@ -33,7 +33,7 @@ test('an export refuses the contract of another kind, and an option that its for
   )
   const delimited = { contract: table, delimiter: ';' }
   expect(() => parquet('a.parquet', delimited)).toThrow(
-    'export "a.parquet": delimiter is no option of parquet; there are contract, plain, delivery, compression',
+    'export "a.parquet": delimiter is no option of parquet; there are contract, plain, delivery, notify, compression',
   )
 })
 

@@ -18,7 +18,7 @@ export async function namedDelivery(): Promise<{ readonly folder: string; readon
   const pointer = staged[0]?.layout.pointer
   if (!pointer) throw new Error('nothing was staged')
   const paths = staged.map((each) => each.export.path)
-  await switchSet({ pipeline: 'p', delivery: 'finance', partition: undefined, pointer, paths, staged }, store, testContext())
+  await switchSet({ pipeline: 'p', delivery: 'finance', partition: undefined, pointer, paths, staged, notify: [] }, store, testContext())
   const { key = '', manifest } = staged[1]?.made ?? {}
   const inside = (path: string) => path.slice('finance/'.length)
   return { folder: join(root, 'store/finance'), object: inside(manifest?.files[0]?.key ?? ''), memberManifest: inside(key) }

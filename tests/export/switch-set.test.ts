@@ -17,7 +17,11 @@ const pointer = pointerLayout('finance')
 const stageOf = async (store: Store, rows: number, overrides: Partial<DeliveryRequest> = {}) =>
   stage(requestOf(await namesDataset(rows), { export: daily, ...overrides }), store, testContext({ run: 'run-1' }))
 const switchTo = (store: Store, staged: readonly Staged[], paths = ['names/{partition}.csv', 'all.csv']) =>
-  switchSet({ pipeline: 'p', delivery: 'finance', partition: undefined, pointer, paths, staged }, store, testContext({ run: 'run-1' }))
+  switchSet(
+    { pipeline: 'p', delivery: 'finance', partition: undefined, pointer, paths, staged, notify: [] },
+    store,
+    testContext({ run: 'run-1' }),
+  )
 
 /** What a reader finds who follows latest.json: rows by path and partition, every file there. */
 async function held(store: Store): Promise<Record<string, number> | undefined> {

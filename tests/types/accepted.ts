@@ -4,11 +4,14 @@ import {
   accepted,
   append,
   between,
+  config,
   contract,
   csv,
   day,
+  duckdb,
   freshness,
   keys,
+  local,
   matches,
   merge,
   ndjson,
@@ -19,12 +22,14 @@ import {
   replace,
   replacePartition,
   rowCount,
+  secret,
   source,
   sql,
   tableContract,
   udf,
   unique,
   warn,
+  webhook,
 } from '../../lib/index.ts'
 import { schema } from './schema.ts'
 
@@ -115,10 +120,13 @@ export const whole = pipeline({
     fresh: append('log'),
   },
   export: {
-    ranked: [csv('ranks/{partition}.csv', { contract: ranks }), csv('narrow/{partition}.csv', { contract: narrow, plain: true })],
+    ranked: [
+      csv('ranks/{partition}.csv', { contract: ranks, notify: 'downstream' }),
+      csv('narrow/{partition}.csv', { contract: narrow, plain: true }),
+    ],
     revenue: [
       csv('revenue/{partition}.csv', { contract: narrow }),
-      ndjson('revenue/{partition}.ndjson', { contract: table, bigNumbers: 'text', split: { bytes: 10 } }),
+      ndjson('revenue/{partition}.ndjson', { contract: table, bigNumbers: 'text', split: { bytes: 10 }, notify: ['downstream', 'audit'] }),
       parquet('revenue/{partition}.parquet', { contract: table, compression: 'snappy', delivery: 'finance' }),
     ],
   },
@@ -148,3 +156,24 @@ export const fresh = pipeline({
 })
 
 export const extractOnly = pipeline({ name: 'x', extract: { payment: files.post('p', { body: { a: 1 } }) } })
+
+export const notifying = config({
+  profiles: {
+    dev: {
+      connections: {},
+      warehouse: duckdb('w.duckdb'),
+      landing: local('landing'),
+      store: local('export'),
+      notify: {
+        downstream: webhook({ url: secret('env:HOOK_URL'), secret: [secret('env:NEW'), secret('env:OLD')], format: 'pubsub' }),
+        audit: webhook({
+          url: 'https://audit.example.com',
+          secret: secret('env:AUDIT'),
+          headers: { 'x-team': 'a' },
+          timeoutMs: 5_000,
+          tls: { ca: 'a.pem' },
+        }),
+      },
+    },
+  },
+})

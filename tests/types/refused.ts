@@ -15,11 +15,14 @@ import {
   pipeline,
   references,
   replacePartition,
+  type StoreConnection,
+  secret,
   source,
   sql,
   tableContract,
   unique,
   warn,
+  webhook,
 } from '../../lib/index.ts'
 import { schema } from './schema.ts'
 
@@ -169,6 +172,12 @@ pipeline({ name: 'x', schema, extract, transform: { revenue }, export: { revenue
 const asFloat = contract({ formulas: 'raw', columns: { amount: 'float64' }, orderBy: ['amount'] })
 // @ts-expect-error the contract asks for another type
 pipeline({ name: 'x', schema, extract, transform: { revenue }, export: { revenue: csv('x.csv', { contract: asFloat }) } })
+// @ts-expect-error who is told is named, and made in the configuration
+csv('x.csv', { contract: ranks, notify: webhook({ url: 'https://a.example', secret: secret('env:X') }) })
+// @ts-expect-error a receiver of notices is no store
+void (webhook({ url: 'https://a.example', secret: 'x' }) satisfies StoreConnection)
+// @ts-expect-error a notice is always signed
+webhook({ url: 'https://a.example' })
 // @ts-expect-error orderBy of a column that the contract has not
 contract({ formulas: 'raw', columns: { store_id: 'int32' }, orderBy: ['stor_id'] })
 // @ts-expect-error nor descending
