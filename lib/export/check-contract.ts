@@ -4,10 +4,11 @@ import { parseType, typeText } from '../engines/types.ts'
 import { isBigNumber } from '../formats/json-values.ts'
 import { checkCsvContract } from './check-csv-contract.ts'
 import { checkChoices, checkSplit, checkZone } from './check-options.ts'
+import { checkSheet } from './check-sheet.ts'
 import type { FormatContract } from './export.ts'
 import { checkFileName } from './file-name.ts'
 import { orderColumns } from './order.ts'
-import type { CommonContract, NdjsonContract } from './table-contract.ts'
+import type { CommonContract, ExcelContract, NdjsonContract } from './table-contract.ts'
 import { anyWithin } from './within.ts'
 
 const MAX_DECIMALS = 15
@@ -35,6 +36,12 @@ export function checkContract(contract: FormatContract, columns: Columns): void 
       checkSplit(contract.split)
       checkZone(contract.zone)
       break
+    case 'xlsx':
+      checkChoices(contract, { zeroRows: ZERO_ROWS })
+      checkBigNumbers(contract)
+      checkZone(contract.zone)
+      checkSheet(contract)
+      break
     case 'arrow':
       checkChoices(contract, { zeroRows: ZERO_ROWS })
       break
@@ -44,7 +51,7 @@ export function checkContract(contract: FormatContract, columns: Columns): void 
 }
 
 /** Where digits may be lost, the contract says what is done about it. */
-function checkBigNumbers({ columns, bigNumbers, format }: NdjsonContract): void {
+function checkBigNumbers({ columns, bigNumbers, format }: NdjsonContract | ExcelContract): void {
   const big = Object.keys(columns).find((name) =>
     anyWithin(name, parseType(columns[name] ?? 'text'), ['int64', 'uint64', 'decimal'], (_, type) => String(isBigNumber(type)))?.includes(
       'true',

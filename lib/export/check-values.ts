@@ -3,6 +3,7 @@ import { CheckError } from '../core/errors.ts'
 import { quoteIdentifier, quoteLiteral } from '../core/quote.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
 import { relationOfFiles } from '../engines/relation.ts'
+import { MOST_ROWS } from './check-sheet.ts'
 import type { FormatContract } from './export.ts'
 import { orderColumns } from './order.ts'
 import { refusalsOf } from './refusals.ts'
@@ -12,6 +13,10 @@ import { refusalsOf } from './refusals.ts'
  * @throws CheckError with how many rows are refused, the first one's order columns, its column and its value
  */
 export async function checkValues(db: DuckDB, dataset: Dataset, contract: FormatContract, signal: AbortSignal): Promise<void> {
+  if (contract.format === 'xlsx' && dataset.rows >= MOST_ROWS)
+    throw new CheckError(`the dataset has ${dataset.rows} rows, and a sheet of Excel has ${MOST_ROWS} with the header`, {
+      hint: 'deliver it in partitions, or in another format',
+    })
   const refusals = refusalsOf(contract)
   if (refusals.length === 0) return
   const key = orderColumns(contract).map(

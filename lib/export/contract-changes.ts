@@ -10,6 +10,8 @@ export type WrittenCsv = Extract<WrittenContract, { readonly format: 'csv' }>
 export type WrittenNdjson = Extract<WrittenContract, { readonly format: 'ndjson' }>
 /** One of Arrow. */
 export type WrittenArrow = Extract<WrittenContract, { readonly format: 'arrow' }>
+/** One of Excel. */
+export type WrittenExcel = Extract<WrittenContract, { readonly format: 'xlsx' }>
 /** One of Parquet. */
 export type WrittenParquet = Extract<WrittenContract, { readonly format: 'parquet' }>
 
@@ -102,6 +104,7 @@ const BREAKS: Readonly<Record<Option, (before: WrittenContract, was: unknown, is
   dateFormat: has('date'),
   timestampFormat: has('timestamp', 'timestamptz'),
   zone: has('timestamptz'),
+  sheet: always,
   // Given where there are such columns alone.
   bigNumbers: (_, was, is) => was !== null && is !== null,
   zeroRows: (_, __, is) => is === 'noFile',

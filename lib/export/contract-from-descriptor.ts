@@ -45,6 +45,8 @@ function optionsOf(stated: StatedResource, format: ExportFormat, file: string): 
       return csvOf(stated, file)
     case 'ndjson':
       return { format, bigNumbers, zone, split, compression: packedOf(stated), zeroRows: zeroRowsOf(stated) }
+    case 'xlsx':
+      return { format, bigNumbers, zone, sheet: stated.dialect?.sheetName ?? 'Sheet1', zeroRows: zeroRowsOf(stated) }
     case 'arrow':
       return { format, zeroRows: zeroRowsOf(stated) }
     case 'parquet':

@@ -64,8 +64,18 @@ const parquet = z.strictObject({
   zeroRows,
 })
 
+const xlsx = z.strictObject({
+  format: z.literal('xlsx'),
+  ...common,
+  sheet: z.string(),
+  /** null: there are none. */
+  bigNumbers: z.enum(['number', 'text']).nullable(),
+  zone: z.string(),
+  zeroRows,
+})
+
 /** The contract as it was in force, every default written out, by its format. One that does not say its format is older than other formats than CSV. */
 export const writtenContractSchema = z.preprocess(
   (value) => (typeof value === 'object' && value !== null && !('format' in value) ? { ...value, format: 'csv' } : value),
-  z.discriminatedUnion('format', [csv, ndjson, arrow, parquet]),
+  z.discriminatedUnion('format', [csv, ndjson, arrow, parquet, xlsx]),
 )

@@ -89,6 +89,7 @@ const dialect = z.strictObject({
   doubleQuote: z.optional(z.boolean()),
   escapeChar: z.optional(text),
   nullSequence: z.optional(text),
+  sheetName: z.optional(text),
   skipInitialSpace: z.optional(z.boolean()),
   caseSensitiveHeader: z.optional(z.boolean()),
   csvddfVersion: z.optional(z.union([text, z.number()])),

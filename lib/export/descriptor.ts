@@ -7,15 +7,16 @@ import { FORMS, packingOf } from './file-forms.ts'
 import { orderColumns } from './order.ts'
 import { writtenContract } from './written-contract.ts'
 
-/** A Frictionless Table Dialect of CSV (https://datapackage.org/standard/table-dialect/). */
+/** A Frictionless Table Dialect (https://datapackage.org/standard/table-dialect/), of CSV or of a workbook. */
 export interface Dialect {
   readonly header: boolean
-  readonly delimiter: string
-  readonly lineTerminator: string
-  readonly quoteChar: string
-  readonly doubleQuote: boolean
+  readonly delimiter?: string
+  readonly lineTerminator?: string
+  readonly quoteChar?: string
+  readonly doubleQuote?: boolean
   readonly escapeChar?: string
   readonly nullSequence?: string
+  readonly sheetName?: string
 }
 
 /** What of a contract Frictionless has no word for. What is not given in the contract is not here. */
@@ -115,6 +116,7 @@ export function encodingName({ encoding, byteOrderMark }: Pick<WrittenCsv, 'enco
 
 /** Absent of a format that has none. */
 function dialectOf(contract: WrittenContract): Dialect | undefined {
+  if (contract.format === 'xlsx') return { header: true, sheetName: contract.sheet }
   return contract.format === 'csv' ? csvDialect(contract) : undefined
 }
 
@@ -147,7 +149,9 @@ function keyColumns(contract: WrittenContract): WrittenContract['columns'] {
 }
 
 function staysDistinct(name: string, type: string, contract: WrittenContract): boolean {
-  if (contract.format !== 'csv') return !Object.hasOwn(contract.round, name)
+  // In a zone whose clocks are set back, two instants have one text.
+  if (contract.format !== 'csv')
+    return !Object.hasOwn(contract.round, name) && !(contract.format === 'xlsx' && parseType(type).name === 'timestamptz')
   const textsStay = contract.formulas !== 'escape' && contract.unfit !== 'replace'
   switch (parseType(type).name) {
     case 'date':
@@ -181,6 +185,10 @@ function ownPart(path: string, contract: WrittenContract): OwnPart {
 
 function ownOptions(contract: WrittenContract): Partial<OwnPart> {
   if (contract.format === 'arrow') return {}
+  if (contract.format === 'xlsx') {
+    const { bigNumbers, zone } = contract
+    return { ...(bigNumbers !== null && { bigNumbers }), zone }
+  }
   if (contract.format === 'parquet') return { compression: contract.compression }
   if (contract.format === 'ndjson') {
     const { bigNumbers, compression, zone, split } = contract

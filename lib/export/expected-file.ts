@@ -17,9 +17,22 @@ export function fileBreaches(stated: StatedResource, candidate: Descriptor): rea
           ...differs('millrace.compression', stated.millrace?.compression, millrace.compression, `export: compression: "${packed}"`),
         ]),
     ...(text ? encodingBreaches(stated, candidate) : differs('encoding', stated.encoding, undefined, 'export it in a format of text')),
-    ...(dialect ? dialectBreaches(stated.dialect ?? {}, dialect) : differs('dialect', stated.dialect, undefined, 'export it as CSV')),
+    ...(text && dialect ? dialectBreaches(stated.dialect ?? {}, dialect) : binaryDialect(stated.dialect, dialect)),
     ...ownBreaches(stated, candidate),
   ]
+}
+
+/** Of a format that is no text: what a consumer says of it must be so. */
+function binaryDialect(stated: StatedDialect = {}, actual: Partial<Dialect> = {}): readonly Breach[] {
+  const is: Readonly<Record<string, unknown>> = { ...actual }
+  return Object.entries(stated).flatMap(([property, value]) =>
+    differs(
+      `dialect.${property}`,
+      value,
+      is[property],
+      property === 'sheetName' ? `export: sheet: ${JSON.stringify(value)}` : 'export it as CSV',
+    ),
+  )
 }
 
 /** As the property says it; without one the path's ending does. */

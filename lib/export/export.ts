@@ -2,10 +2,10 @@ import type { Columns } from '../core/dataset.ts'
 import { ConfigError } from '../core/errors.ts'
 import type { Contract } from './contract.ts'
 import type { Compression } from './members.ts'
-import type { ArrowContract, NdjsonContract, ParquetContract, SplitRows, TableContract } from './table-contract.ts'
+import type { ArrowContract, ExcelContract, NdjsonContract, ParquetContract, SplitRows, TableContract } from './table-contract.ts'
 
 /** A contract together with the format that it is delivered in. */
-export type FormatContract = Contract | NdjsonContract | ArrowContract | ParquetContract
+export type FormatContract = Contract | NdjsonContract | ArrowContract | ParquetContract | ExcelContract
 
 /** The formats of delivered files. */
 export type ExportFormat = FormatContract['format']
@@ -73,6 +73,19 @@ export interface ParquetOptions<R extends Columns> extends TableExportOptions<R>
   readonly compression?: 'none' | 'snappy' | 'zstd'
 }
 
+/** How a dataset is delivered as an Excel workbook. */
+export interface ExcelOptions<R extends Columns> extends TableExportOptions<R> {
+  /** The sheet's name: 1 to 31 characters, none of `[]:*?/\`. Default `Sheet1`. */
+  readonly sheet?: string
+  /**
+   * How columns of int64, uint64 and decimals of more than 15 digits are written, of which Excel keeps 15. `number`: as numbers; a value of more digits fails the delivery. `text`: as texts. It must be said where there are
+   * such columns.
+   */
+  readonly bigNumbers?: 'number' | 'text'
+  /** IANA zone in which timestamptz values are written: Excel's times have none. Default UTC. */
+  readonly zone?: string
+}
+
 /** Delivers a dataset as CSV to `path` in the store. A partitioned dataset needs `{partition}` in the path. */
 export function csv<const R extends Columns>(path: string, options: ExportOptions<R>): Export<R> {
   return exportOf(path, options, 'csv', {}, {})
@@ -91,6 +104,11 @@ export function arrow<const R extends Columns>(path: string, options: TableExpor
 /** Delivers a dataset as one Parquet file. A partitioned dataset needs `{partition}` in the path. */
 export function parquet<const R extends Columns>(path: string, options: ParquetOptions<R>): Export<R> {
   return exportOf(path, options, 'parquet', { compression: 'zstd' }, options)
+}
+
+/** Delivers a dataset as an Excel workbook of one sheet. A partitioned dataset needs `{partition}` in the path. */
+export function excel<const R extends Columns>(path: string, options: ExcelOptions<R>): Export<R> {
+  return exportOf(path, options, 'xlsx', { sheet: 'Sheet1', bigNumbers: undefined, zone: 'UTC' }, options)
 }
 
 const DECLARED = { csv: 'contract({ … })', table: 'tableContract({ … })' } as const

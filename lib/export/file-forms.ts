@@ -23,6 +23,12 @@ export const FORMS: Readonly<Record<ExportFormat, FileForm>> = {
     frictionless: 'arrow',
   },
   parquet: { ending: '.parquet', endings: ['.parquet', '.pq'], mediaType: 'application/vnd.apache.parquet', frictionless: 'parquet' },
+  xlsx: {
+    ending: '.xlsx',
+    endings: ['.xlsx', '.xls'],
+    mediaType: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+    frictionless: 'xlsx',
+  },
 }
 
 /** Whether a file is compressed as a whole; Parquet and the like compress what is inside. */

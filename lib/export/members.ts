@@ -35,7 +35,7 @@ export async function* members(chunks: AsyncIterable<Uint8Array>, compression: C
 }
 
 /** The same bytes in blocks of exactly 4 MiB, the last one shorter. */
-async function* blocks(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+export async function* blocks(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let block = Buffer.allocUnsafe(MEMBER_BYTES)
   let filled = 0
   for await (let chunk of chunks) {

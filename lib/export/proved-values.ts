@@ -5,6 +5,7 @@ import { deliveredText, roundOf } from './delivered-text.ts'
 import type { FormatContract } from './export.ts'
 import { orderColumns } from './order.ts'
 import { provedJson } from './proved-json.ts'
+import { provedCell } from './proved-xlsx.ts'
 import { headerName, quotedColumns } from './rows.ts'
 import { typedValue } from './typed-rows.ts'
 
@@ -23,6 +24,7 @@ export function comparedValue(
 ): Omit<ProvedValue, 'scale' | 'kind'> & { readonly kind: ProvedValue['kind'] | 'typed' } {
   if (contract.format === 'csv') return provedValue(name, contract)
   const { name: type } = parseType(contract.columns[name] ?? 'text')
+  if (contract.format === 'xlsx') return { kind: type === 'text' ? 'text' : 'typed', of: (value) => provedCell(value, name, contract) }
   if (contract.format === 'ndjson') return { kind: type === 'text' ? 'text' : 'typed', of: provedJson(name, contract).of }
   return { kind: type === 'text' ? 'text' : 'typed', of: (value) => typedValue(value, name, contract) }
 }

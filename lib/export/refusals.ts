@@ -4,6 +4,7 @@ import { csvRefusals } from './csv-refusals.ts'
 import type { FormatContract } from './export.ts'
 import { jsonRefusals } from './json-refusals.ts'
 import type { Refusal } from './refusal.ts'
+import { xlsxRefusals } from './xlsx-refusals.ts'
 
 /** What no value of a delivery may be. */
 export function refusalsOf(contract: FormatContract): readonly Refusal[] {
@@ -29,5 +30,7 @@ function ofFormat(contract: FormatContract): readonly Refusal[] {
     case 'arrow':
     case 'parquet':
       return binaryRefusals(contract)
+    case 'xlsx':
+      return xlsxRefusals(contract)
   }
 }

@@ -70,6 +70,14 @@ export interface ParquetContract extends Omit<TableContract, 'format'> {
   readonly compression: 'none' | 'snappy' | 'zstd'
 }
 
+/** A table as the one sheet of an Excel workbook. */
+export interface ExcelContract extends Omit<TableContract, 'format'> {
+  readonly format: 'xlsx'
+  readonly bigNumbers: 'number' | 'text' | undefined
+  readonly zone: string
+  readonly sheet: string
+}
+
 /**
  * Declares a contract of a table, to be delivered as NDJSON, Parquet, Arrow or Excel. Columns are a subset of the dataset's with equal types: `plan` and the compiler hold that.
  * @throws ConfigError without columns or `orderBy`

@@ -8,6 +8,7 @@ import { lookAtArrow } from './look-arrow.ts'
 import { lookAtCsv } from './look-csv.ts'
 import { lookAtNdjson } from './look-ndjson.ts'
 import { lookAtParquet } from './look-parquet.ts'
+import { lookAtXlsx } from './look-xlsx.ts'
 import type { DeliveryManifest } from './manifest.ts'
 
 type Contract = DeliveryManifest['contract']
@@ -34,7 +35,7 @@ export async function faultsOfFile(stream: Readable, file: File, contract: Contr
       },
       unpack,
       async (chunks: AsyncIterable<Uint8Array>) => {
-        for await (const chunk of chunks) look.add(chunk)
+        for await (const chunk of chunks) await look.add(chunk)
       },
     )
   } catch (error) {
@@ -46,7 +47,7 @@ export async function faultsOfFile(stream: Readable, file: File, contract: Contr
   if (bytes !== file.bytes) faults.push(`has ${bytes} bytes, not ${file.bytes}`)
   if (crc32c !== file.crc32c) faults.push(`has crc32c ${crc32c}, not ${file.crc32c}`)
   if (sha256 !== file.sha256) faults.push(`has SHA-256 ${sha256}, not ${file.sha256}`)
-  return unpacked ? [...faults, ...look.faults(file.rows)] : faults
+  return unpacked ? [...faults, ...(await look.faults(file.rows))] : faults
 }
 
 function lookAt(contract: Contract): Look {
@@ -59,5 +60,7 @@ function lookAt(contract: Contract): Look {
       return lookAtArrow(contract)
     case 'parquet':
       return lookAtParquet(contract)
+    case 'xlsx':
+      return lookAtXlsx(contract)
   }
 }

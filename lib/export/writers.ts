@@ -4,6 +4,7 @@ import type { FormatContract } from './export.ts'
 import { ndjsonWriter } from './ndjson-writer.ts'
 import { parquetWriter } from './parquet-writer.ts'
 import type { FileWriter, Writing } from './writer.ts'
+import { xlsxWriter } from './xlsx-writer.ts'
 
 /** The writer of a contract's format. */
 export function fileWriter({ contract, ...about }: Writing<FormatContract>): FileWriter {
@@ -16,5 +17,7 @@ export function fileWriter({ contract, ...about }: Writing<FormatContract>): Fil
       return arrowWriter({ ...about, contract })
     case 'parquet':
       return parquetWriter({ ...about, contract })
+    case 'xlsx':
+      return xlsxWriter({ ...about, contract })
   }
 }

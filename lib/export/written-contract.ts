@@ -28,6 +28,8 @@ export function writtenContract({
       }
     case 'ndjson':
       return { ...contract, ...common, bigNumbers: contract.bigNumbers ?? null, split: contract.split ?? null }
+    case 'xlsx':
+      return { ...contract, ...common, bigNumbers: contract.bigNumbers ?? null }
     case 'arrow':
     case 'parquet':
       return { ...contract, ...common }

@@ -61,15 +61,15 @@ test('verify says where an Arrow file has other columns or rows, or is none', as
   const written = writtenContract(every.contract)
   if (written.format !== 'arrow') throw new Error('not Arrow')
   const { bytes } = await deliverSelect(everyColumn, everySelect, every)
-  const faultsOf = (content: Buffer, contract = written) => {
+  const faultsOf = async (content: Buffer, contract = written) => {
     const look = lookAtArrow(contract)
-    for (let at = 0; at < content.length; at += 100) look.add(content.subarray(at, at + 100))
+    for (let at = 0; at < content.length; at += 100) await look.add(content.subarray(at, at + 100))
     return look.faults(4)
   }
-  expect(faultsOf(bytes)).toEqual(['has 3 rows, not 4'])
-  expect(faultsOf(bytes, { ...written, columns: written.columns.slice(0, 2) })[1]).toMatch(
+  expect(await faultsOf(bytes)).toEqual(['has 3 rows, not 4'])
+  expect((await faultsOf(bytes, { ...written, columns: written.columns.slice(0, 2) }))[1]).toMatch(
     /^has the columns \["id",.*\], not \["id","c0"\]$/,
   )
-  expect(faultsOf(bytes.subarray(0, 2000))).toEqual(['is no Arrow file: it is not whole'])
-  expect(faultsOf(Buffer.alloc(20))).toEqual(['is no Arrow file: it does not begin as one'])
+  expect(await faultsOf(bytes.subarray(0, 2000))).toEqual(['is no Arrow file: it is not whole'])
+  expect(await faultsOf(Buffer.alloc(20))).toEqual(['is no Arrow file: it does not begin as one'])
 })

@@ -6,7 +6,7 @@ import { contractFromDescriptor } from '../../lib/export/contract-from-descripto
 import { descriptorOf } from '../../lib/export/descriptor.ts'
 import { resourcesIn } from '../../lib/export/descriptor-text.ts'
 import { breachesOf } from '../../lib/export/expectation.ts'
-import { arrow, csv, type Export, type ExportOptions, ndjson, parquet, type TableExportOptions } from '../../lib/export/export.ts'
+import { arrow, csv, type Export, type ExportOptions, excel, ndjson, parquet, type TableExportOptions } from '../../lib/export/export.ts'
 import { deliveryLayout } from '../../lib/export/layout.ts'
 import { tableContract } from '../../lib/export/table-contract.ts'
 import { writtenContract } from '../../lib/export/written-contract.ts'
@@ -20,6 +20,7 @@ type Columns = typeof columns
 /** An export of each format but CSV. */
 const exports: readonly Export<never>[] = [
   arrow('a.arrow', { contract: table }),
+  excel('a.xlsx', { contract: table, sheet: 'Rows', zone: 'Europe/Warsaw' }),
   ndjson('a.ndjson', { contract: table, compression: 'zstd', zone: 'Europe/Warsaw', split: { rows: 2 } }),
   parquet('a.parquet', { contract: table }),
 ]
@@ -58,6 +59,15 @@ test('checkContract wants to be told what becomes of numbers that a double does 
     ndjson('a.ndjson', { contract: tableContract({ columns: big, orderBy: ['id'] }), ...(bigNumbers && { bigNumbers }) }).contract
   expect(() => checkContract(of(), big)).toThrow('"amounts" is list(decimal(16,2)), and ndjson needs bigNumbers: "number" or "text"')
   for (const given of ['number', 'text'] as const) checkContract(of(given), big)
+})
+
+test('checkContract refuses a name that no sheet can have, and columns that no sheet holds', () => {
+  const named = (sheet: string) => () => checkContract(excel('a.xlsx', { contract: table, sheet }).contract, columns)
+  for (const sheet of ['', 'x'.repeat(32), 'a/b', "'a", 'History', 'a\nb']) expect(named(sheet)).toThrow('is no name of a sheet')
+  named('Zürich 1+1')()
+  const wide = Object.fromEntries(Array.from({ length: 16_385 }, (_, i) => [`c${i}`, 'int32']))
+  const all = excel('a.xlsx', { contract: tableContract({ columns: wide, orderBy: ['c0'] }) }).contract
+  expect(() => checkContract(all, wide)).toThrow('the contract has 16385 columns, and a sheet of Excel has 16384')
 })
 
 test('a path that says another format is refused', () => {

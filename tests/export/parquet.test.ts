@@ -75,14 +75,14 @@ test('verify says where a Parquet file has other columns or rows, or is none', a
   const written = writtenContract(every.contract)
   if (written.format !== 'parquet') throw new Error('not Parquet')
   const { bytes } = await deliverSelect(everyColumn, everySelect, every)
-  const faultsOf = (content: Buffer, contract = written) => {
+  const faultsOf = async (content: Buffer, contract = written) => {
     const look = lookAtParquet(contract)
-    for (let at = 0; at < content.length; at += 1000) look.add(content.subarray(at, at + 1000))
+    for (let at = 0; at < content.length; at += 1000) await look.add(content.subarray(at, at + 1000))
     return look.faults(4)
   }
-  expect(faultsOf(bytes)).toEqual(['has 3 rows, not 4'])
-  expect(faultsOf(bytes, { ...written, columns: written.columns.slice(0, 2) })[1]).toMatch(
+  expect(await faultsOf(bytes)).toEqual(['has 3 rows, not 4'])
+  expect((await faultsOf(bytes, { ...written, columns: written.columns.slice(0, 2) }))[1]).toMatch(
     /^has the columns \["id","c0","c1",.*\], not \["id","c0"\]$/,
   )
-  expect(faultsOf(bytes.subarray(0, -1))).toEqual(['is no Parquet: its footer is missing or not whole'])
+  expect(await faultsOf(bytes.subarray(0, -1))).toEqual(['is no Parquet: its footer is missing or not whole'])
 })

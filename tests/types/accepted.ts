@@ -3,12 +3,14 @@ import pl, { type LazyDataFrame } from 'nodejs-polars'
 import {
   accepted,
   append,
+  arrow,
   between,
   config,
   contract,
   csv,
   day,
   duckdb,
+  excel,
   freshness,
   keys,
   local,
@@ -127,6 +129,8 @@ export const whole = pipeline({
     revenue: [
       csv('revenue/{partition}.csv', { contract: narrow }),
       ndjson('revenue/{partition}.ndjson', { contract: table, bigNumbers: 'text', split: { bytes: 10 }, notify: ['downstream', 'audit'] }),
+      excel('revenue/{partition}.xlsx', { contract: table, sheet: 'Revenue', bigNumbers: 'text', zone: 'Europe/Berlin' }),
+      arrow('revenue/{partition}.arrow', { contract: table, plain: true }),
       parquet('revenue/{partition}.parquet', { contract: table, compression: 'snappy', delivery: 'finance' }),
     ],
   },

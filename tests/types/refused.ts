@@ -3,9 +3,11 @@ import pl from 'nodejs-polars'
 import {
   accepted,
   append,
+  arrow,
   between,
   contract,
   csv,
+  excel,
   freshness,
   matches,
   merge,
@@ -166,6 +168,10 @@ parquet('x.parquet', { contract: table, byteOrderMark: true })
 parquet('x.parquet', { contract: table, split: { rows: 1 } })
 // @ts-expect-error one of two answers
 ndjson('x.ndjson', { contract: table, bigNumbers: 'string' })
+// @ts-expect-error Arrow has no options of its own
+arrow('x.arrow', { contract: table, compression: 'zstd' })
+// @ts-expect-error Excel takes no contract of CSV
+excel('x.xlsx', { contract: ranks })
 const gone = tableContract({ columns: { dya: 'date' }, orderBy: ['dya'] })
 // @ts-expect-error a table's column that is not there
 pipeline({ name: 'x', schema, extract, transform: { revenue }, export: { revenue: parquet('x.parquet', { contract: gone }) } })
