@@ -44,6 +44,11 @@ frictionless() {
   python_packages "$1" frictionless==5.21.0
 }
 
+# Readers of delivered Parquet, Arrow and Excel, 170 MB.
+readers() {
+  python_packages "$1" pyarrow==26.0.1 openpyxl==3.1.5
+}
+
 # A server that speaks S3, in Go: a minute and a half, once.
 versitygw() {
   command -v go >/dev/null || { echo 'go is missing: install Go 1.24 or later (https://go.dev/dl)'; return 1; }
@@ -61,5 +66,6 @@ command -v jq >/dev/null || fail 'jq is missing: install it (apt-get install jq)
 install fake-gcs-server-1.56.1 fake_gcs_server
 install gcp-storage-emulator-2026.7.19 gcp_storage_emulator
 install frictionless-5.21.0 frictionless
+install readers-1 readers
 install versitygw-1.8.0 versitygw
 install azurite-3.37.0 azurite
