@@ -4,6 +4,7 @@ import { namedBy } from '../export/named.ts'
 import type { PointerLayout } from '../export/pointer-layout.ts'
 import { deliveryLock, lock, partitionLock, sharedLock } from '../state/lock.ts'
 import type { BoundPipeline } from './bind.ts'
+import { pendingNotices } from './pending-notices.ts'
 import type { Session } from './session.ts'
 
 /** What one pointer of a pipeline leads to. */
@@ -41,7 +42,7 @@ export function pointersOf({ targets }: Pick<BoundPipeline, 'targets'>, partitio
 /** Removes one object, or only says so. */
 type Remove = (key: string, bytes: number) => Promise<void>
 
-/** Removes what a pointer no longer leads to; gives how many objects it keeps, and the runs that made what it leads to. `keep`: how many deliveries, with the current one. */
+/** Removes what a pointer no longer leads to, and nobody is still to be told of; gives how many objects it keeps, and the runs that made what it leads to. `keep`: how many deliveries, with the current one. */
 export async function pruneDeliveries(
   { pipeline, exports, locks }: Pick<Session, 'pipeline' | 'exports' | 'locks'>,
   { pointer, named, members }: PointerPlaces,
@@ -57,7 +58,8 @@ export async function pruneDeliveries(
   let runs: readonly string[] = []
   const clear = async (folder: string, isDelivery: (key: string) => boolean) => {
     // Asked again for each folder, whose lock is held now.
-    const leads = await namedBy(exports, pointer, keep)
+    const waiting = (await pendingNotices({ pipeline, exports }, [pointer.folder])).map(({ from, to }) => to - from + 1)
+    const leads = await namedBy(exports, pointer, Math.max(keep, ...waiting))
     runs = leads.runs
     for await (const key of exports.list(`${folder}/`)) {
       if (leads.keys.has(key)) kept++

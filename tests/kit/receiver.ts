@@ -38,7 +38,8 @@ export interface NoticeData {
   readonly rows?: number
 }
 
-export async function startReceiver(): Promise<Receiver> {
+/** `told`: called with each request before it is answered. */
+export async function startReceiver(told: () => unknown = () => undefined): Promise<Receiver> {
   const received: Received[] = []
   let replies: Reply[] = []
   const server = createServer(async (request, response) => {
@@ -46,6 +47,7 @@ export async function startReceiver(): Promise<Receiver> {
     const reply = replies.shift() ?? 204
     const answer = typeof reply === 'object' ? reply.status : reply
     received.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers, body, answer })
+    told()
     respond(response, reply)
   })
   server.listen(0, '127.0.0.1')
