@@ -5,6 +5,8 @@ import { type WebhookOptions, webhook } from '../../../lib/connectors/webhook/in
 import type { RunEvent } from '../../../lib/core/context.ts'
 import { PermanentError, TransientError } from '../../../lib/core/errors.ts'
 import { Secret } from '../../../lib/core/secret.ts'
+import { extensionsIn } from '../../../lib/engines/extensions.ts'
+import { testContext } from '../../kit/context.ts'
 import { type Reply, startReceiver } from '../../kit/receiver.ts'
 
 const KEY = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
@@ -186,3 +188,20 @@ test.each(['whsec_c2hvcnQ=', 'plain text, no base64 at all', `whsec_${Buffer.all
     )
   },
 )
+
+it('check asks for the address by a HEAD, without signature and headers: no notice', async () => {
+  const receiver = await startReceiver()
+  receiver.reply(405)
+  const ctx = { ...testContext(), role: 'notifier', extensions: extensionsIn('/nowhere'), requests: [], tables: [] } as const
+  const options = { secret: KEY, headers: { authorization: 'pl4nted' } }
+  const origin = new URL(receiver.url).origin
+  expect(await webhook({ url: receiver.url, ...options }).check?.(ctx)).toEqual([
+    { what: 'answers', state: 'ok', found: `${origin} answers 405 to HEAD, which says only that it is there; no notice was sent` },
+  ])
+  expect(receiver.received.map(({ method, headers }) => [method, headers.authorization, headers['webhook-signature']])).toEqual([
+    ['HEAD', undefined, undefined],
+  ])
+  expect(await webhook({ url: 'http://127.0.0.1:1', ...options }).check?.(ctx)).toMatchObject([
+    { what: 'answers', state: 'fault', kind: 'unreachable', advice: 'check the network and the receiver' },
+  ])
+})
