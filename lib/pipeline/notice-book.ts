@@ -8,6 +8,7 @@ export interface NoticeBook {
   settled(receiver: string, folder: string): void
   /** Something of this pointer waits; without an error: it was not tried. */
   waits(receiver: string, folder: string, error?: unknown): void
+  /** By name. */
   reports(): readonly NoticeReport[]
 }
 
@@ -34,6 +35,7 @@ export function noticeBook(): NoticeBook {
     },
     reports: () =>
       [...book]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
         .filter(([, { sent, waiting }]) => sent > 0 || waiting.size > 0)
         .map(([receiver, { sent, waiting, error }]) => ({
           receiver,

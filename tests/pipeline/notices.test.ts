@@ -88,13 +88,13 @@ it('a notice that is refused waits, and others are sent; a receiver that knows n
   const report = await reportOf(p, 'run', 'p')
   expect([report.outcome, report.exitCode]).toEqual(['done', 75])
   expect(report.notices).toMatchObject([
+    { receiver: 'audit', sent: 0, pending: 2, error: { hint: expect.stringContaining('check `secret`') } },
     {
       receiver: 'downstream',
       sent: 1,
       pending: 1,
       error: { kind: 'NoticeRefused', message: expect.stringContaining('answered 422: "not me"') },
     },
-    { receiver: 'audit', sent: 0, pending: 2, error: { hint: expect.stringContaining('check `secret`') } },
   ])
   expect(told(downstream)).toEqual(['sales/2024-01-02/latest.json 1'])
   expect(audit.received).toHaveLength(1)
