@@ -1,0 +1,119 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, rmSync, statSync } from 'node:fs'
+import { loadavg } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { quoteLiteral } from '../lib/core/quote.ts'
+import { openDuckDB } from '../lib/engines/duckdb.ts'
+import { answerOf } from './children.ts'
+import type { DeliveryJob } from './delivery-child.ts'
+import { lineitemCsv, lineitemSql } from './lineitem.ts'
+import { least, type Measured, mostRss, type Stretch } from './measured.ts'
+import { table } from './postgres-report.ts'
+
+// `node bench/delivery.ts`: a proved delivery into a folder beside the same without the proof, the engine's CSV into /dev/null, a plain upload of the finished file, and pigz where it is there. Options: --rows 6000000 --rounds 3 --exports 1000.
+
+const { values } = parseArgs({
+  options: {
+    rows: { type: 'string', default: '6000000' },
+    rounds: { type: 'string', default: '3' },
+    exports: { type: 'string', default: '1000' },
+    folder: { type: 'string', default: resolve(import.meta.dirname, '../.millrace/bench') },
+  },
+})
+const [rows, rounds, exports] = [Number(values.rows), Number(values.rounds), Number(values.exports)]
+const cache = resolve(values.folder)
+const work = join(cache, 'delivery-work')
+const MEMORY = { wide: 2 ** 30, narrow: 256 * 1_000_000 }
+const PIGZ = 'pigz -1 -p 2 < "$0" > "$1"'
+
+async function parquetFile(): Promise<string> {
+  const folder = join(cache, `lineitem-parquet-${rows}`)
+  const file = join(folder, 'lineitem.parquet')
+  if (statSync(file, { throwIfNoEntry: false })) return file
+  mkdirSync(folder, { recursive: true })
+  const db = await openDuckDB({ memoryBytes: 2 ** 30, threads: 2, temp: join(folder, 'spill') })
+  try {
+    await db.run(`COPY (${lineitemSql(rows)}) TO ${quoteLiteral(file)} (FORMAT parquet, COMPRESSION zstd)`)
+  } finally {
+    db.close()
+  }
+  return file
+}
+
+const parquet = await parquetFile()
+const { file: csv, bytes } = await lineitemCsv(cache, rows)
+
+async function measured(job: Pick<DeliveryJob, 'work'> & Partial<DeliveryJob>): Promise<Measured> {
+  rmSync(work, { recursive: true, force: true })
+  mkdirSync(work, { recursive: true })
+  const whole: DeliveryJob = { compression: 'none', parquet, rows, exports, csv, folder: work, memoryBytes: MEMORY.wide, ...job }
+  const { message, rss } = await answerOf<Stretch>('./delivery-child.ts', {}, whole)
+  const { from, to, cpuSeconds } = message
+  return { wallSeconds: (to - from) / 1000, cpuSeconds, peakRssBytes: rss.peakBytes(from, to) }
+}
+
+function pigz(): Measured | undefined {
+  mkdirSync(work, { recursive: true })
+  const begun = performance.now()
+  const { status } = spawnSync('bash', ['-c', PIGZ, csv, join(work, 'plain.csv.gz')])
+  return status === 0 ? { wallSeconds: (performance.now() - begun) / 1000, cpuSeconds: 0, peakRssBytes: 0 } : undefined
+}
+
+const works: Readonly<Record<string, Pick<DeliveryJob, 'work'> & Partial<DeliveryJob>>> = {
+  'delivered and proved': { work: 'proved' },
+  'the same without the proof': { work: 'written' },
+  'engine to /dev/null': { work: 'engine' },
+  'plain upload': { work: 'upload' },
+  'gzip, delivered and proved': { work: 'proved', compression: 'gzip' },
+  'gzip, without the proof': { work: 'written', compression: 'gzip' },
+  'delivered and proved, 256 MB': { work: 'proved', memoryBytes: MEMORY.narrow },
+  'small exports of 10 rows': { work: 'small' },
+}
+const figures = new Map<string, Measured[]>()
+const packed: Measured[] = []
+for (let round = 1; round <= rounds; round++) {
+  // Who goes first changes: whatever drifts in a sitting falls on all.
+  const order = Object.entries(works)
+  for (const [name, job] of round % 2 === 1 ? order : order.reverse())
+    figures.set(name, [...(figures.get(name) ?? []), await measured(job)])
+  const one = pigz()
+  if (one) packed.push(one)
+  process.stderr.write(`round ${round} of ${rounds}, load ${loadavg()[0]?.toFixed(1)}\n`)
+}
+rmSync(work, { recursive: true, force: true })
+
+const of = (name: string) => figures.get(name) ?? []
+const wall = (name: string) => least(of(name), 'wallSeconds')
+const cpu = (name: string) => least(of(name), 'cpuSeconds')
+const lines = [...figures].map(([name, all]) => [
+  name,
+  least(all, 'wallSeconds').toFixed(2),
+  least(all, 'cpuSeconds').toFixed(2),
+  (mostRss(all) / 2 ** 20).toFixed(0),
+])
+if (packed.length > 0) lines.push(['pigz -1 -p 2', least(packed, 'wallSeconds').toFixed(2), '', ''])
+process.stdout.write(`${table([`${(bytes / 1e6).toFixed(0)} MB of CSV`, 's', 'CPU-s', 'RSS MiB'], lines)}\n`)
+
+const engine = wall('engine to /dev/null')
+const gzipPeers = [engine, ...(packed.length > 0 ? [least(packed, 'wallSeconds')] : [])]
+const ratios = [
+  ['delivered ÷ the slower of engine and upload', wall('delivered and proved') / Math.max(engine, wall('plain upload')), '1.15'],
+  ['without the proof ÷ the same', wall('the same without the proof') / Math.max(engine, wall('plain upload')), ''],
+  [
+    `gzip ÷ the slower of engine and ${packed.length > 0 ? 'pigz' : 'nothing: no pigz here'}`,
+    wall('gzip, delivered and proved') / Math.max(...gzipPeers),
+    '1.15',
+  ],
+  ['proof, wall', wall('delivered and proved') / wall('the same without the proof'), '1.35'],
+  ['proof, CPU', cpu('delivered and proved') / cpu('the same without the proof'), '1.35'],
+  ['proof with gzip, wall', wall('gzip, delivered and proved') / wall('gzip, without the proof'), '1.35'],
+  ['proof with gzip, CPU', cpu('gzip, delivered and proved') / cpu('gzip, without the proof'), '1.35'],
+  ['ms for a small export', (wall('small exports of 10 rows') * 1000) / exports, '10'],
+] as const
+process.stdout.write(
+  `${table(
+    ['', '×', 'at most'],
+    ratios.map(([what, ratio, most]) => [what, ratio.toFixed(2), most]),
+  )}\n`,
+)
