@@ -83,10 +83,8 @@ export function errorOfAnswer({ status, retryAfter: wait, excerpt }: Answer, rec
   const said = `${receiver} answered ${status}${quoted(excerpt)}`
   if (status >= 500 || PASSING.includes(status)) {
     const retryAfterMs = retryAfter(wait ?? null, now)
-    return new TransientError(said, {
-      hint: 'the notice waits, and the next run sends it',
-      ...(retryAfterMs !== undefined && { retryAfterMs }),
-    })
+    const hint = retryAfterMs === undefined ? {} : { retryAfterMs, hint: `it asks to wait ${Math.ceil(retryAfterMs / 1000)} s` }
+    return new TransientError(said, hint)
   }
   const [Kind, hint] =
     status < 400
