@@ -47,7 +47,15 @@ async function written(dataset: Dataset, target: Contract, store: Store, ctx: Ru
   const db = await openDuckDB({ ...ctx.limits, temp: join(ctx.workspace, 'spill'), zone: 'UTC' })
   try {
     const { inOrder } = await checkTotalOrder(db, dataset, target, ctx.signal)
-    const writer = csvWriter({ db, dataset, contract: target, inOrder, threads: ctx.limits.threads, workspace: ctx.workspace })
+    const writer = csvWriter({
+      db,
+      dataset,
+      contract: target,
+      inOrder,
+      threads: ctx.limits.threads,
+      signal: ctx.signal,
+      workspace: ctx.workspace,
+    })
     const [file] = await writeThroughFifo(
       {
         ...writer,

@@ -30,8 +30,10 @@ export function contractText({ pipeline, dataset, export: target }: ContractedEx
 function formRows(contract: FormatContract): readonly string[][] {
   if (contract.format !== 'csv')
     return [
+      ...('sheet' in contract ? [['sheet', contract.sheet]] : []),
       ...('compression' in contract && contract.compression !== 'none' ? [['compression', contract.compression]] : []),
       ...('bigNumbers' in contract && contract.bigNumbers ? [['big numbers', contract.bigNumbers]] : []),
+      ...('zone' in contract ? [['zone', contract.zone]] : []),
       ...('split' in contract && contract.split ? [['files', splitText(contract.split)]] : []),
     ]
   const { compression, quote, escape: before, encoding } = contract

@@ -8,7 +8,7 @@ import { typedSelect } from './typed-rows.ts'
 import type { FileWriter, Writing } from './writer.ts'
 
 /** Arrow IPC: DuckDB puts the rows in order into a Parquet file of the workspace, which goes out batch by batch; read back by Polars. */
-export function arrowWriter({ db, dataset, contract, inOrder, workspace }: Writing<ArrowContract>): FileWriter {
+export function arrowWriter({ db, dataset, contract, inOrder, workspace, signal }: Writing<ArrowContract>): FileWriter {
   const select = typedSelect(dataset, contract, inOrder)
   return {
     contentType: FORMS.arrow.mediaType,
@@ -16,17 +16,17 @@ export function arrowWriter({ db, dataset, contract, inOrder, workspace }: Writi
     convert: undefined,
     readBack: () =>
       readTable({
-        ...{ db, contract, copy: join(workspace, 'sent.ipc') },
+        ...{ db, contract, signal, copy: join(workspace, 'sent.ipc') },
         read: async (copy) => {
           const read = join(workspace, 'read.parquet')
           await parquetFromOwnArrow(copy, read)
           return readParquetRows([read], contract)
         },
       }),
-    produce: async (path, signal) => {
+    produce: async (path, stop) => {
       const ordered = join(workspace, 'ordered.parquet')
-      const rows = await db.run(copyDelivered(select, ordered, 'zstd'), undefined, signal)
-      await arrowFromParquet(ordered, rows, path, signal)
+      const rows = await db.run(copyDelivered(select, ordered, 'zstd'), undefined, stop)
+      await arrowFromParquet(ordered, rows, path, stop)
       return rows
     },
   }

@@ -25,7 +25,7 @@ export async function deliverFiles(work: Work): Promise<readonly File[]> {
     try {
       const { inOrder, order } = await checkTotalOrder(db, dataset, contract, ctx.signal)
       await checkValues(db, dataset, contract, ctx.signal)
-      const writer = fileWriter({ db, dataset, contract, inOrder, threads: ctx.limits.threads, workspace: folder })
+      const writer = fileWriter({ db, dataset, contract, inOrder, threads: ctx.limits.threads, workspace: folder, signal: ctx.signal })
       const written = await writeThroughFifo(
         {
           key: (n) => `${TEMPORARY}${ctx.run}/${layout.id}-${nonce}${n === 1 ? '' : `-${n}`}${layout.extension}`,

@@ -16,7 +16,7 @@ import type { NdjsonContract } from './table-contract.ts'
 import type { FileWriter, Writing } from './writer.ts'
 
 /** Lines of JSON, made as text by DuckDB, then compressed; read back by DuckDB's reader of JSON, which shares nothing with that text. */
-export function ndjsonWriter({ db, dataset, contract, inOrder, threads, workspace }: Writing<NdjsonContract>): FileWriter {
+export function ndjsonWriter({ db, dataset, contract, inOrder, threads, workspace, signal }: Writing<NdjsonContract>): FileWriter {
   const { split, compression } = contract
   const select = lines(dataset, contract, inOrder)
   return {
@@ -26,10 +26,10 @@ export function ndjsonWriter({ db, dataset, contract, inOrder, threads, workspac
     convert: compression === 'none' ? undefined : (chunks) => members(chunks, compression, threads),
     readBack: (before) =>
       readTable({
-        ...{ db, contract, copy: join(workspace, `${randomUUID()}.ndjson`) },
+        ...{ db, contract, signal, copy: join(workspace, `${randomUUID()}.ndjson`) },
         read: async (copy) => readJsonLines(copy, contract, before),
       }),
-    produce: (path, signal) => db.run(copyLines(select, path), undefined, signal),
+    produce: (path, stop) => db.run(copyLines(select, path), undefined, stop),
   }
 }
 

@@ -8,7 +8,7 @@ import { typedSelect } from './typed-rows.ts'
 import type { FileWriter, Writing } from './writer.ts'
 
 /** Parquet by DuckDB, which writes from the first byte to the last and never goes back; read back by Polars. */
-export function parquetWriter({ db, dataset, contract, inOrder, workspace }: Writing<ParquetContract>): FileWriter {
+export function parquetWriter({ db, dataset, contract, inOrder, workspace, signal }: Writing<ParquetContract>): FileWriter {
   const select = typedSelect(dataset, contract, inOrder)
   return {
     contentType: FORMS.parquet.mediaType,
@@ -16,13 +16,13 @@ export function parquetWriter({ db, dataset, contract, inOrder, workspace }: Wri
     convert: undefined,
     readBack: () =>
       readTable({
-        ...{ db, contract, copy: join(workspace, 'sent.parquet') },
+        ...{ db, contract, signal, copy: join(workspace, 'sent.parquet') },
         read: async (copy) => {
           const read = join(workspace, 'read.parquet')
           await sinkParquet(scanParquet(await loadPolars(), [copy]), read)
           return readParquetRows([read], contract)
         },
       }),
-    produce: (path, signal) => db.run(copyDelivered(select, path, contract.compression), undefined, signal),
+    produce: (path, stop) => db.run(copyDelivered(select, path, contract.compression), undefined, stop),
   }
 }

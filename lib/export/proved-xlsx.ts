@@ -35,7 +35,7 @@ export async function readSheetRows(file: string, lines: string, contract: Excel
     await handle.close()
   }
   const values = Object.entries(contract.columns).map(([, text], i) => `${cellValue(`cells[${i + 2}]`, text, contract)} AS v${i}`)
-  const source = `read_csv(${quoteLiteral(lines)}, auto_detect = false, header = false, delim = ${quoteLiteral('\x01')}, quote = '', escape = '', columns = {line: 'VARCHAR'}, max_line_size = 33554432, buffer_size = 67108864)`
+  const source = `read_csv(${quoteLiteral(lines)}, auto_detect = false, header = false, delim = ${quoteLiteral('\x01')}, quote = '', escape = '', columns = {line: 'VARCHAR'}, max_line_size = 16777216, buffer_size = 33554432)`
   const rows = `SELECT string_split(line, '<c ') AS cells, CAST(regexp_extract(line, '^<row r="(\\d+)"', 1) AS BIGINT) - 1 AS n FROM ${source} WHERE starts_with(line, '<row r="') AND NOT starts_with(line, '<row r="1"')`
   return `SELECT ${values.join(', ')}, n FROM (${rows})`
 }

@@ -16,6 +16,7 @@ import { typeInFile } from './typed-rows.ts'
 export interface TableReading {
   readonly db: DuckDB
   readonly contract: FormatContract
+  readonly signal: AbortSignal
   /** A new file for the bytes. */
   readonly copy: string
   /** By something else than what wrote: SELECT of what the copy holds, `v0`, `v1`, … of the columns, and `n`, the row's number in the delivery, from 1 on. */
@@ -23,7 +24,7 @@ export interface TableReading {
 }
 
 /** Keeps the bytes of one file while they go to the store; at their end another engine than the writer reads them, and what it has read is summed up as the dataset is. */
-export function readTable({ db, contract, copy, read }: TableReading): StoredReader {
+export function readTable({ db, contract, signal, copy, read }: TableReading): StoredReader {
   const file = openSync(copy, 'wx')
   let open = true
   const close = () => {
@@ -41,11 +42,12 @@ export function readTable({ db, contract, copy, read }: TableReading): StoredRea
         const rows = await read(copy)
         const session = await db.connect()
         try {
-          return await sumsOf(session, contract, rows)
+          return await sumsOf(session, contract, rows, signal)
         } finally {
           session.close()
         }
       } catch (cause) {
+        signal.throwIfAborted()
         throw new PermanentError(`what was written cannot be read back: ${messageOf(cause).split('\n')[0]}`, {
           cause,
           hint: 'nothing is published; run again, and if it comes again report it with the contract: millrace or its engine is at fault',
@@ -56,7 +58,7 @@ export function readTable({ db, contract, copy, read }: TableReading): StoredRea
   }
 }
 
-async function sumsOf(db: DuckDB, contract: FormatContract, rows: string): Promise<CsvSums> {
+async function sumsOf(db: DuckDB, contract: FormatContract, rows: string, signal: AbortSignal): Promise<CsvSums> {
   const columns = Object.keys(contract.columns)
   const keys = orderColumns(contract).map(({ name }) => `v${columns.indexOf(name)}`)
   const each = columns.flatMap((name, i) => [
@@ -68,6 +70,8 @@ async function sumsOf(db: DuckDB, contract: FormatContract, rows: string): Promi
   const stands = `hash(${[...keys, 'n'].join(', ')})`
   const [found] = await db.meta(
     `SELECT count(*) AS rows, ${sumOf(`hash(${row})`)} AS content, ${sumOf(`hash(${stands})`)} AS stands, ${each.join(', ')} FROM (${rows})`,
+    undefined,
+    signal,
   )
   return {
     rows: Number(found?.rows),

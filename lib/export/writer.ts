@@ -11,6 +11,7 @@ export interface Writing<C> {
   /** The dataset's files are in the contract's order already. */
   readonly inOrder: boolean
   readonly threads: number
+  readonly signal: AbortSignal
   /** A folder for files of this delivery. */
   readonly workspace: string
 }

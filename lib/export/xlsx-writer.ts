@@ -18,7 +18,7 @@ import { typedValue } from './typed-rows.ts'
 import type { FileWriter, Writing } from './writer.ts'
 
 /** An Excel workbook: DuckDB makes the XML of each row as a line, which is framed and zipped on its way; read back from the archive by patterns. */
-export function xlsxWriter({ db, dataset, contract, inOrder, workspace }: Writing<ExcelContract>): FileWriter {
+export function xlsxWriter({ db, dataset, contract, inOrder, workspace, signal }: Writing<ExcelContract>): FileWriter {
   const columns = sheetColumns(contract)
   const { head, tail } = sheetFrame(columns)
   const select = rows(dataset, contract, columns, inOrder)
@@ -34,10 +34,10 @@ export function xlsxWriter({ db, dataset, contract, inOrder, workspace }: Writin
     convert: (lines) => zipped(workbookParts(contract.sheet, columns), { name: SHEET, chunks: blocks(sheet(lines)) }),
     readBack: () =>
       readTable({
-        ...{ db, contract, copy: join(workspace, 'sent.xlsx') },
+        ...{ db, contract, signal, copy: join(workspace, 'sent.xlsx') },
         read: (copy) => readSheetRows(copy, join(workspace, 'read.lines'), contract),
       }),
-    produce: (path, signal) => db.run(copyLines(select, path), undefined, signal),
+    produce: (path, stop) => db.run(copyLines(select, path), undefined, stop),
   }
 }
 

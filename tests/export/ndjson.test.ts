@@ -93,3 +93,15 @@ test.each([
   const failed = deliverSelect(columns, `SELECT 7 AS id, ${sql} AS x UNION ALL SELECT 8, NULL`, target)
   await expect(failed).rejects.toMatchObject({ name: 'CheckError', message: `"x" ${what} in 1 of 2 rows, first in id=7` })
 })
+
+test.each(['gzip', 'zstd'] as const)('ndjson of many compressed parts is read back as a whole: %s', async (compression) => {
+  const columns = { id: 'int32', t: 'text' } as const
+  const target = ndjson('x.ndjson', { contract: tableContract({ columns, orderBy: ['id'] }), compression })
+  const { faults, files } = await deliverSelect(
+    columns,
+    'SELECT range AS id, repeat(md5(range::VARCHAR), 3) AS t FROM range(90000)',
+    target,
+  )
+  expect(faults).toEqual([])
+  expect(files).toHaveLength(1)
+})
