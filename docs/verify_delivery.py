@@ -58,8 +58,8 @@ def faults_of_file(measured, file, contract):
     buffered = io.BufferedReader(measured, 1 << 18)
     if contract.get("format", "csv") == "csv":
         yield from faults_of_csv(buffered, file, contract)
-    while buffered.read(1 << 18):
-        pass
+    else:
+        drain(buffered)
     if measured.bytes != file["bytes"]:
         yield f"has {measured.bytes} bytes, not {file['bytes']}"
     if measured.sha256.hexdigest() != file["sha256"]:
@@ -97,6 +97,12 @@ def faults_of_csv(buffered, file, contract):
             yield f"has {rows} records, not {file['rows']}"
     except (csv.Error, UnicodeError, EOFError, gzip.BadGzipFile) as error:
         yield f"cannot be read: {error}"
+    drain(buffered)
+
+
+def drain(buffered):
+    while buffered.read(1 << 18):
+        pass
 
 
 def faults_of_delivery(open_object):

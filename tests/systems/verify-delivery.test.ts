@@ -1,12 +1,15 @@
 import { execFile } from 'node:child_process'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { deliver } from '../../lib/export/deliver.ts'
+import { arrow, excel, ndjson, parquet } from '../../lib/export/export.ts'
+import { tableContract } from '../../lib/export/table-contract.ts'
 import { exportOf, freshStore, requestOf } from '../export/kit.ts'
 import { namedDelivery } from '../export/named-delivery.ts'
 import type { TestContract } from '../export/names.ts'
+import { deliverSelect } from '../export/table-kit.ts'
 import { temporaryFolder, testContext } from '../kit/context.ts'
 import { datasetOf } from '../kit/dataset.ts'
 import { CHECKOUT } from '../kit/project.ts'
@@ -61,6 +64,23 @@ describe("the consumer's Python script", () => {
       text: expect.stringContaining('holds no delivery'),
     })
   })
+})
+
+test('the Python script and the shell recipe hold the bytes of other formats, and do not count their rows', async () => {
+  const table = tableContract({ columns, orderBy: ['id'] })
+  const targets = [
+    ...[ndjson('n.ndjson', { contract: table, bigNumbers: 'text', compression: 'gzip' }), parquet('n.parquet', { contract: table })],
+    ...[arrow('n.arrow', { contract: table }), excel('n.xlsx', { contract: table, bigNumbers: 'text' })],
+  ]
+  for (const target of targets) {
+    const { path } = await deliverSelect(columns, "SELECT range AS id, 'x' AS name, 1.5 AS amount FROM range(10)", target)
+    const folder = dirname(path)
+    expect(await said('python3', [SCRIPT, folder], folder)).toEqual({ code: 0, text: `${folder}: as delivered\n` })
+    expect(await said('sh', ['-c', RECIPE], folder)).toEqual({ code: 0, text: 'as delivered: 10 rows\n' })
+    appendFileSync(path, ' ')
+    const faulty = await said('python3', [SCRIPT, folder], folder)
+    expect(faulty).toMatchObject({ code: 3, text: expect.stringMatching(/has \d+ bytes, not \d+\n.*has SHA-256/) })
+  }
 })
 
 test('the shell recipe of docs/verifying.md finds a delivery as delivered, and one that is not', async () => {
