@@ -47,7 +47,7 @@ export async function* zipped(
   entries.push(entry)
   const head = localHeader(entry)
   yield head
-  const deflate = createDeflateRaw({ level: 6 })
+  const deflate = createDeflateRaw({ level: 1 })
   const flow = pipeline(Readable.from(measured(last.chunks, entry)), deflate)
   // Told by the loop below too, which ends with the same error.
   flow.catch(() => {})
