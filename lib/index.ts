@@ -56,6 +56,7 @@ export {
   parquet,
   type TableExportOptions,
 } from './export/export.ts'
+export type { Gate } from './export/gate-options.ts'
 export {
   type CommonOptions,
   type SplitRows,

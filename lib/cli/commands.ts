@@ -11,6 +11,7 @@ export const commands: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   init: async () => (await import('./init.ts')).init,
   ledger: async () => (await import('./ledger.ts')).ledger,
   prune: async () => (await import('./prune.ts')).prune,
+  deliver: async () => (await import('./deliver.ts')).deliver,
   contract: async () => (await import('./contract.ts')).contract,
   verify: async () => (await import('./verify.ts')).verify,
   doctor: async () => (await import('./doctor.ts')).doctor,

@@ -1,4 +1,5 @@
 import type { FormatContract } from '../export/export.ts'
+import { gateText } from '../export/gate.ts'
 import type { SplitRows } from '../export/table-contract.ts'
 import { valueForm } from '../export/value-form.ts'
 import { painter } from '../observe/color.ts'
@@ -20,10 +21,14 @@ export function contractText({ pipeline, dataset, export: target }: ContractedEx
     contract.notNull.includes(name) ? 'never' : 'may be',
     valueForm(name, contract),
   ])
-  const file = [['order', contract.orderBy.join(', ')], ...formRows(contract), ['zero rows', contract.zeroRows]]
+  const file = [['order', contract.orderBy.join(', ')], ...formRows(contract), ['zero rows', contract.zeroRows], ...gateRows(contract)]
   const title = `${paint('bold', path)} (${format}), version ${contract.version}: ${dataset} of ${pipeline}`
   const heads = [{ name: 'column' }, { name: 'type' }, { name: 'NULL' }, { name: 'as delivered' }]
   return `${title}\n\n${table(heads, rows)}\n\n${columnsOf(file)}`
+}
+
+function gateRows({ gate }: FormatContract): readonly string[][] {
+  return gate ? [['gate', gateText(gate)]] : []
 }
 
 /** How the file is written, as the format has it. */

@@ -1,6 +1,6 @@
 import type { Store } from '../connectors/store.ts'
 import type { RunContext } from '../core/context.ts'
-import { ConfigError, type ErrorPlace } from '../core/errors.ts'
+import { ConfigError, type ErrorPlace, PermanentError } from '../core/errors.ts'
 import type { OpenEngine } from '../engines/engine-pool.ts'
 import { checkContract } from './check-contract.ts'
 import { sweepDelivery } from './delivered.ts'
@@ -57,7 +57,22 @@ export async function delivering<T>(
 export async function lookBefore(store: Store, target: Export, partition: string | undefined, layout: DeliveryLayout): Promise<Before> {
   const pointed = await lookAt(store, layout.pointer)
   const plain = target.plain ? await store.head(layout.plain) : undefined
-  return { pointed, plain, last: await lastOf(store, target, partition, pointed) }
+  return {
+    ...{ pointed, plain },
+    last: await lastOf(store, target, partition, pointed),
+    rolledBack: await rolledBackOf(store, target, partition, pointed),
+  }
+}
+
+async function rolledBackOf(store: Store, target: Export, partition: string | undefined, { latest }: Pointed): Promise<string | undefined> {
+  const from = latest?.rolledBack
+  if (!from || target.delivery === undefined) return from?.inputKey
+  const set = await setOf(store, from.manifest).catch((error: unknown) => {
+    // Of an earlier format: nobody can say what it held.
+    if (error instanceof PermanentError) return undefined
+    throw error
+  })
+  return memberOf(set, target, partition)?.inputKey
 }
 
 async function lastOf(store: Store, target: Export, partition: string | undefined, { latest }: Pointed): Promise<Last | undefined> {

@@ -7,7 +7,8 @@ import { checkChoices, checkSplit, checkZone } from './check-options.ts'
 import { checkSheet } from './check-sheet.ts'
 import type { FormatContract } from './export.ts'
 import { checkFileName } from './file-name.ts'
-import { orderColumns } from './order.ts'
+import { checkGate } from './gate-options.ts'
+import { orderColumns, orderNames } from './order.ts'
 import type { CommonContract, ExcelContract, NdjsonContract } from './table-contract.ts'
 import { anyWithin } from './within.ts'
 
@@ -24,6 +25,7 @@ export function checkContract(contract: FormatContract, columns: Columns): void 
   checkOrder(contract)
   checkRound(contract)
   checkFileName(contract)
+  checkGate(contract.gate, contract.columns, orderNames(contract))
   if (!Number.isInteger(contract.version) || contract.version < 1)
     throw new ConfigError(`contract version ${JSON.stringify(contract.version)} must be a whole number from 1 on`)
   switch (contract.format) {
@@ -41,6 +43,10 @@ export function checkContract(contract: FormatContract, columns: Columns): void 
       checkBigNumbers(contract)
       checkZone(contract.zone)
       checkSheet(contract)
+      if (contract.gate)
+        throw new ConfigError('Excel workbooks cannot be compared, so that their contract has no gate', {
+          hint: 'deliver the table in another format in the same named delivery: its gate holds both',
+        })
       break
     case 'arrow':
       checkChoices(contract, { zeroRows: ZERO_ROWS })

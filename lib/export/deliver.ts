@@ -4,10 +4,14 @@ import { openDuckDB } from '../engines/duckdb.ts'
 import type { OpenEngine } from '../engines/engine-pool.ts'
 import { delivering } from './begin.ts'
 import type { DeliveryRequest, ExportReceipt, Work } from './delivery.ts'
+import { limitsAnything } from './gate-options.ts'
+import { type Gated, hold, refuseWaiting, release } from './hold.ts'
 import { keepLast } from './keep-last.ts'
 import { type MadeDelivery, makeDelivery, mendFiles } from './make-delivery.ts'
 import { settlePlain } from './plain-copy.ts'
 import { switchPointer } from './pointer.ts'
+import { sideOfDataset } from './side.ts'
+import { judge } from './verdict.ts'
 
 export type { DeliveryRequest, ExportReceipt } from './delivery.ts'
 
@@ -19,7 +23,9 @@ export type { DeliveryRequest, ExportReceipt } from './delivery.ts'
  * Rows under `zeroRows`: `headerOnly` delivers a file without rows; `noFile` a manifest without files, and takes the plain copy away; `fail` is a CheckError; `keepLast` leaves everything
  * and writes `kept-last.json` with the input key, by which the partition is known to be done.
  *
- * @throws ConfigError for a contract that the dataset cannot keep, or a place that belongs to another export, or to somebody else; CheckError when `orderBy` is no total order, or there are no rows and `fail`; OutrunError when another
+ * Between manifest and switch the contract's `gate` is asked: beyond it the switch is held.
+ *
+ * @throws ConfigError for a contract that the dataset cannot keep, or a place that belongs to another export, or to somebody else; CheckError when `orderBy` is no total order, there are no rows and `fail`, or the delivery is held; OutrunError when another
  * delivery was faster, or another run has landed newer rows; PermanentError when other content lies under an immutable name, or the store refuses
  */
 export function deliver(
@@ -36,18 +42,45 @@ export function deliver(
 }
 
 async function settle(work: Work): Promise<ExportReceipt> {
-  const { request, before } = work
-  if (!request.force && before.last?.inputKey === request.inputKey) {
+  const { request, before, store, layout } = work
+  const isSettled = before.last?.inputKey === request.inputKey || before.rolledBack === request.inputKey
+  if (!request.force && isSettled && before.last) {
     const there = await mendFiles(work, before.last)
     if (there) {
       const { switched, plain } = await pointTo(work, there)
       return receiptOf(there.mended || switched || plain.changed ? 'mended' : 'unchanged', there, plain.key)
     }
   }
+  const gated = gatedOf(work)
+  const held = gated && (await refuseWaiting(gated, request.force ?? false))
   const made = await makeDelivery(work)
   if (made === 'keptLast') return keepLast(work)
+  if (gated && before.last && made.key !== before.last.manifest) {
+    const { gate } = request.export.contract
+    const rows = sideOfDataset(request.dataset, request.export.contract)
+    const { beyond, sample } = await judge({
+      ...work,
+      gate: gate ?? {},
+      made: made.manifest,
+      against: before.last.manifest,
+      ...(rows && { rows }),
+    })
+    if (beyond.length > 0) return hold(gated, held, { made, beyond, samples: sample === undefined ? [] : [sample] })
+  }
   const { plain } = await pointTo(work, made)
+  await release(store, layout.pointer, held)
   return receiptOf('delivered', made, plain.key)
+}
+
+/** What a delivery that has a gate, and one before it, is held by. */
+function gatedOf({ request, before, layout, store, ctx, place }: Work): Gated | undefined {
+  const { pipeline, partition, inputKey } = request
+  const { path, contract } = request.export
+  if (!before.last || !limitsAnything(contract.gate)) return undefined
+  return {
+    ...{ pipeline, path, partition, inputKey, store, ctx, place },
+    ...{ pointer: layout.pointer, pointed: before.pointed, gates: [contract.gate] },
+  }
 }
 
 /** The switch, and the plain copy after it. */

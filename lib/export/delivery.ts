@@ -52,6 +52,8 @@ export interface Before {
   readonly pointed: Pointed
   /** What was delivered last of this export and partition. */
   readonly last: Last | undefined
+  /** The input key of what a person went back from to `last`: it is not delivered again. */
+  readonly rolledBack: string | undefined
   readonly plain: ObjectInfo | undefined
 }
 

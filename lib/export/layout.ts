@@ -22,11 +22,15 @@ export interface DeliveryLayout {
   /** `part`: a file's place among those of the delivery, from 1. */
   data(inputKey: string, sha256: string, part: number): string
   manifest(inputKey: string, sha256: string): string
-  /** Whether a key has the form of a delivery's data or manifest here. */
+  /** Rows that differ from the last delivery, of one that was held. */
+  sample(inputKey: string, sha256: string): string
+  /** Whether a key has the form of a delivery's data, manifest or sample here. */
   isDelivery(key: string): boolean
 }
 
 const ENDINGS = { none: '', gzip: '.gz', zstd: '.zst' } as const
+
+const SAMPLE = /^sample-[0-9a-f]{12}-[0-9a-f]{8}\.parquet$/
 
 /** The prefix of objects that are being written. */
 export const TEMPORARY = '_tmp/'
@@ -74,7 +78,12 @@ export function deliveryLayout(target: Export, partition: string | undefined): D
     id: createHash('sha256').update(folder).digest('hex').slice(0, 16),
     data: (inputKey, sha256, part) => `${folder}/${names.name(inputKey, sha256, part)}${extension}`,
     manifest: itself.manifest,
-    isDelivery: (key) => itself.isManifest(key) || (key.startsWith(`${folder}/`) && names.isName(key.slice(folder.length + 1))),
+    sample: (inputKey, sha256) => `${folder}/sample-${inputKey.slice(0, 12)}-${sha256.slice(0, 8)}.parquet`,
+    isDelivery: (key) => {
+      if (!key.startsWith(`${folder}/`)) return false
+      const name = key.slice(folder.length + 1)
+      return itself.isManifest(key) || names.isName(name) || SAMPLE.test(name)
+    },
   }
 }
 

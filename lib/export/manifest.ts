@@ -115,7 +115,7 @@ export const KeptLast = z.strictObject({
 })
 export type KeptLast = z.infer<typeof KeptLast>
 
-/** `held.json`: a delivery that waits for a person, since it differs more from the last one than its contract allows. Format 1. */
+/** `held.json`: a delivery that waits for a person, since it differs more from the last one than its contract allows. It holds as long as `against` is current. Format 1. */
 export const Held = z.strictObject({
   format: z.literal(1),
   pipeline: z.string(),
@@ -126,10 +126,12 @@ export const Held = z.strictObject({
   manifest: z.string(),
   /** Key of the manifest of the delivery that it was held against. */
   against: z.string(),
+  /** Hash of the thresholds: with others it is compared anew. */
+  gate: sha256,
   /** A sentence for each threshold that it is beyond. */
   beyond: z.array(z.string()).min(1),
-  /** Key of a Parquet file of rows that differ; null: none could be written. */
-  sample: z.string().nullable(),
+  /** Keys of Parquet files of rows that differ; none: none could be written. */
+  samples: z.array(z.string()),
   run: run.extend({ manifestSha256: sha256 }),
 })
 export type Held = z.infer<typeof Held>

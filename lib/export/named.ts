@@ -1,5 +1,6 @@
 import type { Store } from '../connectors/store.ts'
 import { PermanentError } from '../core/errors.ts'
+import { isWaiting, readHeld } from './held.ts'
 import type { Latest } from './manifest.ts'
 import { readJson } from './objects.ts'
 import { lookAt } from './pointer.ts'
@@ -35,12 +36,13 @@ export async function switches(store: Store, pointer: PointerLayout): Promise<re
  */
 export async function namedBy(store: Store, pointer: PointerLayout, keep: number): Promise<Named> {
   const history = await switches(store, pointer)
-  const held = await readJson(store, pointer.held, 'Held')
+  const waiting = (await readHeld(store, pointer))?.held
+  const held = isWaiting(waiting, history[0]) ? waiting : undefined
   const manifests = new Set([
     ...[...new Set(history.map(({ manifest }) => manifest))].slice(0, Math.max(1, keep)),
-    ...[history[0]?.rolledBack?.manifest, held?.value.manifest].filter((key) => key !== undefined),
+    ...[history[0]?.rolledBack?.manifest, held?.manifest].filter((key) => key !== undefined),
   ])
-  const keys = new Set([pointer.latest, ...(held ? [pointer.held, ...(held.value.sample === null ? [] : [held.value.sample])] : [])])
+  const keys = new Set([pointer.latest, ...(held ? [pointer.held, ...held.samples] : [])])
   const runs: string[] = []
   for (const key of manifests) {
     keys.add(key)

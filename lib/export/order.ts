@@ -16,6 +16,11 @@ export function orderColumns(contract: Pick<CommonContract, 'columns' | 'orderBy
   )
 }
 
+/** Their names. */
+export function orderNames(contract: Pick<CommonContract, 'columns' | 'orderBy'>): readonly string[] {
+  return orderColumns(contract).map(({ name }) => name)
+}
+
 /** `"a", "b" DESC` for ORDER BY, NULLs last. */
 export function orderSql(contract: Pick<CommonContract, 'columns' | 'orderBy'>): string {
   return orderColumns(contract)

@@ -39,8 +39,8 @@ export async function switchPointer(
   { info, latest }: Pointed,
   { manifestSha256, files, notify, ...next }: Next,
 ): Promise<boolean> {
-  const metadata = metadataOf(next, files)
   const same = latest?.inputKey === next.inputKey && latest.manifest === next.manifest && !next.accepted && !next.rolledBack
+  const metadata = metadataOf(same ? { ...next, rolledBack: latest.rolledBack } : next, files)
   const equal = same && latest.run.manifestSha256 === manifestSha256
   if (equal && Object.entries(metadata).every(([name, value]) => info?.metadata[name] === value)) return false
   ctx.signal.throwIfAborted()
@@ -50,6 +50,7 @@ export async function switchPointer(
     ? latest
     : await recordOf('Latest', {
         ...{ format: 1, ...next },
+        ...(same && latest.rolledBack && { rolledBack: latest.rolledBack }),
         // The same delivery under a manifest that was lost and written again is no other one.
         switch: same ? latest.switch : (latest?.switch ?? 0) + 1,
         run: { ...runOf(ctx), manifestSha256 },

@@ -45,7 +45,8 @@ export function stage(request: DeliveryRequest, store: Store, ctx: RunContext, o
 
 async function settle(work: Work): Promise<Staged> {
   const { request, before } = work
-  const there = !request.force && before.last?.inputKey === request.inputKey ? await mendFiles(work, before.last) : undefined
+  const isSettled = before.last?.inputKey === request.inputKey || before.rolledBack === request.inputKey
+  const there = !request.force && isSettled && before.last ? await mendFiles(work, before.last) : undefined
   const made = there ?? (await makeDelivery(work))
   if (made === 'keptLast') await keepLast(work)
   return stagedOf(request, work.layout, before, made === 'keptLast' ? undefined : made)
@@ -73,6 +74,9 @@ export async function stagedBefore(
 ): Promise<Staged | undefined> {
   const { export: target, partition, inputKey } = request
   const layout = deliveryLayout(target, partition)
+  const before = await lookBefore(store, target, partition, layout)
+  // A person went back from it: what the delivery holds stays, and `stage` takes it up.
+  if (before.rolledBack === inputKey) return undefined
   for await (const key of store.list(`${layout.folder}/manifest-${inputKey.slice(0, 12)}-`)) {
     if (!layout.isDelivery(key)) continue
     const manifest = await readJson(store, key, 'DeliveryManifest').catch((error: unknown) => {
@@ -85,7 +89,7 @@ export async function stagedBefore(
     if (!heads.every(([file, info]: readonly [(typeof manifest.value.files)[number], ObjectInfo | undefined]) => sameContent(info, file)))
       continue
     await sweepDelivery(store, layout)
-    return stagedOf(request, layout, await lookBefore(store, target, partition, layout), {
+    return stagedOf(request, layout, before, {
       key,
       sha256: manifest.sha256,
       manifest: manifest.value,

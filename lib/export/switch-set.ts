@@ -2,6 +2,9 @@ import type { Store } from '../connectors/store.ts'
 import type { RunContext } from '../core/context.ts'
 import { type ErrorPlace, TransientError } from '../core/errors.ts'
 import { hashOf } from '../core/hash.ts'
+import { openDuckDB } from '../engines/duckdb.ts'
+import type { OpenEngine } from '../engines/engine-pool.ts'
+import { judgedOf, judgeSet } from './judge-set.ts'
 import type { MadeDelivery } from './make-delivery.ts'
 import type { SetManifest, SetMember } from './manifest.ts'
 import { createManifest } from './manifests.ts'
@@ -37,10 +40,15 @@ export interface SetReceipt {
 
 /**
  * Commits all that was staged of a named delivery as one: a manifest of what it holds, old and new, then the one switch of its `latest.json`, then the plain copies. The caller holds the delivery's lock; between
- * machines the switch's precondition decides.
- * @throws OutrunError where another run has switched to other rows of what was staged meanwhile; then nothing is switched
+ * machines the switch's precondition decides. A member that is beyond its contract's gate holds all.
+ * @throws CheckError where it is held; OutrunError where another run has switched to other rows of what was staged meanwhile; then nothing is switched
  */
-export async function switchSet(request: SetRequest, store: Store, ctx: RunContext): Promise<SetReceipt> {
+export async function switchSet(
+  request: SetRequest,
+  store: Store,
+  ctx: RunContext,
+  openEngine: OpenEngine = openDuckDB,
+): Promise<SetReceipt> {
   const place: ErrorPlace = {
     stage: 'export',
     pipeline: request.pipeline,
@@ -48,13 +56,21 @@ export async function switchSet(request: SetRequest, store: Store, ctx: RunConte
     ...(request.partition !== undefined && { partition: request.partition }),
   }
   try {
-    return await settle(request, store, ctx, place)
+    return await settle(request, { store, ctx, openEngine, place })
   } catch (error) {
     throw exportError(error, place)
   }
 }
 
-async function settle(request: SetRequest, store: Store, ctx: RunContext, place: ErrorPlace): Promise<SetReceipt> {
+/** What a switch works with. */
+interface Switching {
+  readonly store: Store
+  readonly ctx: RunContext
+  readonly openEngine: OpenEngine
+  readonly place: ErrorPlace
+}
+
+async function settle(request: SetRequest, { store, ctx, openEngine, place }: Switching): Promise<SetReceipt> {
   const { pipeline, delivery, partition, pointer, staged, notify } = request
   await store.sweep?.(`${pointer.folder}/`)
   const pointed = await lookAt(store, pointer)
@@ -71,6 +87,20 @@ async function settle(request: SetRequest, store: Store, ctx: RunContext, place:
   const key = pointer.manifest(inputKey, hashOf(members.map((each) => each.manifest)))
   const manifestSha256 = await createManifest(store, key, 'SetManifest', manifest)
   for (const { made } of staged) if (made) await requireThere(store, made)
+  const judged = judgedOf(staged, held?.members ?? [])
+  const gated = {
+    pipeline,
+    path: delivery,
+    partition,
+    inputKey,
+    pointer,
+    pointed,
+    gates: judged.map(({ gate }) => gate),
+    store,
+    ctx,
+    place,
+  }
+  const release = await judgeSet(judged, { key, sha256: manifestSha256 }, gated, { ctx, openEngine })
   const next = { pipeline, dataset: null, path: delivery, partition: partition ?? null, inputKey, manifest: key, manifestSha256, notify }
   const switched = await switchPointer({ store, ctx, place }, pointer, pointed, next)
   let copied = false
@@ -80,6 +110,7 @@ async function settle(request: SetRequest, store: Store, ctx: RunContext, place:
     const copying = { request: each, layout, before, store, place: { ...place, dataset: each.dataset } }
     if ((await settlePlain(copying, made.key, made.manifest.files[0])).changed) copied = true
   }
+  await release()
   const files = members.reduce((sum, each) => sum + each.files.length, 0)
   return { outcome: switched || copied ? 'delivered' : 'unchanged', rows: manifest.rows, files, manifest: key }
 }

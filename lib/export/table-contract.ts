@@ -1,5 +1,6 @@
 import type { Columns } from '../core/dataset.ts'
 import { ConfigError } from '../core/errors.ts'
+import type { Gate } from './gate-options.ts'
 import type { Compression } from './members.ts'
 
 /** After how many rows, or before how many bytes, a file ends and the next begins. */
@@ -28,11 +29,14 @@ export interface CommonOptions<R extends Columns> {
    * `{partition}` and `{part}` (`0001`, from which the file's place among the split ones is told). Default `{key}-{sha}`; with `split` `{key}-{part}-{sha}`.
    */
   readonly fileName?: string
+  /** How much a delivery may differ from the last one before it is held until a person accepts it. It changes no byte, so another gate makes nothing anew. Default: nothing is compared. */
+  readonly gate?: Gate<`${keyof R & string}`>
 }
 
 /** The same with every default. */
-export interface CommonContract<R extends Columns = Columns> extends Required<Omit<CommonOptions<R>, 'fileName'>> {
+export interface CommonContract<R extends Columns = Columns> extends Required<Omit<CommonOptions<R>, 'fileName' | 'gate'>> {
   readonly fileName: string | undefined
+  readonly gate: Gate | undefined
 }
 
 /** What readers of a file in any format but CSV can rely on. How values are written follows from the format. */
@@ -90,6 +94,6 @@ export function tableContract<const R extends Columns>(options: TableContractOpt
 export function commonContract<R extends Columns>({ columns, orderBy, ...rest }: CommonOptions<R>): CommonContract<R> {
   if (Object.keys(columns).length === 0) throw new ConfigError('a contract needs columns')
   if (orderBy.length === 0) throw new ConfigError('a contract needs orderBy, a total order of its rows')
-  const { version = 1, notNull = [], round = {}, fileName } = rest
-  return { columns, orderBy, version, notNull, round, fileName }
+  const { version = 1, notNull = [], round = {}, fileName, gate } = rest
+  return { columns, orderBy, version, notNull, round, fileName, gate }
 }

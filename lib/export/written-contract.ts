@@ -8,6 +8,7 @@ export function writtenContract({
   orderBy,
   round,
   fileName: _,
+  gate: __,
   ...contract
 }: FormatContract): DeliveryManifest['contract'] {
   const common = {

@@ -35,7 +35,7 @@ function receiversOf({ targets }: Pick<BoundPipeline, 'targets'>, delivery: stri
  * @throws what `switchSet` throws; then nothing was switched
  */
 export async function switchDelivery(
-  { pipeline, exports, locks }: Pick<Session, 'pipeline' | 'exports' | 'locks'>,
+  { pipeline, exports, locks, openEngine }: Pick<Session, 'pipeline' | 'exports' | 'locks' | 'openEngine'>,
   {
     delivery,
     partition,
@@ -56,6 +56,7 @@ export async function switchDelivery(
       { pipeline: name, delivery, partition, pointer, paths: pathsOf(pipeline, delivery), staged, notify: receiversOf(pipeline, delivery) },
       exports,
       ctx,
+      openEngine,
     )
     const { outcome, rows, manifest } = receipt
     const files = manifest === undefined ? [] : [manifest]

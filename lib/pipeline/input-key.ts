@@ -87,8 +87,8 @@ function codeOf(pipeline: BoundPipeline, target: Target, steps: StepHashes) {
   }
 }
 
-/** The format stands beside the contract, as it did when there was one. */
-function exportCode({ path, contract: { format, ...contract } }: Export<never>) {
+/** The format stands beside the contract, as it did when there was one. A gate decides about no byte. */
+function exportCode({ path, contract: { format, gate: _, ...contract } }: Export<never>) {
   return { format, path, contract: JSON.parse(canonicalJson(contract)) }
 }
 

@@ -1,4 +1,5 @@
 import type { Store } from '../connectors/store.ts'
+import type { Export } from '../export/export.ts'
 import { type DeliveryLayout, deliveryLayout } from '../export/layout.ts'
 import { namedBy } from '../export/named.ts'
 import type { PointerLayout } from '../export/pointer-layout.ts'
@@ -6,6 +7,14 @@ import { deliveryLock, lock, partitionLock, sharedLock } from '../state/lock.ts'
 import type { BoundPipeline } from './bind.ts'
 import { pendingNotices } from './pending-notices.ts'
 import type { Session } from './session.ts'
+
+/** One export's partition under a pointer. */
+export interface Member {
+  readonly dataset: string
+  readonly export: Export
+  readonly partition: string | undefined
+  readonly layout: DeliveryLayout
+}
 
 /** What one pointer of a pipeline leads to. */
 export interface PointerPlaces {
@@ -16,7 +25,7 @@ export interface PointerPlaces {
   readonly pointer: PointerLayout
   /** Whether it is a named delivery. */
   readonly named: boolean
-  readonly members: readonly { readonly partition: string | undefined; readonly layout: DeliveryLayout }[]
+  readonly members: readonly Member[]
 }
 
 /** Every pointer that the exports of a pipeline have, for these partitions. */
@@ -32,7 +41,7 @@ export function pointersOf({ targets }: Pick<BoundPipeline, 'targets'>, partitio
         ...{ name: delivery ?? path, partition: own ? partition : undefined, pointer: layout.pointer, named: delivery !== undefined },
         members: [],
       }
-      places.members.push({ partition, layout })
+      places.members.push({ dataset: target.dataset, export: target.export as Export, partition, layout })
       all.set(layout.pointer.folder, places)
     }
   }
@@ -63,6 +72,8 @@ export async function pruneDeliveries(
     runs = leads.runs
     for await (const key of exports.list(`${folder}/`)) {
       if (leads.keys.has(key)) kept++
+      // One that waits no more.
+      else if (key === pointer.held) await remove(key, await bytesOf(exports, key))
       // Below it may lie another export's deliveries, or somebody's own files.
       else if (isDelivery(key)) await remove(key, await bytesOf(exports, key))
     }

@@ -104,3 +104,46 @@ export interface PruneReport {
   readonly removed: readonly { readonly what: 'landing' | 'export' | 'workspace' | 'run'; readonly key: string; readonly bytes: number }[]
   readonly dryRun: boolean
 }
+
+/** One thing that a pointer has said. */
+export interface DeliverySwitch {
+  readonly switch: number
+  /** UTC, ISO 8601. */
+  readonly at: string
+  readonly run: string
+  readonly current: boolean
+  readonly manifest: string
+  /** null: its manifest is gone. */
+  readonly rows: number | null
+  readonly files: number | null
+  /** Whether every file is there, so that one can go back to it. */
+  readonly whole: boolean
+  readonly rolledBack?: { readonly from: string; readonly reason: string }
+  readonly accepted?: { readonly reason: string }
+}
+
+/** What one export's partition, or a named delivery, has been. */
+export interface DeliveryHistory {
+  readonly name: string
+  /** null: it is not one partition's. */
+  readonly partition: string | null
+  /** Newest first. */
+  readonly switches: readonly DeliverySwitch[]
+  readonly held?: Pick<DeliverySwitch, 'at' | 'run' | 'manifest' | 'rows' | 'files'> & {
+    readonly beyond: readonly string[]
+    readonly samples: readonly string[]
+  }
+}
+
+/** A pointer that a person has switched. */
+export interface SwitchedReport {
+  readonly pipeline: string
+  readonly name: string
+  readonly partition: string | null
+  /** Numbers of the switch before, and of this one. */
+  readonly from: number
+  readonly switch: number
+  readonly manifest: string
+  readonly rows: number
+  readonly files: number
+}

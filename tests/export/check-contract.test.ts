@@ -19,6 +19,7 @@ describe('checkContract', () => {
       of({ delimiter: '\t', quote: "'", null: '\\N', lineEnd: '\r\n', compression: 'gzip', round: { rate: 0 }, zone: 'Europe/Berlin' }),
       dataset,
     )
+    checkContract(of({ gate: { key: ['rate'], added: 2, removed: 0, changed: 1, columns: { id: 0.5 } } }), dataset)
     checkContract(of({ dateFormat: '%d.%m.%y', timestampFormat: '%Y-%m-%dT%H:%M:%S.%f%z 100%%' }), dataset)
   })
 
@@ -43,6 +44,18 @@ describe('checkContract', () => {
     ['a name that moves', { columns: { id: 'int64', '2018': 'int8' } }, 'contract column "2018" cannot keep its place'],
     ['an order by no column', { orderBy: ['amount'] }, 'orderBy names "amount", which is no column of the contract'],
     ['an order that repeats', { orderBy: ['id', '-id'] }, 'orderBy names "id" twice'],
+    ['a gate of an unknown key', { gate: { key: ['amount'] } }, 'gate.key names "amount", which is no column of the contract'],
+    [
+      'a gate of an unknown column',
+      { gate: { columns: { amount: 0.1 } } },
+      'gate.columns names "amount", which is no column of the contract',
+    ],
+    ['a gate of a key column', { gate: { columns: { id: 0.1 } } }, 'gate.columns names "id", which is part of the key'],
+    ['a gate without a key', { gate: { key: [] } }, 'gate.key names no column'],
+    ['a gate with a key twice', { gate: { key: ['id', 'id'] } }, 'gate.key names "id" twice'],
+    ['a gate in percent', { gate: { removed: 10 } }, 'gate.removed is 10; expected a share from 0 to 1'],
+    ['a gate of a column in percent', { gate: { columns: { rate: 5 } } }, 'gate.columns of "rate" is 5; expected a share from 0 to 1'],
+    ['a gate below nothing', { gate: { added: -1 } }, 'gate.added is -1; expected a share from 0 on'],
     ['a long delimiter', { delimiter: '||' }, 'delimiter "||" must be one ASCII character'],
     ['a delimiter beyond ASCII', { delimiter: '§' }, 'delimiter "§" must be one ASCII character'],
     ['no quote', { quote: '' }, 'quote "" must be one ASCII character'],

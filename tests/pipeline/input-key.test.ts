@@ -27,6 +27,20 @@ test('inputKey enters the names of delivered objects whole, also what ends it', 
   expect(second, second.stdout + second.stderr).toMatchObject({ code: 0 })
 })
 
+test('inputKey is the same under another gate: nothing is made anew', async () => {
+  const gated = (gate: string) => pipeline('krakow-rate.csv').replace("orderBy: ['item']", `orderBy: ['item'], gate: ${gate}`)
+  const project = testProject({
+    'data/krakow.csv': 'item,left\nlamp,3\n',
+    'data/krakow-rate.csv': 'item,rate\nlamp,5\n',
+    'pipelines/stock/pipeline.ts': pipeline('krakow-rate.csv'),
+    'pipelines/stock/schema.ts':
+      "export const schema = { stock: { item: 'text', left: 'int64' }, rate: { item: 'text', rate: 'int64' }, worth: { item: 'text', worth: 'int64' } } as const\n",
+  })
+  expect((await millrace(project, 'run', 'stock')).code).toBe(0)
+  project.write({ 'pipelines/stock/pipeline.ts': gated('{ removed: 0.5 }') })
+  expect((await millrace(project, 'run', 'stock', '--partition', 'krakow')).stdout).toContain('nothing to do')
+})
+
 test('inputKey takes the parameters that a frame asks for, and all of them where it looks at the partition', async () => {
   const files = (parameters: string) => ({
     'pipelines/stock/pipeline.ts': `import { contract, csv, keys, pipeline, source } from '#millrace'

@@ -46,6 +46,7 @@ const narrow = contract({
   columns: { day: 'date', amount: 'decimal(38,2)' },
   orderBy: ['-day', 'amount'],
   zeroRows: 'noFile',
+  gate: { key: ['day'], added: 0.5, removed: 0.1, changed: 0.2, columns: { amount: 0.02 } },
 })
 
 const table = tableContract({ columns: { day: 'date', amount: 'decimal(38,2)' }, orderBy: ['day', '-amount'], zeroRows: 'emptyFile' })

@@ -192,6 +192,10 @@ contract({ formulas: 'raw', columns: { store_id: 'int32' }, orderBy: ['-stor_id'
 contract({ formulas: 'raw', columns: { score: 'float64' }, orderBy: ['score'], round: { scor: 2 } })
 // @ts-expect-error a contract needs an order
 contract({ formulas: 'raw', columns: { store_id: 'int32' } })
+// @ts-expect-error gate: no such column in the key
+contract({ formulas: 'raw', columns: { store_id: 'int32' }, orderBy: ['store_id'], gate: { key: ['stor_id'] } })
+// @ts-expect-error gate: no such column among the limits
+contract({ formulas: 'raw', columns: { store_id: 'int32' }, orderBy: ['store_id'], gate: { columns: { stor_id: 0.1 } } })
 
 // the definition itself
 

@@ -1,0 +1,55 @@
+import { painter } from '../observe/color.ts'
+import { table } from '../observe/table.ts'
+import { formatCount, formatRows } from '../observe/units.ts'
+import type { DeliveryHistory, DeliverySwitch, SwitchedReport } from '../pipeline/report.ts'
+
+/** `names/{partition}.csv 2018-02-04`. */
+export function placeText({ name, partition }: { readonly name: string; readonly partition: string | null }): string {
+  return partition === null ? name : `${name} ${partition}`
+}
+
+/** Every switch of one pointer, newest first, and what waits. */
+export function historyText(history: DeliveryHistory, color: boolean): string {
+  const paint = painter(color)
+  const { switches, held } = history
+  const rows = switches.map((each) => [
+    String(each.switch),
+    each.at,
+    each.run,
+    each.rows === null ? '-' : formatCount(each.rows),
+    each.files === null ? '-' : formatCount(each.files),
+    each.manifest,
+    remarkOf(each),
+  ])
+  const heads = [
+    { name: 'switch', align: 'right' as const },
+    ...[{ name: 'at' }, { name: 'run' }, { name: 'rows', align: 'right' as const }, { name: 'files', align: 'right' as const }],
+    ...[{ name: 'manifest' }, { name: 'remark' }],
+  ]
+  return [
+    paint('bold', placeText(history)),
+    table(heads, rows, { maxCell: 120 }),
+    ...(held
+      ? [
+          `${paint('yellow', 'held')} since ${held.at}: ${held.beyond.join('; ')}`,
+          ...held.samples.map((key) => `  rows that differ: ${key}`),
+        ]
+      : []),
+  ].join('\n')
+}
+
+function remarkOf({ current, whole, rolledBack, accepted }: DeliverySwitch): string {
+  const remarks = [
+    ...(current ? ['current'] : []),
+    ...(rolledBack ? [`rolled back: ${rolledBack.reason}`] : []),
+    ...(accepted ? [`accepted: ${accepted.reason}`] : []),
+    ...(whole ? [] : ['gone']),
+  ]
+  return remarks.join('; ') || '-'
+}
+
+/** What was switched by hand, in a line. */
+export function switchedText(done: SwitchedReport): string {
+  const { switch: n, rows, files, manifest } = done
+  return `${placeText(done)}: switch ${n} leads to ${manifest} (${formatRows(rows)}, ${formatCount(files)} ${files === 1 ? 'file' : 'files'})`
+}

@@ -1,0 +1,68 @@
+import { accept } from '../export/accept.ts'
+import type { There } from '../export/go-to.ts'
+import { filesOf } from '../export/go-to.ts'
+import { switches } from '../export/named.ts'
+import { rollBack } from '../export/roll-back.ts'
+import { LOOKING, type OpenSession, openSession } from './open-session.ts'
+import { goingTo, lockPointer, pointerNamed, type WhichDeliveries } from './pointer-of.ts'
+import type { Project } from './project.ts'
+import { statePaths } from './project.ts'
+import type { SwitchedReport } from './report.ts'
+import { sweepDeadRuns } from './sweep.ts'
+
+/** One delivery that a person acts on. */
+export interface OneDelivery extends WhichDeliveries {
+  readonly pipeline: string
+  readonly name: string
+  readonly signal: AbortSignal
+}
+
+/**
+ * Makes an earlier delivery current again.
+ * @throws ConfigError where there is none, or it is not whole any more; TransientError while a run is at work on it
+ */
+export function rollback(
+  project: Project,
+  one: OneDelivery,
+  how: { readonly to?: number; readonly reason: string },
+): Promise<SwitchedReport> {
+  return switching(project, one, async (open, places) => {
+    const { session, context, workspace } = open
+    const going = await goingTo(session, places, context(places.partition, workspace.folder))
+    const history = await switches(session.exports, places.pointer)
+    const there = await rollBack(going, history, { to: how.to, reason: how.reason })
+    return { was: going.pointed.latest.switch, there }
+  })
+}
+
+/**
+ * Lets a held delivery through, or goes forward again after a rollback.
+ * @throws ConfigError where nothing waits, or it is not whole any more; TransientError while a run is at work on it
+ */
+export function acceptHeld(project: Project, one: OneDelivery, reason: string): Promise<SwitchedReport> {
+  return switching(project, one, async ({ session, context, workspace }, places) => {
+    const going = await goingTo(session, places, context(places.partition, workspace.folder))
+    return { was: going.pointed.latest.switch, there: await accept(going, reason) }
+  })
+}
+
+async function switching(
+  project: Project,
+  { pipeline, signal, ...which }: OneDelivery,
+  act: (open: OpenSession, places: ReturnType<typeof pointerNamed>) => Promise<{ readonly was: number; readonly there: There }>,
+): Promise<SwitchedReport> {
+  const open = await openSession(project, pipeline, LOOKING, { signal })
+  const { session, close } = open
+  try {
+    const places = pointerNamed(session, project.clock(pipeline).now(), which)
+    await sweepDeadRuns(statePaths(project.config.state).workspaces, session)
+    using _held = await lockPointer(session, places, signal)
+    const { was, there } = await act(open, places)
+    return {
+      ...{ pipeline, name: places.name, partition: places.partition ?? null },
+      ...{ from: was, switch: was + 1, manifest: there.manifest, rows: there.what.rows, files: filesOf(there.what).length },
+    }
+  } finally {
+    await close()
+  }
+}

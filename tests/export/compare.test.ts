@@ -1,0 +1,122 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { Columns } from '../../lib/core/dataset.ts'
+import { openDuckDB } from '../../lib/engines/duckdb.ts'
+import { type Comparison, compareSides } from '../../lib/export/compare.ts'
+import { DeliveryManifest } from '../../lib/export/manifest.ts'
+import { sideOfDataset, sideOfDelivery } from '../../lib/export/side.ts'
+import { temporaryFolder, testContext } from '../kit/context.ts'
+import { datasetOf } from '../kit/dataset.ts'
+import { run } from './delivering.ts'
+import { exportOf, freshStore, readText, requestOf } from './kit.ts'
+import type { TestContract } from './names.ts'
+
+/** Delivers one SELECT and compares it with another, once as a dataset and once as delivered, which must come to the same. */
+async function compared<R extends Columns, S extends Columns>(
+  [first, before]: readonly [TestContract<R>, string],
+  [second, after]: readonly [TestContract<S>, string],
+  key: readonly string[],
+): Promise<Comparison> {
+  const sides = []
+  let fromDataset: ReturnType<typeof sideOfDataset> | undefined
+  for (const [options, select] of [[first, before] as const, [second, after] as const]) {
+    const target = exportOf('t/{partition}.csv', options as TestContract<Columns>)
+    const dataset = await datasetOf(temporaryFolder(), 't', options.columns, select)
+    const store = freshStore()
+    const { manifest } = await run(requestOf(dataset, { export: target }), store)
+    const folder = join(temporaryFolder(), 'spool')
+    mkdirSync(folder)
+    sides.push(
+      await sideOfDelivery(
+        DeliveryManifest.parse(JSON.parse(await readText(store, manifest ?? ''))),
+        store,
+        folder,
+        new AbortController().signal,
+      ),
+    )
+    fromDataset = sideOfDataset(dataset, target.contract)
+  }
+  const { limits } = testContext()
+  const db = await openDuckDB({ ...limits, temp: temporaryFolder(), zone: 'UTC', preserveOrder: false })
+  try {
+    const [old, now] = sides
+    if (!old || !now || !fromDataset) throw new Error('nothing to compare')
+    const comparison = await compareSides(db, old, now, key, testContext().signal)
+    expect(await compareSides(db, old, fromDataset, key, testContext().signal)).toEqual(comparison)
+    return comparison
+  } finally {
+    db.close()
+  }
+}
+
+const idText = { columns: { id: 'int64', t: 'text', n: 'float64' }, orderBy: ['id'] } as const
+const values = (...rows: string[]) => `SELECT * FROM (VALUES ${rows.join(', ')}) AS v(id, t, n)`
+
+test('rows are added, removed and changed by their key; each column says in how many of the kept rows', async () => {
+  expect(
+    await compared(
+      [idText, values("(1, 'a', 1)", "(2, 'b', 2)", '(3, NULL, 3)', "(4, '', 4)", "(5, 'e', 5)")],
+      [idText, values("(1, 'a', 1)", "(2, 'B', 2.5)", "(3, '', 3)", '(4, NULL, 4)', "(6, 'e', 5)", "(7, 'f', 5)")],
+      ['id'],
+    ),
+  ).toEqual({
+    ...{ key: ['id'], before: 5, after: 6, added: 2, removed: 1, kept: 4, changed: 3 },
+    columns: [
+      { name: 't', changed: 3 },
+      { name: 'n', changed: 1 },
+    ],
+    newColumns: [],
+    goneColumns: [],
+  })
+})
+
+test('two contracts are compared in the columns that both have', async () => {
+  const second = { columns: { m: 'int32', id: 'int64', t: 'text' }, orderBy: ['id'], version: 2 } as const
+  expect(
+    await compared(
+      [idText, values("(1, 'a', 1)", "(2, 'b', 2)")],
+      [second, "SELECT * FROM (VALUES (9, 1, 'a'), (8, 2, 'c')) AS v(m, id, t)"],
+      ['id'],
+    ),
+  ).toMatchObject({ changed: 1, columns: [{ name: 't', changed: 1 }], newColumns: ['m'], goneColumns: ['n'] })
+})
+
+test.each([
+  ['gzip, several files', { compression: 'gzip', split: { rows: 2 } }],
+  ['utf-16 with a byte-order mark', { encoding: 'utf-16le', byteOrderMark: true }],
+  ['utf-8 with a byte-order mark, zstd', { byteOrderMark: true, compression: 'zstd' }],
+  ['windows-1252, no header', { encoding: 'windows-1252', unfit: 'fail', header: false }],
+  ['another escape, quotes and NULL', { escape: '\\', quoting: 'all', null: 'NULL', lineEnd: '\r\n', delimiter: ';', quote: "'" }],
+] as const)('a delivery is read back by its contract: %s', async (_, dialect) => {
+  const rows = ["(1, 'a;\"''\\€', 1)", "(2, E'line\\r\\nend', 2)", '(3, NULL, 3)', "(4, '', NULL)", "(5, 'NULL', 5)"]
+  const changed = rows.with(1, "(2, E'line\\nend', 2)")
+  const options = { ...idText, ...dialect } as unknown as typeof idText
+  expect(await compared([options, values(...rows)], [options, values(...rows)], ['id'])).toMatchObject({ kept: 5, changed: 0 })
+  expect(await compared([options, values(...rows)], [options, values(...changed)], ['id'])).toMatchObject({ kept: 5, changed: 1 })
+})
+
+test('a key of several columns, with NULLs, and texts that would run into each other', async () => {
+  const pair = { columns: { a: 'text', b: 'text', c: 'int32' }, orderBy: ['a', 'b'] } as const
+  const select = (...rows: string[]) => `SELECT * FROM (VALUES ${rows.join(', ')}) AS v(a, b, c)`
+  expect(
+    await compared(
+      [pair, select("('x', 'yz', 1)", "('xy', 'z', 2)", "(NULL, 'x', 3)", "('x', NULL, 4)")],
+      [pair, select("('x', 'yz', 2)", "('xy', 'z', 2)", "(NULL, 'x', 3)", "('x', NULL, 4)")],
+      ['a', 'b'],
+    ),
+  ).toMatchObject({ kept: 4, changed: 1, added: 0, removed: 0 })
+})
+
+test('a key that names several rows is refused', async () => {
+  const twice = values("(1, 'a', 1)", "(2, 'a', 2)")
+  await expect(compared([idText, twice], [idText, twice], ['t'])).rejects.toThrow("the gate's key (t) names several rows")
+  await expect(compared([idText, twice], [idText, values("(1, 'a', 1)")], ['t'])).rejects.toThrow('names several rows')
+})
+
+test('a side without rows', async () => {
+  const none = `${values("(1, 'a', 1)")} WHERE false`
+  const two = values("(1, 'a', 1)", "(2, 'b', 2)")
+  expect(await compared([idText, two], [idText, none], ['id'])).toMatchObject({ removed: 2, added: 0, kept: 0, after: 0 })
+  expect(await compared([{ ...idText, zeroRows: 'noFile' }, none], [idText, two], ['id'])).toMatchObject({ removed: 0, added: 2, kept: 0 })
+})
