@@ -1,8 +1,12 @@
-import { parseType, typeText } from '../engines/types.ts'
+import { type ColumnType, parseType, typeText } from '../engines/types.ts'
 import { isUtc } from '../formats/csv-values.ts'
+import { isBigNumber } from '../formats/json-values.ts'
+import { cellKind } from '../formats/xlsx-cells.ts'
 import type { Contract } from './contract.ts'
+import { roundOf } from './delivered-text.ts'
 import type { FormatContract } from './export.ts'
-import type { CommonContract } from './table-contract.ts'
+import type { ExcelContract, NdjsonContract } from './table-contract.ts'
+import { typeInFile } from './typed-rows.ts'
 
 /** How values of a contract's column look in the file, for people: `2 decimal places`, `ISO 8601 in UTC`. */
 export function valueForm(name: string, contract: FormatContract): string {
@@ -10,11 +14,43 @@ export function valueForm(name: string, contract: FormatContract): string {
 }
 
 /** In a format that has types. */
-function typedForm(name: string, contract: CommonContract): string {
+function typedForm(name: string, contract: Exclude<FormatContract, Contract>): string {
   const type = parseType(contract.columns[name] ?? 'text')
-  const places = (contract.round as Readonly<Record<string, number | undefined>>)[name]
+  const places = roundOf(name, contract)
   if (places !== undefined) return `rounded to ${counted(places)}`
-  return type.name === 'uuid' || type.name === 'json' || type.name === 'interval' ? 'text' : typeText(type)
+  if (contract.format === 'xlsx') return cellForm(type, contract)
+  if (contract.format === 'ndjson') return jsonForm(type, contract)
+  return typeText(typeInFile(type))
+}
+
+function cellForm(type: ColumnType, contract: ExcelContract): string {
+  const kind = cellKind(type, contract)
+  return type.name === 'timestamptz' ? `${kind} in ${isUtc(contract.zone) ? 'UTC' : contract.zone}` : kind
+}
+
+function jsonForm(type: ColumnType, { bigNumbers, zone }: NdjsonContract): string {
+  switch (type.name) {
+    case 'boolean':
+    case 'json':
+      return type.name
+    case 'list':
+    case 'struct':
+      return type.name === 'list' ? 'array' : 'object'
+    case 'bytes':
+      return 'hexadecimal'
+    case 'date':
+    case 'time':
+    case 'timestamp':
+      return 'ISO 8601'
+    case 'timestamptz':
+      return `ISO 8601 in ${isUtc(zone) ? 'UTC' : zone}`
+    case 'text':
+    case 'uuid':
+    case 'interval':
+      return 'text'
+    default:
+      return bigNumbers === 'text' && isBigNumber(type) ? 'digits, as text' : 'number'
+  }
 }
 
 function csvForm(name: string, contract: Contract): string {

@@ -9,6 +9,7 @@ import { breachesOf } from '../../lib/export/expectation.ts'
 import { arrow, csv, type Export, type ExportOptions, excel, ndjson, parquet, type TableExportOptions } from '../../lib/export/export.ts'
 import { deliveryLayout } from '../../lib/export/layout.ts'
 import { tableContract } from '../../lib/export/table-contract.ts'
+import { valueForm } from '../../lib/export/value-form.ts'
 import { writtenContract } from '../../lib/export/written-contract.ts'
 
 const columns = { id: 'int32', at: 'timestamptz', share: 'float64' } as const
@@ -91,4 +92,28 @@ test.each(exports)('contract of $format: its JSON form says all of it, and reads
 test.each(exports)('contract of $format: another format breaks its readers', ({ format, contract: given }) => {
   expect(breakingChanges(writtenContract(given), writtenContract(given))).toEqual([])
   expect(breakingChanges(writtenContract(text), writtenContract(given))).toEqual([`format was "csv" and is "${format}"`])
+})
+
+test('valueForm says how each format writes a value', () => {
+  const all = { n: 'int64', small: 'int8', at: 'timestamptz', day: 'date', l: 'list(text)', u: 'uuid' } as const
+  const of = tableContract({ columns: all, orderBy: ['n'] })
+  const forms = ({ contract: given }: Export<never>) => Object.keys(all).map((name) => valueForm(name, given))
+  const zone = 'Europe/Warsaw'
+  expect(forms(ndjson('a.ndjson', { contract: of, bigNumbers: 'text', zone }))).toEqual([
+    'digits, as text',
+    'number',
+    'ISO 8601 in Europe/Warsaw',
+    'ISO 8601',
+    'array',
+    'text',
+  ])
+  expect(forms(excel('a.xlsx', { contract: of, bigNumbers: 'number', zone }))).toEqual([
+    'number',
+    'number',
+    'timestamp in Europe/Warsaw',
+    'date',
+    'text',
+    'text',
+  ])
+  expect(forms(parquet('a.parquet', { contract: of }))).toEqual(['int64', 'int8', 'timestamptz', 'date', 'list(text)', 'text'])
 })
