@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, it, test } from 'vitest'
 import { millrace } from '../kit/millrace.ts'
@@ -54,6 +56,30 @@ it('a run killed between switch and plain copy: the receiver is told when the co
   expect((await millrace(p, 'run', 'p')).code).toBe(0)
   expect(told(downstream).slice(2)).toEqual([`${FIRST} 2`])
   expect(seen.at(-1)).toContain(',30')
+})
+
+it('a run that is stopped while the receiver does not answer ends with 130, and the next one tells', async () => {
+  const asked = Promise.withResolvers<void>()
+  const downstream = await startReceiver(asked.resolve)
+  const p = notifiedProject({ downstream, audit: undefined })
+  downstream.reply('silent')
+  const child = spawn(process.execPath, [`${CHECKOUT}/bin/millrace.js`, 'run', 'p'], { cwd: p.folder, stdio: 'ignore' })
+  const ended = once(child, 'close')
+  await asked.promise
+  child.kill('SIGINT')
+  expect(await ended).toEqual([130, null])
+  expect(markers(p)).toHaveLength(1)
+  expect((await millrace(p, 'run', 'p')).code).toBe(0)
+  expect(told(downstream)).toEqual([`${FIRST} 1`, 'sales/2024-01-02/latest.json 1'])
+})
+
+it('two runs at once tell of each switch once', async () => {
+  const downstream = await startReceiver()
+  const p = notifiedProject({ downstream, audit: undefined })
+  await Promise.all(['2024-01-01', '2024-01-02'].map((day) => p.millrace('run', 'p', '--partition', day)))
+  for (let n = 0; n < 2 && told(downstream).length < 2; n++) await millrace(p, 'run', 'p')
+  expect(told(downstream).sort()).toEqual([`${FIRST} 1`, 'sales/2024-01-02/latest.json 1'])
+  expect(markers(p)).toEqual([])
 })
 
 it('prune leaves what a receiver has not been told of', async () => {
