@@ -176,6 +176,7 @@ function plannedTarget(target: Target): PlannedTarget {
           ...formOf(target.export),
           target.export.plain ? 'plain copy' : '',
           target.export.delivery === undefined ? '' : `part of ${target.export.delivery}`,
+          target.export.notify.length === 0 ? '' : `notifies ${target.export.notify.join(' and ')}`,
         ]
   return { dataset, stage, target: targetName(target), how: how.filter(Boolean).join(', ') }
 }

@@ -125,6 +125,7 @@ it('plan refuses a receiver that the profile has not, and a run one without a se
   const plan = await millrace(p, 'plan', 'p')
   expect([plan.code, plan.error]).toEqual([2, expect.stringContaining('notifies "downstraem"; did you mean "downstream"?')])
   p.write(pipelineOf({}))
+  expect((await millrace(p, 'plan', 'p')).stdout).toContain('csv, notifies downstream')
   delete process.env.TEST_KEY
   const run = await millrace(p, 'run', 'p')
   expect([run.code, run.error]).toEqual([
