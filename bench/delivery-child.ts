@@ -8,6 +8,7 @@ import type { RunContext } from '../lib/core/context.ts'
 import type { Columns, Dataset } from '../lib/core/dataset.ts'
 import { openDuckDB } from '../lib/engines/duckdb.ts'
 import { enginePool } from '../lib/engines/engine-pool.ts'
+import { fifoStock } from '../lib/engines/fifo-stock.ts'
 import { type Contract, contract } from '../lib/export/contract.ts'
 import { csvWriter } from '../lib/export/csv-writer.ts'
 import { deliver } from '../lib/export/deliver.ts'
@@ -59,7 +60,13 @@ async function written(dataset: Dataset, target: Contract, store: Store, ctx: Ru
     const [file] = await writeThroughFifo(
       {
         ...writer,
-        ...{ key: () => '_tmp/lineitem.csv', rows: dataset.rows, workspace: ctx.workspace, signal: ctx.signal, readBack: notRead },
+        ...{
+          key: () => '_tmp/lineitem.csv',
+          rows: dataset.rows,
+          fifos: fifoStock(join(ctx.workspace, 'fifos')),
+          signal: ctx.signal,
+          readBack: notRead,
+        },
       },
       writer.produce,
       store,

@@ -93,6 +93,8 @@ export interface RunContext {
   readonly signal: AbortSignal
   /** A folder of this run alone, on the disk of the profile's state; swept when its run is gone. */
   readonly workspace: string
+  /** The run's own folder, where that is another one: it outlives those of its units. */
+  readonly runFolder?: string
   readonly limits: Limits
   /** Somebody looks on while it happens: only then is it worth finding out how far a stage is. */
   readonly live?: boolean

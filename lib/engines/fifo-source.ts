@@ -25,15 +25,20 @@ export interface FifoSource {
   stopped(): boolean
 }
 
-/** Makes a FIFO. Node has no call for it. @throws PermanentError where `mkfifo` (coreutils) is missing or the folder's disk has no FIFOs */
-export async function makeFifo(path: string): Promise<void> {
+/** Makes a FIFO. @throws PermanentError as `makeFifos` */
+export function makeFifo(path: string): Promise<void> {
+  return makeFifos([path])
+}
+
+/** Makes FIFOs, by one process for all: Node has no call for it. @throws PermanentError where `mkfifo` (coreutils) is missing or the folder's disk has no FIFOs */
+export async function makeFifos(paths: readonly string[]): Promise<void> {
   try {
-    await promisify(execFile)('mkfifo', ['-m', '600', path])
+    await promisify(execFile)('mkfifo', ['-m', '600', ...paths])
   } catch (error) {
     const hint = isErrno(error, 'ENOENT')
-      ? 'install coreutils: rows leave through a named pipe'
+      ? 'install coreutils: rows go through a named pipe'
       : 'the workspace must be on a disk that has named pipes'
-    throw new PermanentError(`cannot make a named pipe with mkfifo at ${path}`, { cause: error, hint })
+    throw new PermanentError(`cannot make a named pipe with mkfifo at ${paths[0]}`, { cause: error, hint })
   }
 }
 

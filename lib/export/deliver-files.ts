@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ObjectInfo } from '../connectors/store.ts'
 import { MillraceError, messageOf, NotFound, PermanentError, PreconditionFailed } from '../core/errors.ts'
+import { fifoStocks } from '../engines/fifo-stock.ts'
 import { checkValues } from './check-values.ts'
 import { conflict, type File, type Work } from './delivery.ts'
 import { TEMPORARY } from './layout.ts'
@@ -11,6 +12,9 @@ import { prove, readTogether, writtenProof } from './prove.ts'
 import { checkTotalOrder } from './total-order.ts'
 import { writeThroughFifo } from './write-csv.ts'
 import { fileWriter } from './writers.ts'
+
+/** Used again by all deliveries of a run. */
+const fifosOf = fifoStocks('fifos')
 
 /** Writes the rows to temporary objects, verified as stored and proved to be the dataset, and copies each to its immutable name. */
 export async function deliverFiles(work: Work): Promise<readonly File[]> {
@@ -31,7 +35,7 @@ export async function deliverFiles(work: Work): Promise<readonly File[]> {
           key: (n) => `${TEMPORARY}${ctx.run}/${layout.id}-${nonce}${n === 1 ? '' : `-${n}`}${layout.extension}`,
           ...writer,
           rows: dataset.rows,
-          workspace: folder,
+          fifos: fifosOf(ctx.runFolder ?? ctx.workspace),
           signal: ctx.signal,
           progress: (bytes) => ctx.emit({ type: 'progress', stage: 'export', dataset: dataset.name, target: request.export.path, bytes }),
         },

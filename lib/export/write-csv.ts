@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Store } from '../connectors/store.ts'
 import { checksums } from '../core/checksums.ts'
 import { messageOf, PermanentError } from '../core/errors.ts'
-import { type FifoSource, makeFifo, openFifo, type Producer } from '../engines/fifo-source.ts'
+import { type FifoSource, openFifo, type Producer } from '../engines/fifo-source.ts'
+import type { FifoStock } from '../engines/fifo-stock.ts'
 import { type FilesRequest, putFile, putFiles, type Written } from './put-files.ts'
 import type { StoredReader } from './read-stored.ts'
 import { takeTurn } from './turns.ts'
@@ -11,8 +10,7 @@ import { takeTurn } from './turns.ts'
 export type { Written } from './put-files.ts'
 
 export interface WriteRequest extends FilesRequest {
-  /** A folder for the FIFO. */
-  readonly workspace: string
+  readonly fifos: FifoStock
   /** Bytes written so far, a few times a second. */
   readonly progress?: (bytes: number) => void
 }
@@ -23,23 +21,24 @@ export interface WriteRequest extends FilesRequest {
  */
 export async function writeThroughFifo(request: WriteRequest, produce: Producer, store: Store): Promise<readonly Written[]> {
   const release = await takeTurn(request.signal)
-  const folder = await mkdtemp(join(request.workspace, 'fifo-'))
+  const path = request.fifos.take()
+  let clean = false
   const keys: string[] = []
   const key = (n: number) => {
     keys.push(request.key(n))
     return request.key(n)
   }
   try {
-    const path = join(folder, 'rows')
-    await makeFifo(path)
+    await request.fifos.make([path])
     const written = await stream({ ...request, key }, path, produce, store)
+    clean = true
     for (const file of written) await requireStored(store, file)
     return written
   } catch (error) {
     for (const each of keys) await store.delete(each).catch(() => {})
     throw error
   } finally {
-    await rm(folder, { recursive: true, force: true }).finally(release)
+    await request.fifos.giveBack(path, clean).finally(release)
   }
 }
 

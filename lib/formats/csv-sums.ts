@@ -1,5 +1,5 @@
 import { PermanentError } from '../core/errors.ts'
-import { PAGE_BYTES, wasmMemory } from '../core/wasm.ts'
+import { PAGE_BYTES, type WasmMemory, wasmMemory } from '../core/wasm.ts'
 import { csvKernel } from './csv-kernel.ts'
 import { AT, COLUMN, FAULT, KIND } from './csv-memory.ts'
 import { hashOfOdd, hashOfText } from './csv-odd-values.ts'
@@ -34,6 +34,10 @@ const FIRST_BYTES = 2 ** 18
 /** Of one record. A WebAssembly memory has 4 GiB, half of it is for values without their escapes. */
 const MOST_BYTES = 2 ** 30
 
+/** Memories that are used again: a new one for each small file keeps the platform busy collecting the old ones. */
+const idle: WasmMemory[] = []
+const [MOST_IDLE, MOST_IDLE_BYTES] = [4, 4 * 2 ** 20]
+
 /**
  * Reads a CSV file back and sums up what it holds, chunk by chunk, with no code of the engine that wrote it. Stricter than most readers: a quote in an unquoted value, another line end, a field too many or too few, a
  * value that its column cannot have, or one without the quotes that were promised, is an error. `before`: rows of the same delivery in the files before this one.
@@ -44,8 +48,10 @@ export function csvReader(dialect: ReadDialect, before = 0): CsvReader {
   const textAt = keyList + dialect.keys.length * 4
   const buffer = textAt + texts.reduce((sum, { length }) => sum + length, 0) + 8
   let capacity = FIRST_BYTES
-  const memory = wasmMemory(Math.ceil((buffer + 2 * capacity + 16) / PAGE_BYTES))
-  let bytes = Buffer.from(memory.buffer)
+  const pages = Math.ceil((buffer + 2 * capacity + 16) / PAGE_BYTES)
+  const memory = idle.pop() ?? wasmMemory(pages)
+  if (memory.buffer.byteLength < pages * PAGE_BYTES) memory.grow(pages - memory.buffer.byteLength / PAGE_BYTES)
+  let bytes = Buffer.from(memory.buffer).fill(0, 0, buffer)
   let [filled, wanted, header] = [0, 1, dialect.header !== undefined]
   const oddHash = (descriptor: number, at: number, length: number): bigint => {
     const number = (descriptor - AT.descriptors) / COLUMN.bytes
@@ -193,7 +199,10 @@ export function csvReader(dialect: ReadDialect, before = 0): CsvReader {
           hash: bytes.readBigUInt64LE(at + COLUMN.sum),
         }
       })
-      return { rows: rowsRead() - before, content: bytes.readBigUInt64LE(AT.content), order: bytes.readBigUInt64LE(AT.order), columns }
+      const rows = rowsRead() - before
+      const sums = { rows, content: bytes.readBigUInt64LE(AT.content), order: bytes.readBigUInt64LE(AT.order), columns }
+      if (memory.buffer.byteLength <= MOST_IDLE_BYTES && idle.length < MOST_IDLE) idle.push(memory)
+      return sums
     },
   }
 }

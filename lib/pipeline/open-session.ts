@@ -90,7 +90,16 @@ export async function openSession(
       const place = { pipeline: name, run: id, ...(partition !== undefined && { partition }) }
       const send = emitTo(sink, place)
       const emit = (event: RunEvent) => send(signal.aborted ? stopped(event) : event)
-      return { ...place, clock, signal, workspace: folder, limits: config.limits, live: sink.live ?? false, emit }
+      return {
+        ...place,
+        clock,
+        signal,
+        workspace: folder,
+        runFolder: workspace.folder,
+        limits: config.limits,
+        live: sink.live ?? false,
+        emit,
+      }
     }
     const loads = pipeline.targets.some(({ stage }) => stage === 'load')
     const session: Session = {

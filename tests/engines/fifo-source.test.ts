@@ -129,7 +129,7 @@ test('makeFifo says what to do where it cannot', async () => {
   process.env.PATH = temporaryFolder()
   try {
     await expect(makeFifo(path)).rejects.toBeInstanceOf(PermanentError)
-    await expect(makeFifo(path)).rejects.toMatchObject({ hint: 'install coreutils: rows leave through a named pipe' })
+    await expect(makeFifo(path)).rejects.toMatchObject({ hint: 'install coreutils: rows go through a named pipe' })
   } finally {
     process.env.PATH = before
   }

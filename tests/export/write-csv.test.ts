@@ -6,18 +6,21 @@ import { describe, expect, test } from 'vitest'
 import type { Store } from '../../lib/connectors/store.ts'
 import { openDuckDB } from '../../lib/engines/duckdb.ts'
 import { makeFifo, type Producer } from '../../lib/engines/fifo-source.ts'
+import { fifoStock } from '../../lib/engines/fifo-stock.ts'
 import { members } from '../../lib/export/members.ts'
 import { type WriteRequest, writeThroughFifo } from '../../lib/export/write-csv.ts'
 import { temporaryFolder } from '../kit/context.ts'
 import { freshStore, keysOf, notRead, readBytes } from './kit.ts'
 
-const requestOf = (changes: Partial<WriteRequest> = {}): WriteRequest => ({
+/** A request, and the folder of its FIFOs. */
+const requestOf = (changes: Partial<WriteRequest> = {}, folder = temporaryFolder()): WriteRequest & { readonly folder: string } => ({
+  folder,
+  fifos: fifoStock(folder),
   key: (n) => `_tmp/run/${n}.csv`,
   cut: undefined,
   contentType: 'text/csv',
   convert: undefined,
   rows: 100_000,
-  workspace: temporaryFolder(),
   signal: new AbortController().signal,
   readBack: notRead,
   ...changes,
@@ -44,7 +47,11 @@ test('writeThroughFifo stores what the producer writes, with its sums, and leave
   const bytes = await readBytes(store, request.key(1))
   expect(bytes.toString()).toMatch(/^id,t\n0,some text 0\n/)
   expect(written).toMatchObject({ bytes: bytes.length, crc32c: (await store.head(request.key(1)))?.crc32c })
-  expect(readdirSync(request.workspace)).toEqual([])
+  // The FIFO, which the next one takes.
+  expect(readdirSync(request.folder)).toEqual(['1.csv'])
+  await withDuckDB(rows, (produce) => writeThroughFifo({ ...request, key: () => 'again.csv' }, produce, store))
+  expect(await readBytes(store, 'again.csv')).toEqual(bytes)
+  expect(readdirSync(request.folder)).toEqual(['1.csv'])
 })
 
 /** Producers that write a whole number of lines, and then are not successful. */
@@ -108,7 +115,7 @@ describe('writeThroughFifo stores nothing of', () => {
 
   test('what its broken twin stores, which takes the end of file for success', async () => {
     const twin: Write = async (request, produce, store) => {
-      const path = join(request.workspace, 'pipe')
+      const path = join(temporaryFolder(), 'pipe')
       await makeFifo(path)
       const producing = produce(path, request.signal).catch(() => {})
       await store.put(request.key(1), { stream: createReadStream(path) }, { ifAbsent: true })
@@ -145,7 +152,7 @@ describe('writeThroughFifo stops the producer', () => {
         expect(writeThroughFifo(request, produce, failingAt(store, bytes))).rejects.toThrow(`connection lost at byte ${bytes}`),
       )
       expect(await keysOf(store)).toEqual([])
-      expect(readdirSync(request.workspace)).toEqual([])
+      expect(readdirSync(request.folder)).toEqual([])
     }
   })
 
@@ -175,7 +182,7 @@ describe('writeThroughFifo stops the producer', () => {
         expect(writeThroughFifo(request, produce, store)).rejects.toBe(reason),
       )
       expect(await keysOf(store)).toEqual([])
-      expect(readdirSync(request.workspace)).toEqual([])
+      expect(readdirSync(request.folder)).toEqual([])
       await expect(writeThroughFifo(request, async () => 0, store)).rejects.toBe(reason)
     }
   })

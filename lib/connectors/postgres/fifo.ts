@@ -1,24 +1,10 @@
-import { execFile } from 'node:child_process'
 import { constants, open } from 'node:fs'
 import { Socket } from 'node:net'
 import { promisify } from 'node:util'
 import { isErrno } from '../../core/disk.ts'
-import { PermanentError } from '../../core/errors.ts'
 
 const openFd = promisify(open)
 const { O_NONBLOCK, O_WRONLY } = constants
-
-/** Makes FIFOs. Node has no call for it. @throws PermanentError where `mkfifo` (coreutils) is missing or the folder's disk has no FIFOs */
-export async function makeFifos(paths: readonly string[]): Promise<void> {
-  try {
-    await promisify(execFile)('mkfifo', ['-m', '600', ...paths])
-  } catch (error) {
-    const hint = isErrno(error, 'ENOENT')
-      ? 'install coreutils: rows come through a named pipe'
-      : 'the workspace must be on a disk that has named pipes'
-    throw new PermanentError(`cannot make a named pipe with mkfifo at ${paths[0]}`, { stage: 'extract', cause: error, hint })
-  }
-}
 
 /** The reader of a FIFO has gone before its end. */
 export class ReaderGone extends Error {}

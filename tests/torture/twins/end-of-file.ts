@@ -1,25 +1,22 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { crc32c } from '@node-rs/crc32'
 import type { Store } from '../../../lib/connectors/store.ts'
-import { makeFifo, type Producer } from '../../../lib/engines/fifo-source.ts'
+import type { Producer } from '../../../lib/engines/fifo-source.ts'
 import type { WriteRequest, Written } from '../../../lib/export/write-csv.ts'
 
 /** A broken twin of `writeThroughFifo`: the FIFO's end of file is all that it waits for, whatever has become of the producer. */
 export async function writeThroughFifo(
-  { key: keyOf, rows, convert, workspace, signal }: WriteRequest,
+  { key: keyOf, rows, convert, fifos, signal }: WriteRequest,
   produce: Producer,
   store: Store,
 ): Promise<readonly Written[]> {
   const key = keyOf(1)
-  const folder = await mkdtemp(join(workspace, 'fifo-'))
+  const path = fifos.take()
   try {
-    const path = join(folder, 'rows.csv')
-    await makeFifo(path)
+    await fifos.make([path])
     const produced = produce(path, signal).catch(() => 0)
     const [hash, sum] = [createHash('sha256'), { crc: 0, bytes: 0 }]
     const meter = new Transform({
@@ -37,6 +34,6 @@ export async function writeThroughFifo(
     const read = { rows, content: 0n, order: 0n, columns: [] }
     return [{ key, rows, bytes: sum.bytes, crc32c: sum.crc.toString(16).padStart(8, '0'), sha256: hash.digest('hex'), read }]
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    await fifos.giveBack(path, false)
   }
 }

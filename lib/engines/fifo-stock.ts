@@ -1,8 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { makeFifos } from './fifo.ts'
+import { makeFifos } from './fifo-source.ts'
 
-/** The FIFOs of a source in one folder, used again: making some is a process, however many they are. */
+/** FIFOs in one folder, used again: making some is a process, however many they are. */
 export interface FifoStock {
   /** A path that nobody else has until it is given back. There is a FIFO only after `make`. */
   take(): string

@@ -1,8 +1,8 @@
 import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { fifoStock, fifoStocks } from '../../../lib/connectors/postgres/fifo-stock.ts'
-import { temporaryFolder } from '../../kit/context.ts'
+import { fifoStock, fifoStocks } from '../../lib/engines/fifo-stock.ts'
+import { temporaryFolder } from '../kit/context.ts'
 
 it('fifoStock makes what is taken in one go, and gives a FIFO again only after it came back clean', async () => {
   const folder = join(temporaryFolder(), 'fifos')
