@@ -1,7 +1,8 @@
+import { percent, shareText } from '../export/gate.ts'
 import { painter } from '../observe/color.ts'
 import { table } from '../observe/table.ts'
 import { formatCount, formatRows } from '../observe/units.ts'
-import type { DeliveryHistory, DeliverySwitch, SwitchedReport } from '../pipeline/report.ts'
+import type { DeliveryDiff, DeliveryHistory, DeliverySwitch, SwitchedReport } from '../pipeline/report.ts'
 
 /** `names/{partition}.csv 2018-02-04`. */
 export function placeText({ name, partition }: { readonly name: string; readonly partition: string | null }): string {
@@ -52,4 +53,26 @@ function remarkOf({ current, whole, rolledBack, accepted }: DeliverySwitch): str
 export function switchedText(done: SwitchedReport): string {
   const { switch: n, rows, files, manifest } = done
   return `${placeText(done)}: switch ${n} leads to ${manifest} (${formatRows(rows)}, ${formatCount(files)} ${files === 1 ? 'file' : 'files'})`
+}
+
+/** What differs between two deliveries, of each export and partition. */
+export function deliveryDiffText(diff: DeliveryDiff, color: boolean): string {
+  const paint = painter(color)
+  const title = `${paint('bold', placeText(diff))}: ${diff.from} against ${diff.to}`
+  if (diff.compared.length === 0) return `${title}: nothing that both hold differs`
+  const blocks = diff.compared.map((each) => {
+    const columns = each.columns
+      .filter(({ changed }) => changed > 0)
+      .map(({ name, changed }) => [name, formatCount(changed), percent(changed / each.kept)])
+    return [
+      ...(diff.compared.length > 1 || each.path !== diff.name ? [placeText({ name: each.path, partition: each.partition })] : []),
+      `removed ${shareText(each.removed, each.before)}, added ${shareText(each.added, each.before)}, changed ${shareText(each.changed, each.before)}`,
+      ...(each.newColumns.length > 0 ? [`new columns: ${each.newColumns.join(', ')}`] : []),
+      ...(each.goneColumns.length > 0 ? [`columns that are gone: ${each.goneColumns.join(', ')}`] : []),
+      ...(columns.length > 0
+        ? [table([{ name: 'column' }, { name: 'changed', align: 'right' }, { name: 'of rows in both', align: 'right' }], columns)]
+        : []),
+    ].join('\n')
+  })
+  return [title, ...blocks].join('\n')
 }

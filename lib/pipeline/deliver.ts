@@ -1,12 +1,11 @@
 import { accept } from '../export/accept.ts'
-import type { There } from '../export/go-to.ts'
-import { filesOf } from '../export/go-to.ts'
+import { filesOf, type There } from '../export/go-to.ts'
 import { switches } from '../export/named.ts'
 import { rollBack } from '../export/roll-back.ts'
+import { openNotices } from './notices.ts'
 import { LOOKING, type OpenSession, openSession } from './open-session.ts'
 import { goingTo, lockPointer, pointerNamed, type WhichDeliveries } from './pointer-of.ts'
-import type { Project } from './project.ts'
-import { statePaths } from './project.ts'
+import { type Project, statePaths } from './project.ts'
 import type { SwitchedReport } from './report.ts'
 import { sweepDeadRuns } from './sweep.ts'
 
@@ -53,11 +52,16 @@ async function switching(
 ): Promise<SwitchedReport> {
   const open = await openSession(project, pipeline, LOOKING, { signal })
   const { session, close } = open
+  const locked = async <T>(work: () => Promise<T>): Promise<T> => {
+    using _held = await lockPointer(session, pointerNamed(session, project.clock(pipeline).now(), which), signal)
+    return work()
+  }
   try {
     const places = pointerNamed(session, project.clock(pipeline).now(), which)
     await sweepDeadRuns(statePaths(project.config.state).workspaces, session)
-    using _held = await lockPointer(session, places, signal)
-    const { was, there } = await act(open, places)
+    const notices = openNotices(session, project.config)
+    const { was, there } = await locked(() => act(open, places))
+    await notices.send(open.context(places.partition, open.workspace.folder), [places.pointer.folder])
     return {
       ...{ pipeline, name: places.name, partition: places.partition ?? null },
       ...{ from: was, switch: was + 1, manifest: there.manifest, rows: there.what.rows, files: filesOf(there.what).length },

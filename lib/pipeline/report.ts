@@ -1,4 +1,5 @@
 import type { Columns } from '../core/dataset.ts'
+import type { Comparison } from '../export/compare.ts'
 // What observe/ writes and prints is declared there, below this room.
 import type { ErrorReport, Stale } from '../observe/report.ts'
 
@@ -133,6 +134,17 @@ export interface DeliveryHistory {
     readonly beyond: readonly string[]
     readonly samples: readonly string[]
   }
+}
+
+/** Two deliveries, compared. */
+export interface DeliveryDiff {
+  readonly name: string
+  readonly partition: string | null
+  /** Numbers of switches, or what is held. */
+  readonly from: number | 'held'
+  readonly to: number | 'held'
+  /** For each export and partition that both hold, and hold otherwise. */
+  readonly compared: readonly (Comparison & { readonly path: string; readonly partition: string | null })[]
 }
 
 /** A pointer that a person has switched. */

@@ -44,6 +44,11 @@ it('what is held is accepted, what was wrong is rolled back, and runs of the sam
   expect(held.error).toContain("millrace deliver accept p 'sales/{partition}.csv' --partition krakow --reason '…'")
   expect(plainRows(p, 'sales/krakow.csv')).toBe(20)
 
+  const diff = await millrace(p, 'deliver', 'diff', ...one, '--sample', p.path('sample.parquet'))
+  expect(diff.stdout).toContain('krakow: 1 against held')
+  expect(diff.stdout).toContain('removed 15 of 20 rows (75 %)')
+  expect(existsSync(p.path('sample.parquet'))).toBe(true)
+
   const accepted = await millrace(p, 'deliver', 'accept', ...one, '--reason', 'the shop is closed')
   expect(accepted.stdout).toMatch(/^sales\/\{partition\}.csv krakow: switch 2 leads to sales\/krakow\/manifest-\S+ \(5 rows, 1 file\)/)
   expect(plainRows(p, 'sales/krakow.csv')).toBe(5)
@@ -83,6 +88,13 @@ it('what is held is accepted, what was wrong is rolled back, and runs of the sam
   expect(text).toContain('current; rolled back: it was not closed')
   expect(text).toContain('accepted: the shop is closed')
 
+  const set2 = JSON.parse((await millrace(p, 'deliver', 'diff', 'p', 'set', '--from', '2', '--json')).stdout)
+  expect(set2.compared).toEqual([expect.objectContaining({ path: 'all/{partition}.csv', partition: 'krakow', added: 15, removed: 0 })])
+  expect((await millrace(p, 'deliver', 'verify', 'p')).stdout).toContain('sales/krakow: as delivered')
+  expect((await millrace(p, 'deliver', 'prune', 'p', '--dry-run')).stdout).toMatch(
+    // Of what waits no more: all deliveries stay.
+    /would remove 2 .*\n {2}sales\/krakow\/sample-\S+\n {2}set\/all\/krakow\/sample-\S+$/m,
+  )
   expect((await millrace(p, 'deliver', 'rollback', ...one, '--reason', 'x')).error).toContain('there is no earlier delivery')
   expect((await millrace(p, 'deliver', 'accept', ...one, '--reason', 'it was after all')).code).toBe(0)
   expect(plainRows(p, 'sales/krakow.csv')).toBe(5)
