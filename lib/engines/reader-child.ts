@@ -8,7 +8,7 @@ import type { FromChild, ReaderFault, ReaderJob, ReaderResult, ReaderStatement, 
 
 const running = new Map<number, AbortController>()
 let opening: Promise<DuckDB> | undefined
-/** Of one thread. */
+/** Of one thread, the caller's: it has nobody to wait for, and small statements end sooner than they would be looked at. */
 let single: Promise<DuckDB> | undefined
 let given: DuckDBOptions | undefined
 
@@ -17,7 +17,7 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 
 process.on('message', (message: ToChild) => {
   if (message.type === 'start') {
-    given = { ...message.options, quiet: true }
+    given = { ...message.options, quiet: message.options.threads > 1 }
     opening = openDuckDB(given)
     // Node itself does so at an exit; this process is killed.
     opening.then(() => flushCompileCache()).catch(() => undefined)
@@ -71,7 +71,7 @@ async function run(job: ReaderJob, signal: AbortSignal): Promise<ReaderResult> {
 function engineOf(job: ReaderJob): Promise<DuckDB> {
   if (!opening || !given) throw new Error('a job came before the start')
   if (!job.oneThread) return opening
-  single ??= openDuckDB({ ...given, threads: 1, temp: join(given.temp, 'single') })
+  single ??= openDuckDB({ ...given, threads: 1, quiet: false, temp: join(given.temp, 'single') })
   return single
 }
 
