@@ -1,5 +1,6 @@
 import { checksPartitionsAlone } from './checked.ts'
 import { type EachPipeline, eachPipeline } from './each-pipeline.ts'
+import { heldDeliveries } from './held-deliveries.ts'
 import { leftoverRows } from './leftover-rows.ts'
 import { lookingPlace } from './looking.ts'
 import { LOOKING, openSession } from './open-session.ts'
@@ -54,7 +55,13 @@ async function statusOf(project: Project, name: string): Promise<PipelineStatus>
         },
       }),
       ...(notices.length > 0 && { notices }),
-      warnings: leftoverRows(session),
+      warnings: [
+        ...leftoverRows(session),
+        ...(await heldDeliveries(
+          session,
+          states.flatMap(({ partition, state }) => (state === 'due' ? [partition.name] : [])),
+        )),
+      ],
       ...(last && { lastRun: { run: last.run, at: last.startedAt, outcome: last.outcome ?? 'killed or running' } }),
     }
   } finally {

@@ -44,6 +44,9 @@ it('what is held is accepted, what was wrong is rolled back, and runs of the sam
   expect(held.error).toContain("millrace deliver accept p 'sales/{partition}.csv' --partition krakow --reason '…'")
   expect(plainRows(p, 'sales/krakow.csv')).toBe(20)
 
+  expect((await millrace(p, 'status', 'p')).stdout).toContain(
+    "sales/{partition}.csv krakow is held: removed 15 of 20 rows (75 %), the contract allows 10 %; if it is right: millrace deliver accept p 'sales/{partition}.csv' --partition krakow",
+  )
   const diff = await millrace(p, 'deliver', 'diff', ...one, '--sample', p.path('sample.parquet'))
   expect(diff.stdout).toContain('krakow: 1 against held')
   expect(diff.stdout).toContain('removed 15 of 20 rows (75 %)')
@@ -66,6 +69,7 @@ it('what is held is accepted, what was wrong is rolled back, and runs of the sam
   expect((await millrace(p, 'deliver', 'accept', 'p', 'set', '--reason', 'as above')).code).toBe(0)
   expect(plainRows(p, 'all/krakow.csv')).toBe(5)
   expect((await millrace(p, 'run', 'p')).stdout).toContain('nothing to do')
+  expect((await millrace(p, 'status', 'p')).stdout).not.toContain('is held')
 
   const back = await millrace(p, 'deliver', 'rollback', ...one, '--reason', 'it was not closed')
   expect(back.stdout).toContain('switch 3')
