@@ -52,7 +52,11 @@ function remarkOf({ current, whole, rolledBack, accepted }: DeliverySwitch): str
 /** What was switched by hand, in a line. */
 export function switchedText(done: SwitchedReport): string {
   const { switch: n, rows, files, manifest } = done
-  return `${placeText(done)}: switch ${n} leads to ${manifest} (${formatRows(rows)}, ${formatCount(files)} ${files === 1 ? 'file' : 'files'})`
+  const told = (done.notices ?? []).map(({ receiver, pending, error }) =>
+    pending === 0 ? `"${receiver}" is told` : `"${receiver}" is not told yet${error ? `: ${error.message}` : ''}; the next run tells it`,
+  )
+  const led = `${placeText(done)}: switch ${n} leads to ${manifest} (${formatRows(rows)}, ${formatCount(files)} ${files === 1 ? 'file' : 'files'})`
+  return [led, ...told].join('\n')
 }
 
 /** What differs between two deliveries, of each export and partition. */

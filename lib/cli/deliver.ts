@@ -70,7 +70,7 @@ export const deliver = command({
       action === 'accept'
         ? await acceptHeld(project, one, reason)
         : await rollback(project, one, { reason, ...(options.to !== undefined && { to: options.to }) })
-    return { text: switchedText(done), json: done, exitCode: 0 }
+    return { text: switchedText(done), json: done, exitCode: done.notices?.some(({ error }) => error !== undefined) ? 75 : 0 }
   },
 })
 

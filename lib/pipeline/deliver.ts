@@ -62,9 +62,11 @@ async function switching(
     const notices = openNotices(session, project.config)
     const { was, there } = await locked(() => act(open, places))
     await notices.send(open.context(places.partition, open.workspace.folder), [places.pointer.folder])
+    const told = notices.reports()
     return {
       ...{ pipeline, name: places.name, partition: places.partition ?? null },
       ...{ from: was, switch: was + 1, manifest: there.manifest, rows: there.what.rows, files: filesOf(there.what).length },
+      ...(told.length > 0 && { notices: told }),
     }
   } finally {
     await close()

@@ -1,7 +1,7 @@
 import type { Columns } from '../core/dataset.ts'
 import type { Comparison } from '../export/compare.ts'
 // What observe/ writes and prints is declared there, below this room.
-import type { ErrorReport, Stale } from '../observe/report.ts'
+import type { ErrorReport, NoticeReport, Stale } from '../observe/report.ts'
 
 export type { DeliveryReport, ErrorReport, NoticeReport, PartitionReport, RunReport, Stale, StepReport } from '../observe/report.ts'
 
@@ -158,4 +158,6 @@ export interface SwitchedReport {
   readonly manifest: string
   readonly rows: number
   readonly files: number
+  /** Absent where nobody was told, and nothing waits. */
+  readonly notices?: readonly NoticeReport[]
 }

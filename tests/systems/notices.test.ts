@@ -82,6 +82,25 @@ it('two runs at once tell of each switch once', async () => {
   expect(markers(p)).toEqual([])
 })
 
+it('a person who goes back to an earlier delivery tells of it, with the reason; where nobody answers, the next run does', async () => {
+  const downstream = await startReceiver()
+  const p = notifiedProject({ downstream, audit: undefined })
+  await millrace(p, 'run', 'p')
+  sell(p, 30)
+  await millrace(p, ...again)
+  const back = ['deliver', 'rollback', 'p', 'sales/{partition}.csv', '--partition', '2024-01-01', '--reason', 'too many'] as const
+  const seen = await millrace(p, ...back)
+  expect([seen.code, seen.stdout]).toEqual([0, expect.stringContaining('"downstream" is told')])
+  expect(told(downstream).slice(3)).toEqual([`${FIRST} 3`])
+  expect(JSON.parse(downstream.received.at(-1)?.body ?? '').data).toMatchObject({ rows: 2, rolledBack: { reason: 'too many' } })
+  downstream.reply(...Array(50).fill(503))
+  const forth = await millrace(p, 'deliver', 'accept', 'p', 'sales/{partition}.csv', '--partition', '2024-01-01', '--reason', 'after all')
+  expect([forth.code, forth.stdout]).toEqual([75, expect.stringContaining('"downstream" is not told yet')])
+  downstream.reply()
+  expect((await millrace(p, 'run', 'p')).code).toBe(0)
+  expect(told(downstream).slice(4)).toEqual([`${FIRST} 4`])
+})
+
 it('prune leaves what a receiver has not been told of', async () => {
   const downstream = await startReceiver()
   const p = notifiedProject({ downstream, audit: undefined })
