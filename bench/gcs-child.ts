@@ -1,5 +1,5 @@
 import { openProject } from '../lib/pipeline/project.ts'
-import { run } from '../lib/pipeline/run.ts'
+import { run } from '../lib/pipeline/run/run.ts'
 import type { Stretch } from './measured.ts'
 import { usageOf } from './processes.ts'
 

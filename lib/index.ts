@@ -42,7 +42,7 @@ export type { StoreConnection } from './connectors/store.ts'
 export type { WarehouseConnection } from './connectors/warehouse.ts'
 export type { Columns } from './core/dataset.ts'
 export type { MaybeSecret, Secret } from './core/secret.ts'
-export { type Contract, type ContractOptions, contract } from './export/contract.ts'
+export { type Contract, type ContractOptions, contract } from './export/contract/contract.ts'
 export {
   arrow,
   csv,
@@ -55,20 +55,30 @@ export {
   type ParquetOptions,
   parquet,
   type TableExportOptions,
-} from './export/export.ts'
-export type { Gate } from './export/gate-options.ts'
+} from './export/contract/export.ts'
+export type { Gate } from './export/contract/gate-options.ts'
 export {
   type CommonOptions,
   type SplitRows,
   type TableContract,
   type TableContractOptions,
   tableContract,
-} from './export/table-contract.ts'
+} from './export/contract/table-contract.ts'
 export { type Extract, type ForwardOption, type ReadOptions, type SourceBuilder, source } from './extract/source.ts'
 export { append, type Load, merge, replace, replacePartition } from './load/targets.ts'
-export { type Pipeline, pipeline, type Schema } from './pipeline/definition.ts'
-export { type CellView, type Experiment, type ExperimentInput, experiment, fixture, landed } from './pipeline/experiment.ts'
-export { day, hour, keys, month, type Partitioning, type TimePartitionOptions, type TimeUnit, week, year } from './pipeline/partitions.ts'
+export { type Pipeline, pipeline, type Schema } from './pipeline/define/definition.ts'
+export {
+  day,
+  hour,
+  keys,
+  month,
+  type Partitioning,
+  type TimePartitionOptions,
+  type TimeUnit,
+  week,
+  year,
+} from './pipeline/define/partitions.ts'
+export { type CellView, type Experiment, type ExperimentInput, experiment, fixture, landed } from './pipeline/experiment/experiment.ts'
 export {
   type FrameFunction,
   type FrameStep,

@@ -11,15 +11,15 @@ const own = fileURLToPath(new URL('..', import.meta.url))
 
 /** Headings in the order of the road, each with the files whose exports stand under it. */
 const GROUPS = [
-  ['Pipeline', /^lib\/(pipeline\/definition|core\/dataset)\./],
+  ['Pipeline', /^lib\/(pipeline\/define\/definition|core\/dataset)\./],
   ['Config', /^lib\/(config|connectors\/(?!requests\.)|core\/secret\.)/],
   ['Extract', /^lib\/(extract|connectors\/requests\.)/],
   ['Transform', /^lib\/transform\//],
   ['Check', /^lib\/check\//],
   ['Load', /^lib\/load\//],
   ['Export', /^lib\/export\//],
-  ['Partitions', /^lib\/pipeline\/partitions\./],
-  ['Experiments', /^lib\/pipeline\/experiment\./],
+  ['Partitions', /^lib\/pipeline\/define\/partitions\./],
+  ['Experiments', /^lib\/pipeline\/experiment\/experiment\./],
 ]
 
 /** Values that a pipeline file only passes on: what is in them is no one's business. */

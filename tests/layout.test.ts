@@ -91,7 +91,7 @@ describe('layoutViolations reports', () => {
       ['bin/millrace.ts', "import { main } from '../lib/cli/main.ts'"],
       ['lib/index.ts', "export { pipeline } from './pipeline/definition.ts'"],
       ['lib/cli/main.ts', "import { log } from '../observe/log.ts'\nimport { run } from '../pipeline/run.ts'"],
-      ['lib/pipeline/run.ts', "import { sources } from '../connectors/index.ts'\nimport { load } from '../load/merge.ts'"],
+      ['lib/pipeline/run/run.ts', "import { sources } from '../../connectors/index.ts'\nimport { load } from '../../load/merge.ts'"],
       ['lib/connectors/index.ts', "export { gcs } from './gcs/store.ts'"],
       [
         'lib/connectors/gcs/store.ts',

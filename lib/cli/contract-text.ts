@@ -1,15 +1,15 @@
-import type { FormatContract } from '../export/export.ts'
-import { gateText } from '../export/gate.ts'
-import type { SplitRows } from '../export/table-contract.ts'
-import { valueForm } from '../export/value-form.ts'
+import type { FormatContract } from '../export/contract/export.ts'
+import type { SplitRows } from '../export/contract/table-contract.ts'
+import { gateText } from '../export/gate/gate.ts'
+import { valueForm } from '../export/write/value-form.ts'
 import { painter } from '../observe/color.ts'
 import { errorText } from '../observe/error-report.ts'
 import { columnsOf, table } from '../observe/table.ts'
 import { formatBytes, formatRows } from '../observe/units.ts'
-import type { CheckedContract } from '../pipeline/check-contracts.ts'
-import type { ContractedExport } from '../pipeline/contracts.ts'
-import type { ContractDiff } from '../pipeline/diff-contracts.ts'
-import type { VerifiedExpectations } from '../pipeline/verify-expectations.ts'
+import type { CheckedContract } from '../pipeline/define/check-contracts.ts'
+import type { ContractedExport } from '../pipeline/define/contracts.ts'
+import type { ContractDiff } from '../pipeline/define/diff-contracts.ts'
+import type { VerifiedExpectations } from '../pipeline/define/verify-expectations.ts'
 
 /** A contract for people: its columns as they are delivered, then how the file is written. */
 export function contractText({ pipeline, dataset, export: target }: ContractedExport, color: boolean): string {

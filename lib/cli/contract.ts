@@ -58,8 +58,8 @@ async function open({ folder, profile }: CommandContext): Promise<Project> {
 
 async function show(context: CommandContext, pipeline: string, path: string | undefined): Promise<CommandResult> {
   const [{ contractedExports }, { descriptorOf }] = await Promise.all([
-    import('../pipeline/contracts.ts'),
-    import('../export/descriptor.ts'),
+    import('../pipeline/define/contracts.ts'),
+    import('../export/contract/descriptor.ts'),
   ])
   const exports = await contractedExports(await open(context), pipeline, path)
   const [one, ...more] = exports.map((each) => descriptorOf(each.export))
@@ -71,7 +71,7 @@ async function show(context: CommandContext, pipeline: string, path: string | un
 }
 
 async function check(context: CommandContext, pipeline: string | undefined): Promise<CommandResult> {
-  const { checkContracts } = await import('../pipeline/check-contracts.ts')
+  const { checkContracts } = await import('../pipeline/define/check-contracts.ts')
   const { pipelines, broken } = await checkContracts(await open(context), pipeline)
   const contracts = pipelines.flat()
   const { lines, json, exitCode } = brokenPipelines(broken, context.color)
@@ -89,8 +89,8 @@ async function diff(
   against: string | undefined,
 ): Promise<CommandResult> {
   const [{ diffDelivered, diffStated }, { resourcesAt }] = await Promise.all([
-    import('../pipeline/diff-contracts.ts'),
-    import('../export/expectation-files.ts'),
+    import('../pipeline/define/diff-contracts.ts'),
+    import('../export/contract/expectation-files.ts'),
   ])
   // Read first: a project makes its own folder the working folder.
   const stated = against === undefined ? undefined : { file: against, resources: await resourcesAt(against) }
@@ -106,8 +106,8 @@ async function diff(
 async function verify(context: CommandContext, places: readonly string[], pipeline: string | undefined): Promise<CommandResult> {
   if (places.length === 0) throw new ConfigError('contract verify needs --expect', { hint: USAGE })
   const [{ verifyExpectations }, { expectationsAt }] = await Promise.all([
-    import('../pipeline/verify-expectations.ts'),
-    import('../export/expectation-files.ts'),
+    import('../pipeline/define/verify-expectations.ts'),
+    import('../export/contract/expectation-files.ts'),
   ])
   const expectations = await expectationsAt(places)
   const verified = await verifyExpectations(await open(context), expectations, pipeline)

@@ -1,4 +1,4 @@
-import { percent, shareText } from '../export/gate.ts'
+import { percent, shareText } from '../export/gate/gate.ts'
 import { painter } from '../observe/color.ts'
 import { table } from '../observe/table.ts'
 import { formatCount, formatRows } from '../observe/units.ts'

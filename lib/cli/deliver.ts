@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { ConfigError } from '../core/errors.ts'
 import { formatBytes, formatCount } from '../observe/units.ts'
-import type { WhichDeliveries } from '../pipeline/pointer-of.ts'
+import type { WhichDeliveries } from '../pipeline/deliver/pointer-of.ts'
 import type { Project } from '../pipeline/project.ts'
 import { type CommandContext, type CommandResult, command, kebab } from './command.ts'
 import { deliveryDiffText, historyText, switchedText } from './deliver-text.ts'
@@ -58,13 +58,13 @@ export const deliver = command({
         ...(to !== undefined && { to }),
         ...(sample !== undefined && { sample: resolve(sample) }),
       }
-      const { deliveryDiff } = await import('../pipeline/delivery-diff.ts')
+      const { deliveryDiff } = await import('../pipeline/deliver/delivery-diff.ts')
       const diff = await deliveryDiff(await open(context), one, choice)
       return { text: deliveryDiffText(diff, context.color), json: diff, exitCode: 0 }
     }
     const reason = options.reason?.trim() ?? ''
     if (reason === '') throw new ConfigError(`deliver ${action} needs --reason: it is recorded for whoever asks later`, { hint: USAGE })
-    const { acceptHeld, rollback } = await import('../pipeline/deliver.ts')
+    const { acceptHeld, rollback } = await import('../pipeline/deliver/deliver.ts')
     const project = await open(context)
     const done =
       action === 'accept'
@@ -97,7 +97,7 @@ async function history(
   pipeline: string,
   which: { readonly name?: string; readonly partition?: string },
 ): Promise<CommandResult> {
-  const { deliveryHistory } = await import('../pipeline/delivery-history.ts')
+  const { deliveryHistory } = await import('../pipeline/deliver/delivery-history.ts')
   const deliveries = await deliveryHistory(await open(context), pipeline, which, context.signal)
   return {
     text: deliveries.map((each) => historyText(each, context.color)).join('\n\n') || 'nothing is delivered yet',
@@ -107,7 +107,7 @@ async function history(
 }
 
 async function verify(context: CommandContext, pipeline: string, which: WhichDeliveries): Promise<CommandResult> {
-  const { verifyDelivered } = await import('../pipeline/keep-deliveries.ts')
+  const { verifyDelivered } = await import('../pipeline/deliver/keep-deliveries.ts')
   const deliveries = await verifyDelivered(await open(context), pipeline, which, context.signal)
   const lines = deliveries.flatMap(({ folder, faults }) =>
     faults.length === 0 ? [`${folder}: as delivered`] : [`${folder}: not as delivered`, ...faults.map((fault) => `  ${fault}`)],
@@ -126,7 +126,7 @@ async function prune(
 ): Promise<CommandResult> {
   if (!Number.isInteger(options.keep) || options.keep < 1)
     throw new ConfigError(`--keep is ${options.keep}; expected a whole number from 1 on`)
-  const { pruneDelivered } = await import('../pipeline/keep-deliveries.ts')
+  const { pruneDelivered } = await import('../pipeline/deliver/keep-deliveries.ts')
   const report = await pruneDelivered(await open(context), pipeline, { ...options, signal: context.signal })
   const bytes = report.removed.reduce((sum, each) => sum + each.bytes, 0)
   const head = `${pipeline}: ${options.dryRun ? 'would remove' : 'removed'} ${formatCount(report.removed.length)} (${formatBytes(bytes)}), kept ${formatCount(report.kept)}`

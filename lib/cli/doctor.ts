@@ -1,6 +1,6 @@
 import { painter } from '../observe/color.ts'
 import { visible } from '../observe/width.ts'
-import type { DoctorReport } from '../pipeline/doctor.ts'
+import type { DoctorReport } from '../pipeline/doctor/doctor.ts'
 import { command } from './command.ts'
 
 /** `millrace doctor`: everything that a run would use is looked at. */
@@ -10,7 +10,7 @@ export const doctor = command({
   options: {},
   example: ['millrace doctor --profile prod', 'see before the night whether every system answers, and what is missing'],
   handler: async (_, { folder, profile, signal, color }) => {
-    const { doctor: look } = await import('../pipeline/doctor.ts')
+    const { doctor: look } = await import('../pipeline/doctor/doctor.ts')
     const report = await look(folder, { ...(profile !== undefined && { profile }), signal })
     return { text: doctorText(report, color), json: report, exitCode: report.exitCode }
   },

@@ -12,7 +12,7 @@ export const exp = command({
   handler: async ({ name }, { folder, profile, signal }) => {
     const [{ openProject }, { experimentNames, runExperiment }, { experimentText }] = await Promise.all([
       import('../pipeline/project.ts'),
-      import('../pipeline/run-experiment.ts'),
+      import('../pipeline/experiment/run-experiment.ts'),
       import('./experiment-text.ts'),
     ])
     const project = await openProject(folder, profile)

@@ -1,6 +1,6 @@
 import { datasetColumns, table } from '../observe/table.ts'
 import { formatCount, formatRows } from '../observe/units.ts'
-import type { ExperimentReport } from '../pipeline/run-experiment.ts'
+import type { ExperimentReport } from '../pipeline/experiment/run-experiment.ts'
 
 /** An experiment's text: each cell as a table in a stated order, then the verdicts of its checks. No time, path or other thing that differs from run to run. */
 export function experimentText({ name, inputs, cells, checks }: ExperimentReport): string {

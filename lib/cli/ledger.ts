@@ -10,7 +10,10 @@ export const ledger = command({
   },
   example: ['millrace ledger rebuild', 'make the index anew after its file was deleted'],
   handler: async (_, { folder, profile, color }) => {
-    const [{ openProject }, { rebuildLedger }] = await Promise.all([import('../pipeline/project.ts'), import('../pipeline/ledger.ts')])
+    const [{ openProject }, { rebuildLedger }] = await Promise.all([
+      import('../pipeline/project.ts'),
+      import('../pipeline/state/ledger.ts'),
+    ])
     const { broken, ...rebuilt } = await rebuildLedger(await openProject(folder, profile))
     const { lines, json, exitCode } = brokenPipelines(broken, color)
     const text = `ledger rebuilt: ${rebuilt.runs} runs, ${rebuilt.partitions} partitions`

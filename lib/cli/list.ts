@@ -10,7 +10,7 @@ export const list = command({
   options: {},
   example: ['millrace list', 'see which pipelines there are'],
   handler: async (_, { folder }) => {
-    const { pipelineNames, pipelineSummary } = await import('../pipeline/load-definition.ts')
+    const { pipelineNames, pipelineSummary } = await import('../pipeline/define/load-definition.ts')
     const file = findConfig(folder)
     const project = file === undefined ? folder : dirname(file)
     const names = await pipelineNames(project)

@@ -17,7 +17,10 @@ export const plan = command({
   },
   example: ['millrace plan quakes', 'find every wrong name and type before anything is read'],
   handler: async ({ pipeline, discover, frozen }, { folder, profile, signal, color }) => {
-    const [{ openProject }, { plan: makePlan }] = await Promise.all([import('../pipeline/project.ts'), import('../pipeline/plan.ts')])
+    const [{ openProject }, { plan: makePlan }] = await Promise.all([
+      import('../pipeline/project.ts'),
+      import('../pipeline/define/plan.ts'),
+    ])
     const report = await makePlan(await openProject(folder, profile), pipeline, { discover, frozen, signal })
     return { text: planText(report, color), json: report, exitCode: 0 }
   },

@@ -13,7 +13,10 @@ export const prune = command({
   },
   example: ['millrace prune quakes --dry-run', 'see what could be removed, and how many bytes that frees'],
   handler: async ({ pipeline, dryRun }, { folder, profile, signal, color }) => {
-    const [{ openProject }, { prune: pruneProject }] = await Promise.all([import('../pipeline/project.ts'), import('../pipeline/prune.ts')])
+    const [{ openProject }, { prune: pruneProject }] = await Promise.all([
+      import('../pipeline/project.ts'),
+      import('../pipeline/tidy/prune.ts'),
+    ])
     const { pipelines: reports, broken } = await pruneProject(await openProject(folder, profile), {
       ...(pipeline !== undefined && { pipeline }),
       dryRun,

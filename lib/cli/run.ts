@@ -23,7 +23,7 @@ export const run = command({
     'reprocess four days; one that fails does not stop the others',
   ],
   handler: async ({ pipeline, only, ...options }, { folder, profile, signal, color, events }) => {
-    const [{ openProject }, { run: runPipeline }] = await Promise.all([import('../pipeline/project.ts'), import('../pipeline/run.ts')])
+    const [{ openProject }, { run: runPipeline }] = await Promise.all([import('../pipeline/project.ts'), import('../pipeline/run/run.ts')])
     const project = await openProject(folder, profile)
     const report = await runPipeline(project, pipeline, {
       ...options,

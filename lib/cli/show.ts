@@ -17,7 +17,10 @@ export const show = command({
   handler: async ({ pipeline, dataset, partition, rows = 20 }, { folder, profile, signal }) => {
     if (!Number.isInteger(rows) || rows < 0 || rows > 10_000)
       throw new ConfigError(`--rows is ${rows}; expected a whole number up to 10,000`)
-    const [{ openProject }, { show: showDataset }] = await Promise.all([import('../pipeline/project.ts'), import('../pipeline/show.ts')])
+    const [{ openProject }, { show: showDataset }] = await Promise.all([
+      import('../pipeline/project.ts'),
+      import('../pipeline/look/show.ts'),
+    ])
     const found = await showDataset(await openProject(folder, profile), pipeline, dataset, {
       ...(partition !== undefined && { partition }),
       rows,

@@ -15,7 +15,10 @@ export const status = command({
   },
   example: ['millrace status quakes', 'see what a run would do and what failed last time'],
   handler: async ({ pipeline }, { folder, profile, color }) => {
-    const [{ openProject }, { status: statusOf }] = await Promise.all([import('../pipeline/project.ts'), import('../pipeline/status.ts')])
+    const [{ openProject }, { status: statusOf }] = await Promise.all([
+      import('../pipeline/project.ts'),
+      import('../pipeline/state/status.ts'),
+    ])
     const { pipelines: found, broken } = await statusOf(await openProject(folder, profile), pipeline)
     const { lines, json, exitCode } = brokenPipelines(broken, color)
     const text = [

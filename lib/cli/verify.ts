@@ -17,8 +17,8 @@ export const verify = command({
   example: ['millrace verify .millrace/dev/store', 'read every delivered file once, and say what is not as its manifest has it; exit 3'],
   handler: async ({ place }, { signal }) => {
     const [{ deliveryFolders }, { verifyDelivery }] = await Promise.all([
-      import('../export/delivery-folders.ts'),
-      import('../export/verify-delivery.ts'),
+      import('../export/verify/delivery-folders.ts'),
+      import('../export/verify/verify-delivery.ts'),
     ])
     const deliveries = []
     for (const folder of await deliveryFolders(place, signal)) {

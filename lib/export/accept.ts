@@ -1,7 +1,7 @@
 import { ConfigError } from '../core/errors.ts'
+import { isWaiting, readHeld } from './gate/held.ts'
+import { release } from './gate/hold.ts'
 import { type GoingTo, goTo, requireWhole, type There } from './go-to.ts'
-import { isWaiting, readHeld } from './held.ts'
-import { release } from './hold.ts'
 
 /** What was let through: what was held, or what a person had gone back from. */
 export interface Accepted extends There {

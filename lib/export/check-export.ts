@@ -1,5 +1,5 @@
 import { ConfigError } from '../core/errors.ts'
-import type { Export } from './export.ts'
+import type { Export } from './contract/export.ts'
 import { deliveryLayout } from './layout.ts'
 
 /** What plan knows of a dataset that is to be exported. */

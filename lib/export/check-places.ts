@@ -1,5 +1,5 @@
 import { ConfigError } from '../core/errors.ts'
-import type { Export } from './export.ts'
+import type { Export } from './contract/export.ts'
 import { type DeliveryLayout, deliveryLayout } from './layout.ts'
 
 /** One export of a pipeline, and the dataset that it delivers. */

@@ -1,6 +1,6 @@
 import type { ObjectInfo, Store } from '../connectors/store.ts'
 import { PermanentError } from '../core/errors.ts'
-import type { Export } from './export.ts'
+import type { Export } from './contract/export.ts'
 import { type DeliveryLayout, deliveryLayout, TEMPORARY } from './layout.ts'
 import type { SetManifest } from './manifest.ts'
 import { FILES, INPUT_KEY, MANIFEST, OBJECT, ROLLED_BACK, readJson } from './objects.ts'

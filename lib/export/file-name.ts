@@ -1,5 +1,5 @@
 import { ConfigError } from '../core/errors.ts'
-import type { CommonContract, SplitRows } from './table-contract.ts'
+import type { CommonContract, SplitRows } from './contract/table-contract.ts'
 
 /** How the immutable files of one (export, partition) are called, without extension. */
 export interface FileNames {

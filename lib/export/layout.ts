@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { ConfigError } from '../core/errors.ts'
-import type { Export } from './export.ts'
-import { FORMS, packingOf } from './file-forms.ts'
+import type { Export } from './contract/export.ts'
 import { fileNames } from './file-name.ts'
-import { NOTICES } from './outbox.ts'
+import { NOTICES } from './notice/outbox.ts'
 import { type PointerLayout, pointerLayout } from './pointer-layout.ts'
+import { FORMS, packingOf } from './write/file-forms.ts'
 
 /** Where the objects of one (export, partition) lie in the store. */
 export interface DeliveryLayout {

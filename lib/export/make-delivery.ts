@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { CheckError, PermanentError } from '../core/errors.ts'
-import { refuseBreaking } from './contract-changes.ts'
+import { refuseBreaking } from './contract/contract-changes.ts'
+import { writtenContract } from './contract/written-contract.ts'
 import { createCopy, deliverFiles } from './deliver-files.ts'
 import { conflict, type Last, type Work } from './delivery.ts'
 import type { DeliveryManifest } from './manifest.ts'
 import { createManifest, describeDelivery } from './manifests.ts'
 import { readJson, sameContent } from './objects.ts'
 import { refuseStranger } from './plain-copy.ts'
-import { writtenContract } from './written-contract.ts'
 
 /** Files and their manifest, which nothing points to yet. */
 export interface MadeDelivery {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { writtenContractSchema as contract } from './contract-schema.ts'
+import { writtenContractSchema as contract } from './contract/contract-schema.ts'
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 const crc32c = z.string().regex(/^[0-9a-f]{8}$/)

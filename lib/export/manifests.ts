@@ -2,10 +2,10 @@ import type { z } from 'zod'
 import type { Store } from '../connectors/store.ts'
 import { PermanentError, PreconditionFailed } from '../core/errors.ts'
 import { canonicalJson, hashOf } from '../core/hash.ts'
+import { writtenContract } from './contract/written-contract.ts'
 import { type File, identity, type Work } from './delivery.ts'
 import type { DeliveryManifest } from './manifest.ts'
 import { putJson, readJson, recordOf, runOf, sameButRun } from './objects.ts'
-import { writtenContract } from './written-contract.ts'
 
 /** The manifest of what is being delivered. */
 export async function describeDelivery({ request, ctx }: Work, files: readonly File[]): Promise<DeliveryManifest> {

@@ -1,6 +1,6 @@
 import type { Store } from '../connectors/store.ts'
 import { PermanentError } from '../core/errors.ts'
-import { isWaiting, readHeld } from './held.ts'
+import { isWaiting, readHeld } from './gate/held.ts'
 import type { Latest } from './manifest.ts'
 import { readJson } from './objects.ts'
 import { lookAt } from './pointer.ts'

@@ -2,8 +2,8 @@ import type { ObjectInfo, Store } from '../connectors/store.ts'
 import type { RunContext } from '../core/context.ts'
 import { type ErrorPlace, PreconditionFailed } from '../core/errors.ts'
 import type { Latest } from './manifest.ts'
+import { announce } from './notice/outbox.ts'
 import { FILES, INPUT_KEY, MANIFEST, OBJECT, putJson, ROLLED_BACK, readJson, recordOf, runOf, unchangedSince, won } from './objects.ts'
-import { announce } from './outbox.ts'
 import type { PointerLayout } from './pointer-layout.ts'
 
 /** A pointer as it was looked at: its version is the precondition of what takes its place. */

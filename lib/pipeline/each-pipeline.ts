@@ -1,6 +1,6 @@
 import { ConfigError } from '../core/errors.ts'
 import { errorReport } from '../observe/error-report.ts'
-import { pipelineNames } from './load-definition.ts'
+import { pipelineNames } from './define/load-definition.ts'
 import type { Project } from './project.ts'
 import type { BrokenPipeline } from './report.ts'
 

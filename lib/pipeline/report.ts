@@ -1,5 +1,5 @@
 import type { Columns } from '../core/dataset.ts'
-import type { Comparison } from '../export/compare.ts'
+import type { Comparison } from '../export/gate/compare.ts'
 // What observe/ writes and prints is declared there, below this room.
 import type { ErrorReport, NoticeReport, Stale } from '../observe/report.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { checkedText, contractText } from '../../lib/cli/contract-text.ts'
-import type { CheckedContract } from '../../lib/pipeline/check-contracts.ts'
+import type { CheckedContract } from '../../lib/pipeline/define/check-contracts.ts'
 import { exportOf } from '../export/names.ts'
 
 test('contractText says of every value and of the file how it is written', () => {

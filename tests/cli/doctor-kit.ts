@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 import type { Finding } from '../../lib/core/finding.ts'
-import { type DoctorOptions, type DoctorReport, doctor } from '../../lib/pipeline/doctor.ts'
+import { type DoctorOptions, type DoctorReport, doctor } from '../../lib/pipeline/doctor/doctor.ts'
 import { FILES_CONFIG, type TestProject, testProject } from '../kit/project.ts'
 
 /** A pipeline that is right. */

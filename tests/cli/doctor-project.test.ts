@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { memoryFinding, versionFindings } from '../../lib/pipeline/doctor-machine.ts'
+import { memoryFinding, versionFindings } from '../../lib/pipeline/doctor/doctor-machine.ts'
 import { manualClock } from '../kit/context.ts'
 import { putExtension, unsignedExtension } from '../kit/extension.ts'
 import { CHECKOUT, command } from '../kit/project.ts'

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { describe, expect, it, test } from 'vitest'
 import { doctorText } from '../../lib/cli/doctor.ts'
-import type { DoctorReport } from '../../lib/pipeline/doctor.ts'
+import type { DoctorReport } from '../../lib/pipeline/doctor/doctor.ts'
 import { examine, of, project, service, withApi, wrong } from './doctor-kit.ts'
 
 describe('millrace doctor', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import type { Columns } from '../../lib/core/dataset.ts'
-import { checkContract } from '../../lib/export/check-contract.ts'
-import { type Contract, type ContractOptions, contract } from '../../lib/export/contract.ts'
+import { checkContract } from '../../lib/export/contract/check-contract.ts'
+import { type Contract, type ContractOptions, contract } from '../../lib/export/contract/contract.ts'
 
 /** What contracts are made of: any columns and options that go together. */
 export const anyOptions = fc

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { ConfigError } from '../../lib/core/errors.ts'
 import { openDuckDB } from '../../lib/engines/duckdb.ts'
-import { checkContract } from '../../lib/export/check-contract.ts'
-import { type Contract, type ContractOptions, contract } from '../../lib/export/contract.ts'
-import { orderColumns, orderSql } from '../../lib/export/order.ts'
+import { checkContract } from '../../lib/export/contract/check-contract.ts'
+import { type Contract, type ContractOptions, contract } from '../../lib/export/contract/contract.ts'
+import { orderColumns, orderSql } from '../../lib/export/contract/order.ts'
 import { temporaryFolder } from '../kit/context.ts'
 
 const dataset = { '=sum': 'text', id: 'int64', amount: 'decimal(10,2)', rate: 'float64', at: 'timestamptz', '2018': 'int8' }

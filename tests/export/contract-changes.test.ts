@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import type { Columns } from '../../lib/core/dataset.ts'
 import { ConfigError } from '../../lib/core/errors.ts'
-import { type ContractOptions, contract } from '../../lib/export/contract.ts'
-import { breakingChanges, contractChanges, refuseBreaking } from '../../lib/export/contract-changes.ts'
-import { writtenContract } from '../../lib/export/written-contract.ts'
+import { type ContractOptions, contract } from '../../lib/export/contract/contract.ts'
+import { breakingChanges, contractChanges, refuseBreaking } from '../../lib/export/contract/contract-changes.ts'
+import { writtenContract } from '../../lib/export/contract/written-contract.ts'
 
 const written = (columns: Columns, more: Partial<ContractOptions<Columns>> = {}) =>
   writtenContract(contract({ formulas: 'raw', columns, orderBy: [Object.keys(columns)[0] ?? ''], ...more }))

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { countRecords } from '../../lib/export/count-records.ts'
+import { countRecords } from '../../lib/export/verify/count-records.ts'
 import { parseCsv } from '../kit/csv.ts'
 
 const dialects = [

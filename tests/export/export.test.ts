@@ -1,16 +1,25 @@
 import { expect, test } from 'vitest'
-import { checkContract } from '../../lib/export/check-contract.ts'
-import { contract } from '../../lib/export/contract.ts'
-import { breakingChanges } from '../../lib/export/contract-changes.ts'
-import { contractFromDescriptor } from '../../lib/export/contract-from-descriptor.ts'
-import { descriptorOf } from '../../lib/export/descriptor.ts'
-import { resourcesIn } from '../../lib/export/descriptor-text.ts'
-import { breachesOf } from '../../lib/export/expectation.ts'
-import { arrow, csv, type Export, type ExportOptions, excel, ndjson, parquet, type TableExportOptions } from '../../lib/export/export.ts'
+import { checkContract } from '../../lib/export/contract/check-contract.ts'
+import { contract } from '../../lib/export/contract/contract.ts'
+import { breakingChanges } from '../../lib/export/contract/contract-changes.ts'
+import { contractFromDescriptor } from '../../lib/export/contract/contract-from-descriptor.ts'
+import { descriptorOf } from '../../lib/export/contract/descriptor.ts'
+import { resourcesIn } from '../../lib/export/contract/descriptor-text.ts'
+import { breachesOf } from '../../lib/export/contract/expectation.ts'
+import {
+  arrow,
+  csv,
+  type Export,
+  type ExportOptions,
+  excel,
+  ndjson,
+  parquet,
+  type TableExportOptions,
+} from '../../lib/export/contract/export.ts'
+import { tableContract } from '../../lib/export/contract/table-contract.ts'
+import { writtenContract } from '../../lib/export/contract/written-contract.ts'
 import { deliveryLayout } from '../../lib/export/layout.ts'
-import { tableContract } from '../../lib/export/table-contract.ts'
-import { valueForm } from '../../lib/export/value-form.ts'
-import { writtenContract } from '../../lib/export/written-contract.ts'
+import { valueForm } from '../../lib/export/write/value-form.ts'
 
 const columns = { id: 'int32', at: 'timestamptz', share: 'float64' } as const
 const options = { columns, orderBy: ['id'], notNull: ['id'] } as const

@@ -1,7 +1,7 @@
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import type { Columns } from '../../lib/core/dataset.ts'
-import type { ContractOptions } from '../../lib/export/contract.ts'
+import type { ContractOptions } from '../../lib/export/contract/contract.ts'
 import { deliver } from '../../lib/export/deliver.ts'
 import { temporaryFolder, testContext } from '../kit/context.ts'
 import { datasetOf } from '../kit/dataset.ts'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Store } from '../../lib/connectors/store.ts'
-import { deliveredContract, newestDelivered } from '../../lib/export/last-delivered.ts'
-import { writtenContract } from '../../lib/export/written-contract.ts'
+import { deliveredContract, newestDelivered } from '../../lib/export/contract/last-delivered.ts'
+import { writtenContract } from '../../lib/export/contract/written-contract.ts'
 import { run } from './delivering.ts'
 import { exportOf, freshStore, idName, namesDataset, requestOf } from './kit.ts'
 

@@ -1,7 +1,7 @@
 import type { Columns, Dataset } from '../../lib/core/dataset.ts'
-import { type ContractOptions, contract } from '../../lib/export/contract.ts'
+import { type ContractOptions, contract } from '../../lib/export/contract/contract.ts'
+import { csv, type Export } from '../../lib/export/contract/export.ts'
 import type { DeliveryRequest } from '../../lib/export/deliver.ts'
-import { csv, type Export } from '../../lib/export/export.ts'
 
 export const keyOf = (digit: string) => digit.repeat(64)
 

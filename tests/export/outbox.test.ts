@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Store } from '../../lib/connectors/store.ts'
-import { announce, markedPointers, settleMarker, tell, toldUpTo } from '../../lib/export/outbox.ts'
+import { announce, markedPointers, settleMarker, tell, toldUpTo } from '../../lib/export/notice/outbox.ts'
 import { pointerLayout } from '../../lib/export/pointer-layout.ts'
 import { opened } from '../connectors/gcs/kit.ts'
 import { testContext } from '../kit/context.ts'

@@ -1,8 +1,8 @@
 import pl from 'nodejs-polars'
 import { expect, test } from 'vitest'
 import { duckdbTypeFromText, textFromDuckdbType } from '../../lib/engines/types.ts'
-import { parquet } from '../../lib/export/export.ts'
-import { tableContract } from '../../lib/export/table-contract.ts'
+import { parquet } from '../../lib/export/contract/export.ts'
+import { tableContract } from '../../lib/export/contract/table-contract.ts'
 import { EVERY_TYPE, everyColumn, everySelect } from './every-type.ts'
 import { namesDataset } from './kit.ts'
 import { idName } from './names.ts'
@@ -70,8 +70,8 @@ test('parquet refuses infinite dates and times, which it has not, by row and col
 })
 
 test('verify says where a Parquet file has other columns or rows, or is none', async () => {
-  const { lookAtParquet } = await import('../../lib/export/look-parquet.ts')
-  const { writtenContract } = await import('../../lib/export/written-contract.ts')
+  const { lookAtParquet } = await import('../../lib/export/write/look-parquet.ts')
+  const { writtenContract } = await import('../../lib/export/contract/written-contract.ts')
   const written = writtenContract(every.contract)
   if (written.format !== 'parquet') throw new Error('not Parquet')
   const { bytes } = await deliverSelect(everyColumn, everySelect, every)

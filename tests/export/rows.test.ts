@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { Dataset } from '../../lib/core/dataset.ts'
 import { openDuckDB } from '../../lib/engines/duckdb.ts'
-import { contract } from '../../lib/export/contract.ts'
-import { deliverySelect } from '../../lib/export/rows.ts'
-import { checkTotalOrder } from '../../lib/export/total-order.ts'
+import { contract } from '../../lib/export/contract/contract.ts'
+import { deliverySelect } from '../../lib/export/write/rows.ts'
+import { checkTotalOrder } from '../../lib/export/write/total-order.ts'
 import { temporaryFolder } from '../kit/context.ts'
 import { datasetOf } from '../kit/dataset.ts'
 

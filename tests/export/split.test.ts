@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Cut, cutIntoFiles } from '../../lib/export/split.ts'
+import { type Cut, cutIntoFiles } from '../../lib/export/write/split.ts'
 
 async function files(text: string, cut: Partial<Cut>, size: number) {
   const bytes = Buffer.from(text)

@@ -2,7 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { readPipelineCode } from '../../lib/pipeline/code.ts'
+import { readPipelineCode } from '../../lib/pipeline/define/code.ts'
 
 const frame = '({ revenue }) => revenue.select(columns)'
 

@@ -4,7 +4,7 @@ import { InterruptedError } from '../../lib/core/errors.ts'
 import { lastingLine } from '../../lib/observe/lines.ts'
 import { runSummary } from '../../lib/observe/summary.ts'
 import { openProject } from '../../lib/pipeline/project.ts'
-import { run } from '../../lib/pipeline/run.ts'
+import { run } from '../../lib/pipeline/run/run.ts'
 import { testProject } from '../kit/project.ts'
 
 const SALES = {

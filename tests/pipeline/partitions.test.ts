@@ -11,7 +11,7 @@ import {
   partitionsUntil,
   week,
   year,
-} from '../../lib/pipeline/partitions.ts'
+} from '../../lib/pipeline/define/partitions.ts'
 
 const iso = (d: Date | undefined) => d?.toISOString()
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { RunEvent } from '../../lib/core/context.ts'
 import { openDuckDB } from '../../lib/engines/duckdb.ts'
 import { openProject } from '../../lib/pipeline/project.ts'
-import { run } from '../../lib/pipeline/run.ts'
+import { run } from '../../lib/pipeline/run/run.ts'
 import { temporaryFolder } from '../kit/context.ts'
 import { FILES_CONFIG, testProject } from '../kit/project.ts'
 

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Dataset } from '../../lib/core/dataset.ts'
 import { openDuckDB } from '../../lib/engines/duckdb.ts'
-import { sampleRows } from '../../lib/pipeline/sample.ts'
+import { sampleRows } from '../../lib/pipeline/define/sample.ts'
 import { temporaryFolder } from '../kit/context.ts'
 
 async function example() {

@@ -3,8 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Schema } from '../../lib/pipeline/definition.ts'
-import { renderSchema, schemaDifference } from '../../lib/pipeline/schema-file.ts'
+import type { Schema } from '../../lib/pipeline/define/definition.ts'
+import { renderSchema, schemaDifference } from '../../lib/pipeline/define/schema-file.ts'
 import { temporaryFolder } from '../kit/context.ts'
 
 const root = new URL('../..', import.meta.url).pathname

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Source, SourceConnection } from '../../lib/connectors/source.ts'
-import { openSources } from '../../lib/pipeline/sources.ts'
+import { openSources } from '../../lib/pipeline/run/sources.ts'
 
 /** A connection that counts how often it is opened and closed. */
 function connection(concurrency: number) {

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { openWorkspace, sweepWorkspaces } from '../../lib/pipeline/workspace.ts'
+import { openWorkspace, sweepWorkspaces } from '../../lib/pipeline/run/workspace.ts'
 import { temporaryFolder } from '../kit/context.ts'
 import { wrapDisk } from '../kit/failing-disk.ts'
 

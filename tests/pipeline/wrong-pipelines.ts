@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { errorReport, errorText } from '../../lib/observe/error-report.ts'
-import { plan } from '../../lib/pipeline/plan.ts'
+import { plan } from '../../lib/pipeline/define/plan.ts'
 import { openProject, type Project } from '../../lib/pipeline/project.ts'
 import { makeProject, type TestProject } from '../kit/project.ts'
 

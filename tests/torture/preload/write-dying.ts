@@ -1,6 +1,6 @@
 import { open, readFile, rm } from 'node:fs/promises'
 import type { Producer } from '../../../lib/engines/fifo-source.ts'
-import { writeThroughFifo as real } from '../../../lib/export/write-csv.ts'
+import { writeThroughFifo as real } from '../../../lib/export/write/write-csv.ts'
 import { writeThroughFifo as endOfFile } from '../twins/end-of-file.ts'
 
 let died = false

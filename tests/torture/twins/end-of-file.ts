@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import { crc32c } from '@node-rs/crc32'
 import type { Store } from '../../../lib/connectors/store.ts'
 import type { Producer } from '../../../lib/engines/fifo-source.ts'
-import type { WriteRequest, Written } from '../../../lib/export/write-csv.ts'
+import type { WriteRequest, Written } from '../../../lib/export/write/write-csv.ts'
 
 /** A broken twin of `writeThroughFifo`: the FIFO's end of file is all that it waits for, whatever has become of the producer. */
 export async function writeThroughFifo(

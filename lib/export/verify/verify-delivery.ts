@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { NotFound } from '../../core/errors.ts'
+import type { DeliveryManifest, SetManifest } from '../manifest.ts'
+import { recordOf } from '../objects.ts'
+import { faultsOfFile } from './verify-file.ts'
+
+/** The folder of one delivery, wherever it lies: a reader needs nothing else of it. */
+export interface DeliveryFolder {
+  /** How a person calls it. */
+  readonly name: string
+  /** An object in it, or in a folder below it. @throws NotFound */
+  open(name: string): Promise<Readable>
+}
+
+/** What a delivery says of itself, and what is not so. */
+export interface VerifiedDelivery {
+  readonly folder: string
+  readonly manifest?: DeliveryManifest | SetManifest
+  readonly bytes: number
+  /** A sentence each; none: every byte, row and column name is as the manifest says. */
+  readonly faults: readonly string[]
+}
+
+/** Files of one export and partition, as a manifest has them. */
+type Delivered = Pick<DeliveryManifest, 'files' | 'rows' | 'contract'>
+
+/** A delivery being read, and how its objects are called in it: keys are of the store, whose root a reader may not see. */
+interface Reading {
+  readonly folder: DeliveryFolder
+  /** The manifest's own name. */
+  readonly name: string
+  readonly nameOf: (key: string) => string
+}
+
+/**
+ * Holds a delivery against its own manifest, as a reader who trusts nothing does: `latest.json` names the manifest and its SHA-256, the manifest each file; that of a named delivery those of all its exports and partitions,
+ * and their own manifests. Everything is read, so that all faults are told at once. Needs no project and no right but to read.
+ * @throws NotFound where there is no `latest.json`
+ */
+export async function verifyDelivery(folder: DeliveryFolder): Promise<VerifiedDelivery> {
+  const faults: string[] = []
+  const latest = await recordFrom(folder, 'latest.json', 'Latest', faults)
+  if (!latest) return { folder: folder.name, bytes: 0, faults }
+  const { manifest: key, dataset, run } = latest.value
+  const within = key.slice(0, key.lastIndexOf('/') + 1)
+  const nameOf = (object: string) => (object.startsWith(within) ? object.slice(within.length) : object)
+  const reading = { folder, name: nameOf(key), nameOf }
+  const kind = dataset === null ? 'SetManifest' : 'DeliveryManifest'
+  const manifest = await recordFrom<'SetManifest' | 'DeliveryManifest'>(folder, reading.name, kind, faults).catch((error: unknown) =>
+    missing(error, reading.name, faults),
+  )
+  if (!manifest) return { folder: folder.name, bytes: 0, faults }
+  const { value, sha256 } = manifest
+  if (sha256 !== run.manifestSha256) faults.push(`${reading.name} has SHA-256 ${sha256}, and latest.json names ${run.manifestSha256}`)
+  const said = { ...value, path: 'members' in value ? value.delivery : value.path }
+  for (const field of ['pipeline', 'path', 'partition', 'inputKey'] as const)
+    if (said[field] !== latest.value[field])
+      faults.push(`${reading.name} is of ${field} ${said[field]}, latest.json of ${latest.value[field]}`)
+  if ('members' in value) faults.push(...(await faultsOfSet(reading, value)))
+  const all: readonly Delivered[] = 'members' in value ? value.members : [value]
+  for (const each of all) faults.push(...(await faultsOf(reading, each)))
+  const bytes = all.flatMap(({ files }) => files).reduce((sum, file) => sum + file.bytes, 0)
+  return { folder: folder.name, manifest: value, bytes, faults }
+}
+
+async function faultsOf({ folder, name, nameOf }: Reading, { files, rows, contract }: Delivered): Promise<readonly string[]> {
+  const faults: string[] = []
+  if (files.reduce((sum, file) => sum + file.rows, 0) !== rows) faults.push(`${name} counts ${rows} rows, its files have others`)
+  for (const file of files) {
+    const each = nameOf(file.key)
+    const stream = await folder.open(each).catch((error: unknown) => missing(error, each, faults))
+    if (stream) faults.push(...(await faultsOfFile(stream, file, contract)).map((fault) => `${each} ${fault}`))
+  }
+  return faults
+}
+
+/** The members' own manifests are there, and the set counts the rows of all. */
+async function faultsOfSet({ folder, name, nameOf }: Reading, { members, rows, run }: SetManifest): Promise<readonly string[]> {
+  const faults: string[] = []
+  if (members.reduce((sum, member) => sum + member.rows, 0) !== rows) faults.push(`${name} counts ${rows} rows, its members have others`)
+  for (const { manifest } of members) {
+    const each = nameOf(manifest)
+    const stream = await folder.open(each).catch((error: unknown) => missing(error, each, faults))
+    const sha256 =
+      stream &&
+      createHash('sha256')
+        .update(await text(stream))
+        .digest('hex')
+    if (sha256 !== undefined && sha256 !== run.manifests[manifest])
+      faults.push(`${each} has SHA-256 ${sha256}, and ${name} names ${run.manifests[manifest]}`)
+  }
+  return faults
+}
+
+async function recordFrom<K extends 'Latest' | 'DeliveryManifest' | 'SetManifest'>(
+  folder: DeliveryFolder,
+  name: string,
+  kind: K,
+  faults: string[],
+) {
+  const json = await text(await folder.open(name))
+  try {
+    return { value: await recordOf(kind, JSON.parse(json)), sha256: createHash('sha256').update(json).digest('hex') }
+  } catch {
+    const format = /"format": (\d+)/.exec(json)?.[1]
+    faults.push(
+      kind === 'DeliveryManifest' && format === '1'
+        ? `${name} is of format 1: this version of millrace reads format 2, the one that wrote it reads it`
+        : `${name} is not what millrace writes there`,
+    )
+    return undefined
+  }
+}
+
+function missing(error: unknown, name: string, faults: string[]): undefined {
+  if (!(error instanceof NotFound)) throw error
+  faults.push(`${name} is missing`)
+  return undefined
+}

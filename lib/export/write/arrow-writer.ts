@@ -1,0 +1,33 @@
+import { join } from 'node:path'
+import { arrowFromParquet, parquetFromOwnArrow } from '../../engines/arrow-write.ts'
+import { copyDelivered } from '../../formats/parquet.ts'
+import type { ArrowContract } from '../contract/table-contract.ts'
+import { readParquetRows, readTable } from '../prove/read-table.ts'
+import { FORMS } from './file-forms.ts'
+import { typedSelect } from './typed-rows.ts'
+import type { FileWriter, Writing } from './writer.ts'
+
+/** Arrow IPC: DuckDB puts the rows in order into a Parquet file of the workspace, which goes out batch by batch; read back by Polars. */
+export function arrowWriter({ db, dataset, contract, inOrder, workspace, signal }: Writing<ArrowContract>): FileWriter {
+  const select = typedSelect(dataset, contract, inOrder)
+  return {
+    contentType: FORMS.arrow.mediaType,
+    cut: undefined,
+    convert: undefined,
+    readBack: () =>
+      readTable({
+        ...{ db, contract, signal, copy: join(workspace, 'sent.ipc') },
+        read: async (copy) => {
+          const read = join(workspace, 'read.parquet')
+          await parquetFromOwnArrow(copy, read)
+          return readParquetRows([read], contract)
+        },
+      }),
+    produce: async (path, stop) => {
+      const ordered = join(workspace, 'ordered.parquet')
+      const rows = await db.run(copyDelivered(select, ordered, 'zstd'), undefined, stop)
+      await arrowFromParquet(ordered, rows, path, stop)
+      return rows
+    },
+  }
+}

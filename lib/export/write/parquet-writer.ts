@@ -1,0 +1,28 @@
+import { join } from 'node:path'
+import { loadPolars, scanParquet, sinkParquet } from '../../engines/polars.ts'
+import { copyDelivered } from '../../formats/parquet.ts'
+import type { ParquetContract } from '../contract/table-contract.ts'
+import { readParquetRows, readTable } from '../prove/read-table.ts'
+import { FORMS } from './file-forms.ts'
+import { typedSelect } from './typed-rows.ts'
+import type { FileWriter, Writing } from './writer.ts'
+
+/** Parquet by DuckDB, which writes from the first byte to the last and never goes back; read back by Polars. */
+export function parquetWriter({ db, dataset, contract, inOrder, workspace, signal }: Writing<ParquetContract>): FileWriter {
+  const select = typedSelect(dataset, contract, inOrder)
+  return {
+    contentType: FORMS.parquet.mediaType,
+    cut: undefined,
+    convert: undefined,
+    readBack: () =>
+      readTable({
+        ...{ db, contract, signal, copy: join(workspace, 'sent.parquet') },
+        read: async (copy) => {
+          const read = join(workspace, 'read.parquet')
+          await sinkParquet(scanParquet(await loadPolars(), [copy]), read)
+          return readParquetRows([read], contract)
+        },
+      }),
+    produce: (path, stop) => db.run(copyDelivered(select, path, contract.compression), undefined, stop),
+  }
+}

@@ -1,0 +1,109 @@
+import { PassThrough, type Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Store } from '../../connectors/store.ts'
+import { checksums, type Fingerprint } from '../../core/checksums.ts'
+import type { CsvSums } from '../../formats/csv-sums.ts'
+import type { StoredReader } from '../prove/read-stored.ts'
+import { type Cut, cutIntoFiles, type Piece } from './split.ts'
+
+/** How a stream becomes objects. */
+export interface FilesRequest {
+  /** The key of the nth file, from 1. */
+  readonly key: (n: number) => string
+  readonly contentType: string
+  /** What the bytes of each file become before they are stored: encoded, compressed, packed. undefined: they are stored as they come. */
+  readonly convert: ((chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>) | undefined
+  /** Where the stream is cut into files; undefined: it is one. */
+  readonly cut: Cut | undefined
+  /** Of the whole stream. */
+  readonly rows: number
+  readonly signal: AbortSignal
+  /** Begins to read a file back, before which the delivery has so many rows. */
+  readonly readBack: (before: number) => StoredReader
+}
+
+/** An object as it was sent and is stored. */
+export interface Written extends Fingerprint {
+  readonly key: string
+  readonly rows: number
+  /** What it holds, read back. */
+  readonly read: CsvSums
+}
+
+/** Puts the files that a stream is cut into, each converted as the format asks; they are measured and read back as they are stored. */
+export async function putFiles(
+  request: FilesRequest,
+  plain: Readable,
+  tell: (bytes: number) => void,
+  store: Store,
+): Promise<readonly Written[]> {
+  const { cut, rows } = request
+  const pieces = (cut ? cutIntoFiles(plain, cut) : wholeFile(plain, rows))[Symbol.asyncIterator]()
+  const files: Written[] = []
+  let before = 0
+  try {
+    for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
+      const file = fileOf(next.value, pieces)
+      const key = request.key(files.length + 1)
+      const sums = checksums()
+      const body = new PassThrough({ highWaterMark: 2 ** 20 })
+      const reader = request.readBack(before)
+      const passing = async (chunk: Uint8Array) => {
+        sums.add(chunk)
+        tell(chunk.byteLength)
+        await reader.add(chunk)
+      }
+      try {
+        const flow = pipeline(converted(file.chunks, request, passing), body)
+        const [flowed, kept] = await Promise.allSettled([flow, putFile(request, key, body, store).finally(() => body.destroy())])
+        reader.requireReadable()
+        for (const each of [kept, flowed]) if (each.status === 'rejected') throw each.reason
+        const rows = file.counted()
+        files.push({ key, rows, read: await reader.end(), ...sums.result() })
+        before += rows
+      } finally {
+        reader.stop()
+      }
+    }
+  } finally {
+    await pieces.return?.(undefined)
+  }
+  return files
+}
+
+async function* wholeFile(chunks: AsyncIterable<Uint8Array>, rows: number): AsyncGenerator<Piece> {
+  yield* chunks
+  yield { rows }
+}
+
+/** The bytes of one file, of which the first piece has been taken; its rows are known at its end. */
+function fileOf(first: Piece, pieces: AsyncIterator<Piece>) {
+  let rows: number | undefined
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    let piece = first
+    while (piece instanceof Uint8Array) {
+      yield piece
+      const next = await pieces.next()
+      if (next.done) throw new RangeError('a file has no end')
+      piece = next.value
+    }
+    rows = piece.rows
+  }
+  return { chunks: chunks(), counted: () => rows ?? 0 }
+}
+
+async function* converted(
+  chunks: AsyncIterable<Uint8Array>,
+  { convert }: FilesRequest,
+  passing: (chunk: Uint8Array) => Promise<void>,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of convert ? convert(chunks) : chunks) {
+    await passing(chunk)
+    yield chunk
+  }
+}
+
+/** Puts one object that must not be there. */
+export async function putFile({ signal, contentType }: FilesRequest, key: string, body: Readable, store: Store): Promise<void> {
+  await store.put(key, { stream: body }, { ifAbsent: true, signal, contentType })
+}

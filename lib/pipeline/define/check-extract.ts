@@ -1,0 +1,126 @@
+import type { SourceConnection } from '../../connectors/source.ts'
+import type { Columns } from '../../core/dataset.ts'
+import { durationMs } from '../../core/duration.ts'
+import { ConfigError, placed } from '../../core/errors.ts'
+import { didYouMean } from '../../core/nearest.ts'
+import { parseType } from '../../engines/types.ts'
+import type { Extract } from '../../extract/source.ts'
+import { checkFormat } from '../../formats/dialect.ts'
+import type { AnyPipeline, Schema } from './definition.ts'
+
+/** Whether a dataset is read for each partition: it has a window, or its request names the partition. */
+export function readForEachPartition({ kind, request }: Pick<Extract<string>, 'kind' | 'request'>): boolean {
+  return kind.by === 'window' || asksForPartition(request)
+}
+
+function asksForPartition(request: unknown): boolean {
+  return /\{(partition|start|end)\}/.test(JSON.stringify(request))
+}
+
+/** Refuses an extracted dataset that cannot be read as it is declared. @throws ConfigError */
+export function checkExtract(
+  dataset: string,
+  { connection, request, kind, expressions }: Extract<string>,
+  { name, partition, transform }: AnyPipeline,
+  schema: Schema,
+  connections: Readonly<Record<string, SourceConnection>>,
+): void {
+  const place = { stage: 'extract', dataset } as const
+  if (transform && Object.hasOwn(transform, dataset))
+    throw new ConfigError(`"${dataset}" is both extracted and transformed: a dataset has one name`, place)
+  if (dataset.includes('.'))
+    throw new ConfigError(`dataset name "${dataset}" must not hold a dot: "<name>.changes" is a dataset of its own`, place)
+  const configured = Object.hasOwn(connections, connection) ? connections[connection] : undefined
+  if (!configured) {
+    const names = Object.keys(connections)
+    throw new ConfigError(
+      `unknown connection "${connection}"${didYouMean(connection, names)}; the profile has: ${names.join(', ') || 'none'}`,
+      place,
+    )
+  }
+  if (!configured.methods.includes(request.method))
+    throw new ConfigError(
+      `connection "${connection}" is of kind ${configured.kind}, which does not answer ${request.method}; it takes ${configured.methods.join(', ')}`,
+      place,
+    )
+  try {
+    if (request.method === 'files') checkFormat(request)
+    if ('csv' in request && request.csv) checkFormat(request.csv)
+  } catch (error) {
+    throw placed(error, place)
+  }
+  const columns = schema[dataset]
+  if (!columns || Object.keys(columns).length === 0)
+    throw new ConfigError(`schema.ts has no columns for "${dataset}"`, {
+      ...place,
+      hint: `run millrace plan ${name} --discover: it asks the source once and writes them`,
+    })
+  for (const [column, type] of Object.entries(columns)) {
+    try {
+      parseType(type)
+    } catch (error) {
+      throw placed(error, { ...place, column })
+    }
+  }
+  const named = kind.by === 'whole' ? [] : kind.by === 'window' ? [kind.column] : [kind.column, ...kind.key]
+  for (const column of named)
+    if (!Object.hasOwn(columns, column))
+      throw new ConfigError(
+        `${kind.by} column "${column}" is not in schema.ts${didYouMean(column, Object.keys(columns))}; there are: ${Object.keys(columns).join(', ')}`,
+        { ...place, column },
+      )
+  if (kind.by === 'window') {
+    if (partition?.by !== 'time')
+      throw new ConfigError(`window "${kind.column}" needs a partition of time`, {
+        ...place,
+        hint: "add partition: day({ from: '…' }) to the pipeline",
+      })
+    if (!['timestamp', 'timestamptz', 'date'].includes(columns[kind.column] ?? ''))
+      throw new ConfigError(`window column "${kind.column}" is ${columns[kind.column]}; expected timestamp, timestamptz or date`, {
+        ...place,
+        column: kind.column,
+      })
+    if (kind.lookback !== undefined) durationMs(kind.lookback)
+  }
+  if (kind.by !== 'window' && asksForPartition(request)) {
+    if (kind.by === 'cursor')
+      throw new ConfigError(`a cursor dataset is read once for each run: its request cannot name a partition`, place)
+    if (!partition) throw new ConfigError(`the request names a partition, but the pipeline has none`, place)
+  }
+  if (kind.by === 'cursor') checkCursor(kind, columns, place)
+  if (expressions) {
+    const missing = Object.keys(columns).filter((column) => !Object.hasOwn(expressions, column))
+    const extra = Object.keys(expressions).filter((column) => !Object.hasOwn(columns, column))
+    if (missing.length + extra.length > 0 || !schema[`${dataset}.source`])
+      throw new ConfigError(
+        `schema.ts does not fit the columns of "${dataset}"${missing.length > 0 ? `: ${missing.join(', ')} have no expression` : extra.length > 0 ? `: ${extra.join(', ')} are not in schema.ts` : ''}`,
+        {
+          ...place,
+          hint: `run millrace plan ${name} --discover`,
+        },
+      )
+  }
+  if ('each' in request && request.each) {
+    const parent = schema[request.each.parent]
+    if (!parent) throw new ConfigError(`each: unknown parent dataset "${request.each.parent}"`, place)
+    if (!Object.hasOwn(parent, request.each.column))
+      throw new ConfigError(`each: parent "${request.each.parent}" has no column "${request.each.column}"`, place)
+  }
+}
+
+/** Types with an order in which "later" means something. */
+const CURSORS = /^(u?int(8|16|32|64)|float(32|64)|decimal\(.*\)|text|date|time|timestamp|timestamptz|uuid)$/
+
+function checkCursor(
+  { column, overlap }: Extract<string>['kind'] & { readonly by: 'cursor' },
+  columns: Columns,
+  place: { readonly stage: 'extract'; readonly dataset: string },
+): void {
+  const type = columns[column] ?? ''
+  if (!CURSORS.test(type))
+    throw new ConfigError(`cursor column "${column}" is ${type}; expected a time, a number, text or uuid`, { ...place, column })
+  if (overlap === undefined) return
+  durationMs(overlap)
+  if (!['timestamp', 'timestamptz', 'date'].includes(type))
+    throw new ConfigError(`overlap ${overlap} needs a cursor of time, and "${column}" is ${type}`, { ...place, column })
+}

@@ -1,0 +1,251 @@
+import type { RunContext } from '../../core/context.ts'
+import { disk, readText } from '../../core/disk.ts'
+import { ConfigError, placed } from '../../core/errors.ts'
+import type { DuckDB } from '../../engines/duckdb.ts'
+import { extensionsIn } from '../../engines/extensions.ts'
+import { openReader, type Reader } from '../../engines/reader.ts'
+import { checkExport } from '../../export/check-export.ts'
+import type { Export } from '../../export/contract/export.ts'
+import type { SplitRows } from '../../export/contract/table-contract.ts'
+import { requestText } from '../../extract/request-text.ts'
+import type { ReadKind } from '../../extract/source.ts'
+import { silent } from '../../observe/events.ts'
+import { type LookingPlace, lookingPlace } from '../look/looking.ts'
+import { openBinder, type Project } from '../project.ts'
+import type { PlannedDataset, PlannedTarget, PlanReport } from '../report.ts'
+import { keepsGoneKeys } from '../run/gone-keys.ts'
+import { openSources } from '../run/sources.ts'
+import { openWorkspace } from '../run/workspace.ts'
+import { staleReport } from '../state/stale.ts'
+import { hasPartitions } from '../state/states.ts'
+import { type BoundPipeline, bindPipeline, type Target, targetName } from './bind.ts'
+import type { AnyPipeline, Schema } from './definition.ts'
+import { discover } from './discover.ts'
+import { partitionCode, stepHashes } from './input-key.ts'
+import { type LoadedPipeline, loadPipeline } from './load-definition.ts'
+import { partitionsUntil } from './partitions.ts'
+import { extractedPart, resultingSchema } from './schema-check.ts'
+import { renderSchema, schemaDifference } from './schema-file.ts'
+
+export interface PlanOptions {
+  /** Ask the sources for their columns and write them into schema.ts. */
+  readonly discover?: boolean
+  /** Write nothing; a schema.ts that is out of date is an error. For CI. */
+  readonly frozen?: boolean
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Binds a pipeline on zero rows and says what a run would do; writes the results' part of schema.ts. Opens no connection, unless asked to discover: what is up to date it takes
+ * from the ledger, as last seen.
+ * @throws ConfigError for everything that can be known to be wrong before data is read
+ */
+export async function plan(project: Project, name: string, options: PlanOptions = {}): Promise<PlanReport> {
+  const begun = performance.now()
+  if (options.discover && options.frozen) throw new ConfigError('--discover and --frozen exclude each other')
+  const { config } = project
+  const loaded = await loadPipeline(config.folder, name)
+  const known: Schema = loaded.definition.schema ?? {}
+  await using place = await lookingPlace(config.state)
+  let binder: DuckDB | undefined
+  try {
+    binder = await openBinder(place.workspaces)
+    const extracted = options.discover
+      ? await discoverWith(project, place, loaded, known, options)
+      : extractedPart(loaded.definition, known)
+    // Written before the rest is bound: what was found is wanted also where a step does not fit it yet.
+    if (options.discover) await writeSchema(loaded, { ...known, ...extracted })
+    const pipeline = await bindPipeline(loaded, extracted, config, binder)
+    const schema = resultingSchema(pipeline, extracted)
+    const schemaChanges = schemaDifference(known, schema)
+    const code = partitionCode(pipeline, await stepHashes(pipeline, binder))
+    if (options.frozen && schemaChanges.length > 0)
+      throw new ConfigError(`schema.ts is out of date: ${schemaChanges.join('; ')}`, {
+        pipeline: name,
+        file: loaded.schemaFile,
+        hint: `run millrace plan ${name} and commit schema.ts`,
+      })
+    await writeSchema(loaded, schema)
+    return {
+      pipeline: name,
+      profile: config.profile,
+      datasets: plannedDatasets(pipeline, extracted),
+      targets: pipeline.targets.map(plannedTarget),
+      partitions: partitionsAsLastSeen(project, place, pipeline, code),
+      warnings: [...warningsOf(pipeline), ...connectionNotes(config, loaded.definition)],
+      schemaChanges,
+      schemaFile: loaded.schemaFile,
+      ms: performance.now() - begun,
+    }
+  } catch (error) {
+    throw placed(error, { pipeline: name })
+  } finally {
+    binder?.close()
+  }
+}
+
+/** Writes schema.ts if it says anything else. */
+async function writeSchema({ schemaFile, definition }: LoadedPipeline, schema: Schema): Promise<void> {
+  const text = renderSchema(definition.name, schema)
+  if ((await readText(schemaFile)) !== text) await disk.write(schemaFile, text)
+}
+
+async function discoverWith(
+  project: Project,
+  { workspaces }: LookingPlace,
+  { definition }: LoadedPipeline,
+  known: Schema,
+  options: PlanOptions,
+): Promise<Schema> {
+  const { config } = project
+  const signal = options.signal ?? new AbortController().signal
+  const workspace = await openWorkspace(workspaces, `discover-${process.pid}-${Date.now()}`)
+  const binder = await openBinder(workspaces)
+  let opened: Reader | undefined
+  const reader = () => (opened ??= openReader({ limits: config.limits, zone: 'UTC', temp: workspace.folder, signal }))
+  const sources = openSources(config.connections, { reader, extensions: extensionsIn(config.extensions) })
+  const ctx: RunContext = {
+    pipeline: definition.name,
+    run: 'discover',
+    clock: project.clock(definition.name),
+    signal,
+    workspace: workspace.folder,
+    limits: config.limits,
+    emit: (event) => silent.event(event, { pipeline: definition.name, run: 'discover' }),
+  }
+  try {
+    return await discover(definition, known, { sources, reader, binder }, ctx)
+  } finally {
+    await sources.close()
+    await opened?.close()
+    binder.close()
+    await workspace.close()
+  }
+}
+
+function plannedDatasets({ bound, definition }: BoundPipeline, extracted: Schema): PlannedDataset[] {
+  const sources = Object.entries(definition.extract).map(([name, { connection, kind, forward, request }]): PlannedDataset => {
+    const partitioned = bound.datasets[name]?.partitioned ?? false
+    return {
+      name,
+      engine: 'source',
+      columns: extracted[name] ?? {},
+      reads: [connection],
+      request: requestText(request),
+      partitioned,
+      note: [
+        readNote(kind, partitioned),
+        ...(forward === undefined ? [] : [forward === 'land' ? 'lands undecoded, forwarded' : 'forwarded']),
+      ].join(', '),
+    }
+  })
+  const steps = bound.order.map((name): PlannedDataset => {
+    const dataset = bound.datasets[name]
+    if (!dataset) throw new RangeError(`${name} is not bound`)
+    const { engine, columns, reads, partitioned, window } = dataset
+    return {
+      name,
+      engine: engine === 'polars' ? 'polars' : 'duckdb',
+      columns,
+      reads,
+      partitioned,
+      note: window === undefined ? '' : `cut by ${window}`,
+    }
+  })
+  return [...sources, ...steps]
+}
+
+function readNote(kind: ReadKind, partitioned: boolean): string {
+  if (kind.by === 'window') return `window ${kind.column}${kind.lookback === undefined ? '' : `, looks back ${kind.lookback}`}`
+  if (kind.by === 'cursor')
+    return `cursor ${kind.column}, key ${kind.key.join(', ')}${kind.overlap === undefined ? '' : `, overlap ${kind.overlap}`}${kind.deletes === 'keys' ? ', deletes by keys' : ''}`
+  return partitioned ? 'whole, for each partition' : 'whole'
+}
+
+function plannedTarget(target: Target): PlannedTarget {
+  const { dataset, stage } = target
+  const how =
+    target.stage === 'load'
+      ? [
+          target.load.disposition.mode,
+          target.load.disposition.mode === 'merge' ? `by ${target.load.disposition.key.join(', ')}` : '',
+          target.appliesLoadsOf.length > 0 ? `load by load of ${target.appliesLoadsOf.join(', ')}` : '',
+        ]
+      : [
+          target.export.format,
+          ...formOf(target.export),
+          target.export.plain ? 'plain copy' : '',
+          target.export.delivery === undefined ? '' : `part of ${target.export.delivery}`,
+          target.export.notify.length === 0 ? '' : `notifies ${target.export.notify.join(' and ')}`,
+        ]
+  return { dataset, stage, target: targetName(target), how: how.filter(Boolean).join(', ') }
+}
+
+function splitText(split: SplitRows | undefined): string {
+  if (!split) return ''
+  return 'rows' in split ? `files of ${split.rows} rows` : `files of ${split.bytes} bytes`
+}
+
+/** What of a format's options changes what files there are. */
+function formOf({ contract }: Export<never>): readonly string[] {
+  return [
+    'compression' in contract && contract.compression !== 'none' ? contract.compression : '',
+    splitText('split' in contract ? contract.split : undefined),
+  ]
+}
+
+/** How the connections will be read on this machine, as far as there is something to say. */
+function connectionNotes({ connections, extensions }: Project['config'], { extract }: AnyPipeline): string[] {
+  const names = [...new Set(Object.values(extract).map(({ connection }) => connection))]
+  return names.flatMap((name) => (connections[name]?.notes?.(extensionsIn(extensions)) ?? []).map((note) => `connection ${name} ${note}`))
+}
+
+function warningsOf(pipeline: BoundPipeline): string[] {
+  const { bound, targets } = pipeline
+  const rounding = targets.flatMap((target) => {
+    const dataset = bound.datasets[target.dataset]
+    if (target.stage !== 'export' || !dataset) return []
+    return checkExport(target.export, dataset).map(
+      (column) =>
+        `${target.dataset}.${column}: a sum or mean of floats, whose last digits depend on thread order; round it in the contract of ${target.export.path}`,
+    )
+  })
+  return [
+    ...bound.warnings
+      // Said where it matters: of the exports that deliver such a column without rounding it.
+      .filter(({ dataset, column }) => column === undefined || !bound.datasets[dataset]?.floatAggregates.includes(column))
+      .map(({ dataset, column, message }) => `${dataset}${column === undefined ? '' : `.${column}`}: ${message}`),
+    ...rounding,
+    ...keepsGoneKeys(pipeline),
+  ]
+}
+
+function partitionsAsLastSeen(project: Project, place: LookingPlace, pipeline: BoundPipeline, code: string): PlanReport['partitions'] {
+  const { name, partition } = pipeline.definition
+  if (!partition || !hasPartitions(pipeline)) return { done: 0, due: [], open: [], failed: [] }
+  const now = project.clock(name).now()
+  const ledger = place.ledger()
+  try {
+    const seen = new Map(ledger.partitions(name).map((each) => [each.partition, each]))
+    const all = partitionsUntil(partition, now)
+    const open = all.filter(({ window }) => window !== undefined && window.end > now)
+    const rest = all.filter((each) => !open.includes(each)).map(({ name: label }) => ({ label, state: seen.get(label)?.state }))
+    const isStale = (label: string) => {
+      const { state, inputKey: made = code } = seen.get(label) ?? {}
+      return state === 'done' && made !== code
+    }
+    const stale = staleReport(
+      name,
+      all.map((each) => ({ partition: each.name, stale: isStale(each.name) })),
+    )
+    return {
+      done: rest.filter(({ state }) => state === 'done').length,
+      due: rest.filter(({ state }) => state !== 'done' && state !== 'failed').map(({ label }) => label),
+      open: open.map(({ name: label }) => label),
+      failed: rest.filter(({ state }) => state === 'failed').map(({ label }) => label),
+      ...(stale && { stale }),
+    }
+  } finally {
+    ledger.close()
+  }
+}

@@ -1,0 +1,79 @@
+import type { RunContext } from '../../core/context.ts'
+import type { Dataset } from '../../core/dataset.ts'
+import { deliver } from '../../export/deliver.ts'
+import { committedKeys } from '../../export/delivered.ts'
+import { stage } from '../../export/stage.ts'
+import { load } from '../../load/load.ts'
+import { type Target, targetName } from '../define/bind.ts'
+import type { Partition } from '../define/partitions.ts'
+import { isStaged } from './deliveries.ts'
+import type { Session } from './session.ts'
+
+export interface Made {
+  readonly dataset: Dataset
+  readonly key: string
+  readonly loads: Readonly<Record<string, number>>
+  readonly load: string
+  readonly tombstones?: readonly string[]
+  readonly order?: string
+  /** Whether its inputs are still the newest; absent: applied in their order, they are what they are. */
+  readonly isCurrent?: () => Promise<boolean>
+}
+
+export async function commit(
+  session: Session,
+  target: Target,
+  made: Made,
+  partition: Partition | undefined,
+  ctx: RunContext,
+): Promise<void> {
+  const pipeline = session.pipeline.definition.name
+  const { dataset, key } = made
+  if (target.stage === 'export') {
+    const request = {
+      ...{ pipeline, dataset, export: target.export, partition: partition?.name, inputKey: key, force: session.choices.force },
+      ...(made.isCurrent && { isCurrent: made.isCurrent }),
+    }
+    if (target.export.delivery === undefined) await deliver(request, session.exports, ctx, session.openEngine)
+    else session.staged.add(await stage(request, session.exports, ctx, session.openEngine))
+    return
+  }
+  const { table } = target.load
+  const { loads, load: mark, tombstones, order } = made
+  const expected = session.tokens.get(table, partition?.name ?? '')
+  await load(
+    {
+      pipeline,
+      dataset,
+      target: target.load,
+      partition: partition?.name,
+      inputKey: key,
+      loads,
+      load: mark,
+      expected,
+      ...(tombstones && { tombstones }),
+      ...(order !== undefined && { order }),
+    },
+    session.warehouse(),
+    ctx,
+  )
+  session.tokens.set({ pipeline, table, partition: partition?.name ?? '', inputKey: key, loads })
+}
+
+export async function isCommitted(session: Session, target: Target, key: string, partition: Partition | undefined): Promise<boolean> {
+  if (target.stage === 'load') return session.tokens.get(target.load.table, partition?.name ?? '')?.inputKey === key
+  const keys = await committedKeys(session.exports, target.export, partition?.name)
+  return keys.includes(key) || isStaged(session, target, key, partition)
+}
+
+export function unchanged(target: Target, ctx: RunContext): void {
+  ctx.emit({
+    type: 'stage',
+    phase: 'end',
+    stage: target.stage,
+    dataset: target.dataset,
+    target: targetName(target),
+    ms: 0,
+    outcome: 'unchanged',
+  })
+}

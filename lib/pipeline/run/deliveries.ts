@@ -1,0 +1,79 @@
+import type { RunContext } from '../../core/context.ts'
+import { type Staged, stagedBefore } from '../../export/stage.ts'
+import { type SetReceipt, switchSet } from '../../export/switch-set.ts'
+import { deliveryLock, lock } from '../../state/lock.ts'
+import type { BoundPipeline, ExportTarget } from '../define/bind.ts'
+import type { Partition } from '../define/partitions.ts'
+import type { Session } from './session.ts'
+
+/** Whether an export of a named delivery is staged already: by this run, or by one that ended before the switch. */
+export async function isStaged(session: Session, target: ExportTarget, key: string, partition: Partition | undefined): Promise<boolean> {
+  if (target.export.delivery === undefined) return false
+  if (session.staged.has(target, partition?.name, key)) return true
+  const { name } = session.pipeline.definition
+  const request = { pipeline: name, dataset: { name: target.dataset }, export: target.export, partition: partition?.name, inputKey: key }
+  const before = await stagedBefore(request, session.exports)
+  if (before) session.staged.add(before)
+  return before !== undefined
+}
+
+/** Paths of the exports that are part of a named delivery. */
+export function pathsOf(pipeline: Pick<BoundPipeline, 'targets'>, delivery: string): readonly string[] {
+  return pipeline.targets.flatMap((target) =>
+    target.stage === 'export' && target.export.delivery === delivery ? [target.export.path] : [],
+  )
+}
+
+/** Who is told of the switches of a named delivery: whom any of its exports names. */
+function receiversOf({ targets }: Pick<BoundPipeline, 'targets'>, delivery: string): readonly string[] {
+  const named = targets.flatMap((target) => (target.stage === 'export' && target.export.delivery === delivery ? target.export.notify : []))
+  return [...new Set(named)]
+}
+
+/**
+ * Switches one named delivery to what was staged of it. Emits a stage event at start and end.
+ * @throws what `switchSet` throws; then nothing was switched
+ */
+export async function switchDelivery(
+  { pipeline, exports, locks, openEngine }: Pick<Session, 'pipeline' | 'exports' | 'locks' | 'openEngine'>,
+  {
+    delivery,
+    partition,
+    staged,
+  }: { readonly delivery: string; readonly partition: string | undefined; readonly staged: readonly Staged[] },
+  ctx: RunContext,
+): Promise<SetReceipt> {
+  const { name } = pipeline.definition
+  const pointer = staged[0]?.layout.pointer
+  if (!pointer) throw new RangeError(`nothing is staged of ${delivery}`)
+  const about = { stage: 'export', dataset: delivery, target: pointer.latest } as const
+  const begun = performance.now()
+  ctx.emit({ type: 'stage', phase: 'start', ...about })
+  try {
+    const { path, what } = deliveryLock(locks, name, pointer.folder)
+    using _held = await lock(path, { what, signal: ctx.signal, waitMs: LOCK_WAIT_MS })
+    const receipt = await switchSet(
+      { pipeline: name, delivery, partition, pointer, paths: pathsOf(pipeline, delivery), staged, notify: receiversOf(pipeline, delivery) },
+      exports,
+      ctx,
+      openEngine,
+    )
+    const { outcome, rows, manifest } = receipt
+    const files = manifest === undefined ? [] : [manifest]
+    ctx.emit({
+      type: 'stage',
+      phase: 'end',
+      ...about,
+      rows,
+      files,
+      ms: performance.now() - begun,
+      outcome: outcome === 'delivered' ? 'done' : outcome,
+    })
+    return receipt
+  } catch (error) {
+    ctx.emit({ type: 'stage', phase: 'end', ...about, ms: performance.now() - begun, outcome: 'failed' })
+    throw error
+  }
+}
+
+const LOCK_WAIT_MS = 60_000

@@ -1,0 +1,110 @@
+import type { Store } from '../../connectors/store.ts'
+import type { RunContext } from '../../core/context.ts'
+import type { Dataset } from '../../core/dataset.ts'
+import { ConfigError } from '../../core/errors.ts'
+import { hashOf } from '../../core/hash.ts'
+import { datasetOfLoads, verifyOnce } from '../../land/datasets.ts'
+import { currentLoad } from '../../land/loads.ts'
+import { isSameWindow } from '../../land/windows.ts'
+import type { LoadManifest } from '../../state/manifest.ts'
+import type { BoundPipeline } from '../define/bind.ts'
+import type { Schema } from '../define/definition.ts'
+import { type Partition, partitionsBefore } from '../define/partitions.ts'
+
+/** The name under which a dataset without partitions lands. */
+export const ALL = '_all'
+
+/** What is needed to look at what has landed. */
+export interface LandedTools {
+  readonly pipeline: BoundPipeline
+  readonly schema: Schema
+  readonly store: Store
+}
+
+/** The landing's current load of a dataset's partition (absent: of a dataset without partitions), if it may be used: landed by today's request, of today's window. */
+export async function usableLoad(tools: LandedTools, dataset: string, partition: Partition | undefined): Promise<LoadManifest | undefined> {
+  const { pipeline, schema } = tools
+  const current = await loadOfWindow(tools, dataset, partition)
+  return current && current.readKey === readKey(pipeline, schema, dataset) ? current : undefined
+}
+
+/** The current load, if it is of the window that the partition has today: in another zone or unit partitions may have had the same names. */
+export async function loadOfWindow(
+  { pipeline, store }: LandedTools,
+  dataset: string,
+  partition: Partition | undefined,
+): Promise<LoadManifest | undefined> {
+  const current = await currentLoad(store, pipeline.definition.name, dataset, partition?.name ?? ALL)
+  return isSameWindow(current?.window, partition?.window) ? current : undefined
+}
+
+/** Hash of what is asked of a source: a load made under another one is read anew. */
+export function readKey(
+  { definition, naiveZones }: Pick<BoundPipeline, 'definition' | 'naiveZones'>,
+  schema: Schema,
+  dataset: string,
+): string {
+  const extract = definition.extract[dataset]
+  if (!extract) throw new RangeError(`${dataset} is not extracted`)
+  const { lookback: _, ...kind } = { lookback: undefined, ...extract.kind }
+  const zone = naiveZones[dataset]
+  return hashOf({
+    connection: extract.connection,
+    request: extract.request,
+    kind,
+    expressions: extract.expressions,
+    columns: schema[dataset],
+    source: schema[`${dataset}.source`],
+    ...(zone !== 'UTC' && { zone }),
+    // Of another form than what lands otherwise.
+    ...(extract.forward === 'land' && { forward: extract.forward }),
+  })
+}
+
+/** The partitions of a window dataset that a partition's transforms see: its own, and those that the look-back touches. */
+export function partitionsSeen(
+  { definition }: Pick<BoundPipeline, 'definition'>,
+  dataset: string,
+  partition: Partition,
+): readonly Partition[] {
+  const kind = definition.extract[dataset]?.kind
+  if (kind?.by !== 'window' || kind.lookback === undefined || !definition.partition) return [partition]
+  return [...partitionsBefore(definition.partition, partition, kind.lookback), partition]
+}
+
+/** A dataset's landed rows as one Dataset: of one that is read for each partition the partition's (and its look-back's), else the newest load. @throws ConfigError when nothing has landed, CheckError when a landed file is damaged */
+export async function landedDataset(
+  tools: LandedTools,
+  dataset: string,
+  partition: Partition | undefined,
+  ctx: RunContext,
+): Promise<Dataset> {
+  const { bound, definition } = tools.pipeline
+  if (definition.extract[dataset]?.forward === true)
+    throw new ConfigError(`"${dataset}" is forwarded: it goes into the warehouse, and does not land`, {
+      ...{ pipeline: definition.name, stage: 'land', dataset },
+      hint: 'look at its table',
+    })
+  const seen = partition && bound.datasets[dataset]?.partitioned ? partitionsSeen(tools.pipeline, dataset, partition) : [undefined]
+  const loads = await Promise.all(seen.map((each) => loadOfWindow(tools, dataset, each)))
+  const missing = seen.flatMap((each, i) => (loads[i] === undefined ? [each?.name ?? ALL] : []))
+  if (missing.length > 0) throw notLanded(definition.name, dataset, missing, partition?.name)
+  const found = loads.filter((load) => load !== undefined)
+  await verifyOnce(tools.store, found, ctx)
+  return datasetOfLoads(tools.store, found, ctx)
+}
+
+/** The current load of a dataset, or of one partition of it. @throws ConfigError when there is none */
+export async function landedLoad(tools: LandedTools, dataset: string, partition: Partition | undefined): Promise<LoadManifest> {
+  const load = await loadOfWindow(tools, dataset, partition)
+  if (!load) throw notLanded(tools.pipeline.definition.name, dataset, [partition?.name ?? ALL], partition?.name)
+  return load
+}
+
+function notLanded(pipeline: string, dataset: string, missing: readonly string[], partition: string | undefined): ConfigError {
+  const whole = missing[0] === ALL
+  return new ConfigError(`"${dataset}" has not landed${whole ? '' : ` for ${missing.join(', ')}`}`, {
+    ...{ pipeline, stage: 'land', dataset },
+    hint: `land it first: millrace run ${pipeline}${whole || partition === undefined ? '' : ` --partition ${partition}`}`,
+  })
+}

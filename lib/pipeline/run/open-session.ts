@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import type { RunContext, RunEvent } from '../../core/context.ts'
+import { enginePool } from '../../engines/engine-pool.ts'
+import { extensionsIn } from '../../engines/extensions.ts'
+import { openReader, type Reader } from '../../engines/reader.ts'
+import { rowCounter } from '../../formats/count-rows.ts'
+import { type EventSink, emitTo, fanOut, silent } from '../../observe/events.ts'
+import { bindPipeline } from '../define/bind.ts'
+import { stepHashes } from '../define/input-key.ts'
+import { loadPipeline } from '../define/load-definition.ts'
+import { requireCurrentSchema } from '../define/schema-check.ts'
+import { lookingPlace } from '../look/looking.ts'
+import { openBinder, type Project, statePaths } from '../project.ts'
+import { type RunChoices, type Session, tokenBook } from './session.ts'
+import { openSources } from './sources.ts'
+import { stagingBook } from './staging-book.ts'
+import { type StepCollector, stepCollector } from './steps.ts'
+import { openWorkspace, type Workspace } from './workspace.ts'
+
+/** A pipeline bound, with its stores at hand; sources, reader child and warehouse are opened by whoever first asks. */
+export interface OpenSession {
+  readonly session: Session
+  /** The run's id: when it began (UTC), and six random digits. */
+  readonly id: string
+  readonly workspace: Workspace
+  readonly collector: StepCollector
+  readonly signal: AbortSignal
+  /** The context of a partition, or (undefined) of the shared datasets, working in `folder`. */
+  context(partition: string | undefined, folder: string): RunContext
+  /** Closes everything that was opened, last first. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens what works on a pipeline's data share: run, show, status, prune.
+ * @throws ConfigError when the pipeline or its schema.ts is wrong
+ */
+export async function openSession(
+  project: Project,
+  name: string,
+  choices: RunChoices,
+  options: { readonly events?: EventSink; readonly signal?: AbortSignal } = {},
+): Promise<OpenSession> {
+  const { config } = project
+  // Milliseconds, since runs are ordered by name: the last one pins its loads.
+  const id = `${new Date().toISOString().replace(/[-:.Z]/g, '')}-${randomBytes(3).toString('hex')}`
+  const signal = options.signal ?? new AbortController().signal
+  const closing: (() => unknown)[] = []
+  const close = async () => {
+    for (const each of closing.reverse()) await each()
+  }
+  try {
+    const place = choices === LOOKING ? await lookingPlace(config.state) : undefined
+    closing.push(() => place?.[Symbol.asyncDispose]())
+    const { workspaces } = place ?? statePaths(config.state)
+    const workspace = await openWorkspace(workspaces, id)
+    closing.push(() => workspace.close())
+    const binder = await openBinder(workspaces)
+    closing.push(() => binder.close())
+    const loaded = await loadPipeline(config.folder, name)
+    const schema = loaded.definition.schema ?? {}
+    const pipeline = await bindPipeline(loaded, schema, config, binder)
+    requireCurrentSchema(pipeline, schema)
+    let reader: Reader | undefined
+    const { zone } = pipeline
+    const theReader = () => (reader ??= openReader({ limits: config.limits, zone, temp: workspace.folder, signal }))
+    const engines = enginePool(join(workspace.folder, 'engines'))
+    closing.push(
+      () => engines.close(),
+      () => reader?.close(),
+    )
+    const extensions = extensionsIn(config.extensions)
+    const [store, exports, warehouse] = [
+      config.landing.openStore(),
+      config.store.openStore(),
+      config.warehouse.openWarehouse({ extensions }),
+    ]
+    const sources = openSources(config.connections, { reader: theReader, extensions })
+    closing.push(
+      () => store.close(),
+      () => exports.close(),
+      () => warehouse.close(),
+      () => sources.close(),
+    )
+    const collector = stepCollector()
+    const sink = fanOut([collector, options.events ?? silent])
+    const clock = project.clock(name)
+    const context = (partition: string | undefined, folder: string): RunContext => {
+      const place = { pipeline: name, run: id, ...(partition !== undefined && { partition }) }
+      const send = emitTo(sink, place)
+      const emit = (event: RunEvent) => send(signal.aborted ? stopped(event) : event)
+      return {
+        ...place,
+        clock,
+        signal,
+        workspace: folder,
+        runFolder: workspace.folder,
+        limits: config.limits,
+        live: sink.live ?? false,
+        emit,
+      }
+    }
+    const loads = pipeline.targets.some(({ stage }) => stage === 'load')
+    const session: Session = {
+      pipeline,
+      schema,
+      store,
+      sources,
+      exports,
+      binder,
+      reader: theReader,
+      openEngine: engines.open,
+      countRows: rowCounter(binder),
+      refresh: choices.refresh,
+      choices,
+      locks: statePaths(config.state).locks,
+      steps: await stepHashes(pipeline, binder),
+      warehouse: () => warehouse,
+      tokens: tokenBook(loads ? await warehouse.tokens(name, context(undefined, workspace.folder)) : []),
+      shared: new Map(),
+      whole: new Map(),
+      staged: stagingBook(),
+      pinned: new Set(),
+    }
+    return { session, id, workspace, collector, signal, context, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** What fails once the run is interrupted fails for that. */
+function stopped(event: RunEvent): RunEvent {
+  return event.type === 'stage' && event.phase === 'end' && event.outcome === 'failed' ? { ...event, outcome: 'stopped' as const } : event
+}
+
+/** Choices of whoever only looks. */
+export const LOOKING: RunChoices = { refresh: false, force: false, only: undefined }
