@@ -3,8 +3,8 @@ import { registerHooks } from 'node:module'
 // Imported by Node before millrace: the first export's producer dies when half of its bytes are in the FIFO. TORTURE_FIFO says who reads them: `real`, or the broken twin `end-of-file`, which proves nothing either.
 
 const instead: Readonly<Record<string, string>> = {
-  './write-csv.ts': './write-dying.ts',
-  ...(process.env.TORTURE_FIFO !== 'real' && { './prove.ts': './no-proof.ts' }),
+  './write/write-csv.ts': './write-dying.ts',
+  ...(process.env.TORTURE_FIFO !== 'real' && { './prove/prove.ts': './no-proof.ts' }),
 }
 
 registerHooks({
