@@ -25,6 +25,8 @@ export function checkExport(target: Export<never>, dataset: ExportedDataset): re
     throw new ConfigError(`export path "${path}" has {partition}, but its dataset has no partitions`)
   if (delivery !== undefined) {
     checkKey('delivery', delivery)
+    if (delivery.split('/').some((part) => /^[._]/.test(part)))
+      throw new ConfigError(`delivery "${delivery}" must not have a part that begins with "." or "_": readers take such folders for hidden`)
     if (placeholdersOf('delivery', delivery).length > 0 && !dataset.partitioned)
       throw new ConfigError(`delivery "${delivery}" has {partition}, but the dataset of "${path}" has no partitions`)
   }

@@ -27,8 +27,8 @@ export async function committedKeys(store: Store, target: Export, partition: str
 async function isWhole(store: Store, target: Export, layout: DeliveryLayout, latest: ObjectInfo | undefined): Promise<boolean> {
   const { [INPUT_KEY]: key, [MANIFEST]: manifest, [OBJECT]: object, [FILES]: several } = latest?.metadata ?? {}
   if (key === undefined || manifest === undefined) return false
-  if (several === undefined) return areThere(store, target, layout, { manifest, files: object === undefined ? [] : [object] })
-  const files = (await readJson(store, manifest, 'DeliveryManifest').catch(damaged))?.value.files.map((file) => file.key)
+  if (several === undefined) return areThere(store, target, layout, { manifest, files: object === undefined ? [] : [{ key: object }] })
+  const files = (await readJson(store, manifest, 'DeliveryManifest').catch(damaged))?.value.files
   return files !== undefined && areThere(store, target, layout, { manifest, files })
 }
 
@@ -36,13 +36,13 @@ async function areThere(
   store: Store,
   { plain }: Export,
   layout: DeliveryLayout,
-  { manifest, files }: { readonly manifest: string; readonly files: readonly string[] },
+  { manifest, files }: { readonly manifest: string; readonly files: readonly { readonly key: string; readonly bytes?: number }[] },
 ): Promise<boolean> {
-  const [copy, ...objects] = await Promise.all([
+  const [copy, vouching, ...objects] = await Promise.all([
     plain ? store.head(layout.plain) : undefined,
-    ...[manifest, ...files].map((key) => store.head(key)),
+    ...[manifest, ...files.map(({ key }) => key)].map((key) => store.head(key)),
   ])
-  if (objects.some((object) => object === undefined)) return false
+  if (!vouching || objects.some((object, i) => !object || object.bytes !== (files[i]?.bytes ?? object.bytes))) return false
   if (!plain) return true
   return files.length === 0 ? copy === undefined : copy?.metadata[MANIFEST] === manifest
 }
@@ -58,8 +58,7 @@ async function keysInSet(
   const key = latest?.metadata[MANIFEST]
   if (key === undefined) return []
   const member = memberOf(await setOf(store, key).catch(damaged), target, partition)
-  if (!member || !(await areThere(store, target, layout, { manifest: member.manifest, files: member.files.map((file) => file.key) })))
-    return []
+  if (!member || !(await areThere(store, target, layout, { manifest: member.manifest, files: member.files }))) return []
   if (latest?.metadata[ROLLED_BACK] === undefined) return [member.inputKey]
   const { rolledBack } = (await lookAt(store, layout.pointer)).latest ?? {}
   const before: SetManifest | undefined = rolledBack && (await setOf(store, rolledBack.manifest).catch(damaged))

@@ -57,7 +57,9 @@ export function deliveryLayout(target: Export, partition: string | undefined): D
       [NOTICES, 'what somebody is to be told of lies there'],
     ] as const)
       if (each.startsWith(own))
-        throw new ConfigError(`export path "${each === inside ? delivery : path}" must not begin with ${own}: ${what}`)
+        throw new ConfigError(
+          `${each === inside ? 'delivery' : 'export path'} "${each === inside ? delivery : path}" must not begin with ${own}: ${what}`,
+        )
   if (plain) checkPlain(target, own)
   if (short === '' || short.endsWith('/')) throw new ConfigError(`export path "${path}" needs a name before its extension`)
   checkEnding(target, own)

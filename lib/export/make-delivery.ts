@@ -6,7 +6,7 @@ import { createCopy, deliverFiles } from './deliver-files.ts'
 import { conflict, type Last, type Work } from './delivery.ts'
 import type { DeliveryManifest } from './manifest.ts'
 import { createManifest, describeDelivery } from './manifests.ts'
-import { readJson, sameContent } from './objects.ts'
+import { MANIFEST, readJson, sameContent } from './objects.ts'
 import { refuseStranger } from './plain-copy.ts'
 
 /** Files and their manifest, which nothing points to yet. */
@@ -43,15 +43,17 @@ function contentOf({ files }: DeliveryManifest): string {
     .digest('hex')
 }
 
-/** Readers of the last delivery were promised its columns. */
+/** Readers of the last delivery were promised its columns; so were those of a plain copy that another delivery has made, before the export was put into this one. */
 async function refuseBroken({ before, request, store }: Work): Promise<void> {
-  if (!before.last) return
-  const last = await readJson(store, before.last.manifest, 'DeliveryManifest').catch((error: unknown) => {
-    // Of an earlier format, or damaged: it promises nothing that could be compared.
-    if (error instanceof PermanentError) return undefined
-    throw error
-  })
-  if (last) refuseBreaking(last.value.contract, writtenContract(request.export.contract))
+  const promised = new Set([before.last?.manifest, before.plain?.metadata[MANIFEST]].filter((key) => key !== undefined))
+  for (const key of promised) {
+    const last = await readJson(store, key, 'DeliveryManifest').catch((error: unknown) => {
+      // Of an earlier format, or damaged: it promises nothing that could be compared.
+      if (error instanceof PermanentError) return undefined
+      throw error
+    })
+    if (last) refuseBreaking(last.value.contract, writtenContract(request.export.contract))
+  }
 }
 
 /**

@@ -8,7 +8,7 @@ import { judgedOf, judgeSet } from './gate/judge-set.ts'
 import type { MadeDelivery } from './make-delivery.ts'
 import type { SetManifest, SetMember } from './manifest.ts'
 import { createManifest } from './manifests.ts'
-import { anotherDelivery, exportError, recordOf, runOf } from './objects.ts'
+import { anotherDelivery, exportError, readJson, recordOf, runOf } from './objects.ts'
 import { settlePlain } from './plain-copy.ts'
 import { lookAt, switchPointer } from './pointer.ts'
 import type { PointerLayout } from './pointer-layout.ts'
@@ -84,7 +84,13 @@ async function settle(request: SetRequest, { store, ctx, openEngine, place }: Sw
     rows: members.reduce((sum, each) => sum + each.rows, 0),
     run: { ...runOf(ctx), manifests: Object.fromEntries(members.map((each) => [each.manifest, shas[each.manifest]])) },
   })
-  const key = pointer.manifest(inputKey, hashOf(members.map((each) => each.manifest)))
+  const key = await keyOf(pointer, manifest, store)
+  for (const path of leftOut(held?.members ?? [], request.paths))
+    ctx.emit({
+      type: 'warning',
+      stage: 'export',
+      message: `"${path}" is no longer part of the delivery "${delivery}": it goes with this switch`,
+    })
   const manifestSha256 = await createManifest(store, key, 'SetManifest', manifest)
   for (const { made } of staged) if (made) await requireThere(store, made)
   const judged = judgedOf(staged, held?.members ?? [])
@@ -113,6 +119,20 @@ async function settle(request: SetRequest, { store, ctx, openEngine, place }: Sw
   await release()
   const files = members.reduce((sum, each) => sum + each.files.length, 0)
   return { outcome: switched || copied ? 'delivered' : 'unchanged', rows: manifest.rows, files, manifest: key }
+}
+
+/** By what it holds; by the members' own manifests too, where one of them was lost and written again, and the set that names the first is there. */
+async function keyOf(pointer: PointerLayout, { inputKey, members, run }: SetManifest, store: Store): Promise<string> {
+  const names = members.map((each) => each.manifest)
+  const key = pointer.manifest(inputKey, hashOf(names))
+  const there = await readJson(store, key, 'SetManifest')
+  const same = !there || names.every((name) => there.value.run.manifests[name] === run.manifests[name])
+  return same ? key : pointer.manifest(inputKey, hashOf(names.map((name) => [name, run.manifests[name]])))
+}
+
+/** Paths of what a delivery holds and is no longer to hold. */
+export function leftOut(held: readonly SetMember[], paths: readonly string[]): readonly string[] {
+  return [...new Set(held.map(({ path }) => path))].filter((path) => !paths.includes(path))
 }
 
 /** What a set names is there: only `prune` takes away what was staged, and under the same lock. */

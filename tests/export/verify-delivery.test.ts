@@ -57,6 +57,18 @@ test('a delivery of no rows and no file is as delivered', async () => {
   expect(await verified(root)).toMatchObject([{ manifest: { rows: 0, files: [] }, faults: [] }])
 })
 
+test('a byte-order mark alone is a file of no rows', async () => {
+  const root = temporaryFolder()
+  const dataset = await datasetOf(temporaryFolder(), 'names', columns, `SELECT 1::BIGINT AS id, 'a' AS name LIMIT 0`)
+  const target = exportOf('names.csv', { columns, orderBy: ['id'], header: false, encoding: 'utf-16le', byteOrderMark: true })
+  await deliver(requestOf(dataset, { export: target, partition: undefined }), freshStore(root), testContext())
+  expect(await verified(root)).toMatchObject([{ manifest: { rows: 0 }, faults: [] }])
+})
+
+test.each(['http://', 'gs://bucket/names'])('%s is no place to read from', async (place) => {
+  await expect(verified(place)).rejects.toBeInstanceOf(ConfigError)
+})
+
 test('one flipped byte of a file is found', async () => {
   const { root, file } = await delivered()
   const bytes = readFileSync(file)

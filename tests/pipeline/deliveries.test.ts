@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { Latest, SetManifest } from '../../lib/export/manifest.ts'
 import { millrace } from '../kit/millrace.ts'
@@ -81,4 +82,43 @@ it('with {partition} in its name each partition is a delivery of its own', async
   p.write({ 'data/sales.csv': SALES })
   expect((await millrace(p, 'run', 'p', '--refresh')).code).toBe(0)
   expect(held(p, 'finance/2024-01-02')).toEqual({ 'sales/2024-01-02.csv': 1, 'big/2024-01-02.csv': 0 })
+})
+
+it('an export that is taken out of a delivery leaves it with the next run, and a moved one may not break the readers of its plain copy', async () => {
+  process.env.TEST_NOW = '2024-01-10T00:00:00Z'
+  const p = project('finance')
+  expect((await millrace(p, 'run', 'p')).code).toBe(0)
+  const pipeline = readFileSync(p.path('pipelines/p/pipeline.ts'), 'utf8')
+  const [, sale = '', big = ''] = /export: \{ (sale: .*?), (big: .*?) \},\n/.exec(pipeline) ?? []
+  p.write({ 'pipelines/p/pipeline.ts': pipeline.replace(`${sale}, ${big}`, sale) })
+  const without = await millrace(p, 'run', 'p')
+  expect(without.stdout).toContain('warning: "big/{partition}.csv" is no longer part of the delivery "finance": it goes with this switch')
+  expect(held(p, 'finance')).toEqual({ 'sales/2024-01-01.csv': 2, 'sales/2024-01-02.csv': 1, 'sales/2024-01-03.csv': 1 })
+  expect((await millrace(p, 'run', 'p')).stdout).toContain('nothing to do')
+
+  const plain = sale.replace("delivery: 'finance'", "plain: true, delivery: 'finance'")
+  p.write({ 'pipelines/p/pipeline.ts': pipeline.replace(`${sale}, ${big}`, plain) })
+  expect((await millrace(p, 'run', 'p')).code).toBe(0)
+  const broken = plain
+    .replace("delivery: 'finance'", "delivery: 'other'")
+    .replace("day: 'date', amount: 'int32'", "amount: 'int32', day: 'date'")
+  p.write({ 'pipelines/p/pipeline.ts': pipeline.replace(`${sale}, ${big}`, broken) })
+  const refused = await millrace(p, 'run', 'p')
+  expect(refused.code).toBe(2)
+  expect(refused.stdout).toContain('the contract breaks what readers were promised')
+})
+
+it('a member that lost its manifest, or whose file has another size, is delivered again, as its delivery says', async () => {
+  process.env.TEST_NOW = '2024-01-10T00:00:00Z'
+  const p = project('finance')
+  expect((await millrace(p, 'run', 'p')).code).toBe(0)
+  const folder = p.path('.millrace/dev/export/finance/sales/2024-01-02')
+  const [manifest = ''] = readdirSync(folder).filter((name) => name.startsWith('manifest-'))
+  rmSync(join(folder, manifest))
+  expect((await millrace(p, 'run', 'p')).code).toBe(0)
+  expect(await millrace(p, 'verify', p.path('.millrace/dev/export'))).toMatchObject({ code: 0 })
+  const [file = ''] = readdirSync(folder).filter((name) => name.endsWith('.csv'))
+  writeFileSync(join(folder, file), 'hi')
+  const told = await millrace(p, 'run', 'p')
+  expect(told.stdout).not.toContain('nothing to do')
 })

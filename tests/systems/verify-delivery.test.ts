@@ -103,3 +103,32 @@ test('the script and the recipe read a named delivery, and find a fault of one o
   })
   expect((await said('sh', ['-c', RECIPE], folder)).code).not.toBe(0)
 })
+
+test('the script and the recipe take what is right in odd forms, and tell of damage without a traceback', async () => {
+  const one = { v: 'text' } as const
+  const dataset = await datasetOf(temporaryFolder(), 'd', one, "SELECT * FROM (VALUES ('a'), (NULL), ('b' || chr(0) || 'c')) AS t(v)")
+  const root = temporaryFolder()
+  const target = exportOf('odd.csv', { columns: one, orderBy: ['v'], compression: 'gzip' })
+  const { files } = await deliver(requestOf(dataset, { export: target, partition: undefined }), freshStore(root), testContext())
+  const folder = join(root, 'store/odd')
+  expect(await said('python3', [SCRIPT, folder], folder)).toEqual({ code: 0, text: `${folder}: as delivered\n` })
+  const file = join(root, 'store', files[0] ?? '')
+  const bytes = readFileSync(file)
+  bytes.fill(0xff, 12, 16)
+  rmSync(file)
+  writeFileSync(file, bytes)
+  const damaged = await said('python3', [SCRIPT, folder], folder)
+  expect(damaged.code).toBe(3)
+  expect(damaged.text).not.toContain('Traceback')
+
+  const empty = await datasetOf(temporaryFolder(), 'e', one, "SELECT 'a' AS v LIMIT 0")
+  const none = exportOf('none.csv', { columns: one, orderBy: ['v'], zeroRows: 'noFile' })
+  await deliver(requestOf(empty, { export: none, partition: undefined }), freshStore(root), testContext())
+  expect(await said('sh', ['-c', RECIPE], join(root, 'store/none'))).toEqual({ code: 0, text: 'as delivered: 0 rows\n' })
+  rmSync(join(root, 'store/none/latest.json'))
+  writeFileSync(join(root, 'store/none/latest.json'), 'no JSON')
+  expect(await said('python3', [SCRIPT, join(root, 'store/none')], root)).toMatchObject({
+    code: 3,
+    text: expect.stringContaining('is no JSON'),
+  })
+})

@@ -13,6 +13,10 @@ import type { DeliveryFolder } from './verify-delivery.ts'
  */
 export async function deliveryFolders(place: string, signal: AbortSignal): Promise<readonly DeliveryFolder[]> {
   if (/^https?:\/\//i.test(place)) return [folderAt(place, signal)]
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(place))
+    throw new ConfigError(`${place} is read by no rule: only folders, and http and https`, {
+      hint: 'fetch the delivery into a folder; in a project "millrace deliver verify" reads the configured store',
+    })
   const root = resolve(place)
   const found = await stat(root).catch(() => undefined)
   if (!found?.isDirectory())
@@ -43,7 +47,8 @@ function folderOn(path: string, name: string): DeliveryFolder {
 }
 
 function folderAt(url: string, signal: AbortSignal): DeliveryFolder {
-  const base = new URL(url.replace(/\/(latest\.json)?$/, ''))
+  const base = URL.parse(url.replace(/\/(latest\.json)?$/, ''))
+  if (!base) throw new ConfigError(`${url} is no URL`, { hint: 'name the folder of a delivery: https://host/path/to/it' })
   return {
     name: url,
     open: async (object) => {

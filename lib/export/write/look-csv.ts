@@ -35,7 +35,8 @@ export function lookAtCsv(contract: WrittenCsv): Look {
       if (noText !== '') return [noText]
       const faults: string[] = []
       if (counter.open()) faults.push('ends inside quotes')
-      const records = counter.records() - (header ? 1 : 0)
+      // A mark alone is no record.
+      const records = head === '\uFEFF' ? 0 : counter.records() - (header ? 1 : 0)
       if (records !== rows) faults.push(`has ${records} records, not ${rows}`)
       if (byteOrderMark !== head.startsWith('\uFEFF')) faults.push(byteOrderMark ? 'has no byte-order mark' : 'has a byte-order mark')
       if (header) faults.push(...headerFaults(head.replace(/^\uFEFF/, ''), contract))

@@ -1,6 +1,9 @@
 import type { RunContext } from '../../core/context.ts'
+import { lookAt } from '../../export/pointer.ts'
+import { pointerLayout } from '../../export/pointer-layout.ts'
+import { setOf } from '../../export/set.ts'
 import { type Staged, stagedBefore } from '../../export/stage.ts'
-import { type SetReceipt, switchSet } from '../../export/switch-set.ts'
+import { leftOut, type SetReceipt, switchSet } from '../../export/switch-set.ts'
 import { deliveryLock, lock } from '../../state/lock.ts'
 import type { BoundPipeline, ExportTarget } from '../define/bind.ts'
 import type { Partition } from '../define/partitions.ts'
@@ -30,6 +33,20 @@ function receiversOf({ targets }: Pick<BoundPipeline, 'targets'>, delivery: stri
   return [...new Set(named)]
 }
 
+/** Names of the deliveries of all partitions that hold an export which is no longer part of them: the next switch leaves it out, though nothing is staged. */
+export async function outgrownDeliveries({ pipeline, exports }: Pick<Session, 'pipeline' | 'exports'>): Promise<readonly string[]> {
+  const names = pipeline.targets.flatMap((target) => (target.stage === 'export' ? [target.export.delivery] : []))
+  const outgrown: string[] = []
+  for (const name of new Set(names)) {
+    if (name === undefined || name.includes('{partition}')) continue
+    const { latest } = await lookAt(exports, pointerLayout(name))
+    if (latest?.dataset !== null || latest.pipeline !== pipeline.definition.name) continue
+    const set = await setOf(exports, latest.manifest)
+    if (set && leftOut(set.members, pathsOf(pipeline, name)).length > 0) outgrown.push(name)
+  }
+  return outgrown
+}
+
 /**
  * Switches one named delivery to what was staged of it. Emits a stage event at start and end.
  * @throws what `switchSet` throws; then nothing was switched
@@ -44,8 +61,7 @@ export async function switchDelivery(
   ctx: RunContext,
 ): Promise<SetReceipt> {
   const { name } = pipeline.definition
-  const pointer = staged[0]?.layout.pointer
-  if (!pointer) throw new RangeError(`nothing is staged of ${delivery}`)
+  const pointer = staged[0]?.layout.pointer ?? pointerLayout(delivery)
   const about = { stage: 'export', dataset: delivery, target: pointer.latest } as const
   const begun = performance.now()
   ctx.emit({ type: 'stage', phase: 'start', ...about })

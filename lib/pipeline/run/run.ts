@@ -16,7 +16,7 @@ import { partitionState, partitionStates } from '../state/states.ts'
 import { checksPartitionsAlone } from './checked.ts'
 import { chosenPartitions, type PartitionChoice } from './choose.ts'
 import { readSharedAgain } from './compute.ts'
-import { switchDelivery } from './deliveries.ts'
+import { outgrownDeliveries, switchDelivery } from './deliveries.ts'
 import { leftoverRows } from './leftover-rows.ts'
 import { type OpenSession, openSession } from './open-session.ts'
 import { does, extractedOf, type Session } from './session.ts'
@@ -124,7 +124,10 @@ async function switchAll(
 ): Promise<readonly DeliveryReport[]> {
   const whole = reports.every(({ outcome }) => outcome === 'done' || outcome === 'unchanged' || outcome === 'open')
   const deliveries: DeliveryReport[] = []
-  for (const [delivery, staged] of session.staged.of(undefined)) {
+  const waiting = session.staged.of(undefined)
+  const outgrown = whole && does(session.choices, 'export') ? await outgrownDeliveries(session) : []
+  for (const delivery of new Set([...waiting.keys(), ...outgrown])) {
+    const staged = waiting.get(delivery) ?? []
     if (!whole) {
       deliveries.push({ delivery, outcome: 'notSwitched' })
       continue
