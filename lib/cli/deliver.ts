@@ -34,7 +34,7 @@ export const deliver = command({
     dryRun: { type: 'boolean', describe: 'prune: only say what would be removed' },
   },
   example: [
-    "millrace deliver rollback rentals 'rentals/revenue/{partition}.csv' --partition 2005-05 --reason 'store 2 is missing'",
+    "millrace deliver rollback rentals finance --reason 'store 2 is missing'",
     'lead readers back to the delivery before, at once; a run of the same input does not undo it',
   ],
   handler: async (options, context) => {
