@@ -113,6 +113,6 @@ testWrongPipelines([
     'path-pointer',
     "csv('daily/{partition}.csv', { contract: perDay })",
     "[csv('daily/{partition}.csv', { contract: perDay }), csv('daily/{partition}/latest.json', { contract: perDay, plain: true })]",
-    'error: path-pointer export daily: "daily/{partition}/latest.json" and "daily/{partition}.csv" of daily would both write daily/{partition}/latest.json; give one another name',
+    'error: path-pointer export daily: export path "daily/{partition}/latest.json" says ndjson, and is delivered as csv\n  hint: let it end in .csv',
   ],
 ])
