@@ -1,11 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { ConfigError } from '../../lib/core/errors.ts'
 import { checkPlaces } from '../../lib/export/check-places.ts'
+import { ndjson } from '../../lib/export/contract/export.ts'
+import { tableContract } from '../../lib/export/contract/table-contract.ts'
 import { exportOf, idName, keyOf } from './kit.ts'
 
 const placed = (dataset: string, path: string, plain = true) => ({
   dataset,
-  export: exportOf(path, { columns: idName, orderBy: ['id'] }, plain) as never,
+  export: (path.endsWith('.json')
+    ? ndjson(path, { contract: tableContract({ columns: idName, orderBy: ['id'] }), bigNumbers: 'number', plain })
+    : exportOf(path, { columns: idName, orderBy: ['id'] }, plain)) as never,
   partitioned: path.includes('{partition}'),
 })
 const OBJECT = `${keyOf('a').slice(0, 12)}-beefbeef`
