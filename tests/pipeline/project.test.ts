@@ -26,7 +26,7 @@ export default pipeline({
     `
 import { readdirSync, readFileSync } from 'node:fs'
 import { openProject } from ${lib('pipeline/project.ts')}
-import { run } from ${lib('pipeline/run.ts')}
+import { run } from ${lib('pipeline/run/run.ts')}
 process.env.MILLRACE_THREADS = '${threads}'
 delete process.env.POLARS_MAX_THREADS
 const { outcome } = await run(await openProject(process.cwd()), 'framed')
