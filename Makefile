@@ -79,7 +79,7 @@ demo: setup ## run every pipeline on its fixture data, and say where the CSV fil
 test: setup ## run the unit tests
 	@$(VITEST) --project unit$(call report,unit)
 
-test-systems: setup ## run the tests against real servers
+test-systems: setup ## run the tests against real servers, and the long ones
 	@bash scripts/systems.sh
 	@if [ -z "$$(find tests/systems -name '*.test.ts' 2>/dev/null)" ]; then echo "0 passed, 0 failed"; \
 	else $(VITEST) --project systems$(call report,systems); fi

@@ -38,8 +38,9 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
-      project('unit', ['tests/**/*.test.ts'], ['tests/systems/**', 'tests/bucket/**']),
-      project('systems', ['tests/systems/**/*.test.ts']),
+      project('unit', ['tests/**/*.test.ts'], ['tests/systems/**', 'tests/memory/**', 'tests/bucket/**']),
+      // Those of memory need no server, but a minute of the machine.
+      project('systems', ['tests/systems/**/*.test.ts', 'tests/memory/**/*.test.ts']),
       project('bucket', ['tests/bucket/**/*.test.ts']),
     ],
   },
