@@ -70,6 +70,8 @@ export function openLocalStore(root: string): Store {
           `${key} is ${current ? `version ${current.version}` : 'not there'}, not version ${options.ifVersion}`,
           { file: path },
         )
+      // A copy that stays is a second link of its source, which must not get another time, and so another version, for an object that is there.
+      if (options.ifAbsent && current) throw isThere(key)
       const identity = await newIdentity(staged.path, current)
       options.signal?.throwIfAborted()
       const info: ObjectInfo = { key, bytes: identity.bytes, version: identity.version, crc32c: staged.crc32c, metadata }

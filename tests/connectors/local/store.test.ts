@@ -216,3 +216,15 @@ test('a put of many objects at once into folders that others empty at the same t
   await Promise.all([work(one, 'a'), work(one, 'b'), work(other, 'c'), work(other, 'd')])
   expect(await keysOf(one)).toEqual([])
 })
+
+test('the source of copies at once to a new key keeps its version', async () => {
+  const store = openStore(join(temporaryFolder(), 'store'))
+  const { version } = await store.put('a/latest.json', { bytes: '{}' })
+  for (let i = 0; i < 20; i++) {
+    await Promise.allSettled(
+      Array.from({ length: 4 }, () => store.copy('a/latest.json', `a/switch-${i}.json`, { ifAbsent: true, metadata: {} })),
+    )
+    expect((await store.head('a/latest.json'))?.version).toBe(version)
+  }
+  await store.close()
+})
