@@ -1,5 +1,6 @@
 import { ConfigError, MillraceError, messageOf, PermanentError, TransientError } from '../../core/errors.ts'
 import { redact } from '../../core/secret.ts'
+import { deepest, fieldOf } from '../causes.ts'
 import { refusalOf } from '../store-tls.ts'
 import { type Answer, type Doing, errorOfAnswer, type Whence } from './answers.ts'
 import { SETTINGS } from './options.ts'
@@ -98,22 +99,4 @@ function errorOfCredentials({ cause, expected }: NoToken, doing: Doing, { creden
 function errorsIn(error: unknown): readonly unknown[] {
   const errors = fieldOf(error, 'errors')
   return Array.isArray(errors) ? errors : []
-}
-
-/** The innermost cause, and its code. */
-function deepest(error: unknown): { readonly code: string; readonly message: string } {
-  let at = error
-  let code = ''
-  for (let i = 0; i < 10; i++) {
-    const own = fieldOf(at, 'code')
-    if (typeof own === 'string') code = own
-    const inner = at instanceof AggregateError ? at.errors[0] : fieldOf(at, 'cause')
-    if (!(inner instanceof Error)) break
-    at = inner
-  }
-  return { code, message: messageOf(at) }
-}
-
-function fieldOf(value: unknown, name: string): unknown {
-  return value !== null && typeof value === 'object' ? (value as Record<string, unknown>)[name] : undefined
 }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { ConfigError, MillraceError, messageOf, NotFound, PermanentError, PreconditionFailed, TransientError } from '../../core/errors.ts'
+import { ConfigError, MillraceError, NotFound, PermanentError, PreconditionFailed, TransientError } from '../../core/errors.ts'
 import { redact } from '../../core/secret.ts'
+import { deepest, fieldOf } from '../causes.ts'
 import { refusalOf } from '../store-tls.ts'
 import { SETTINGS } from './tls.ts'
 
@@ -118,22 +119,4 @@ function saidBy(body: unknown): { readonly message: string; readonly reason: str
 function statusOf(error: unknown): number | undefined {
   const status = fieldOf(fieldOf(error, 'response'), 'status')
   return typeof status === 'number' ? status : undefined
-}
-
-/** The innermost cause, and its code. */
-function deepest(error: unknown): { readonly code: string; readonly message: string } {
-  let at = error
-  let code = ''
-  for (let i = 0; i < 10; i++) {
-    const own = fieldOf(at, 'code')
-    if (typeof own === 'string') code = own
-    const inner = at instanceof AggregateError ? at.errors[0] : fieldOf(at, 'cause')
-    if (!(inner instanceof Error)) break
-    at = inner
-  }
-  return { code, message: messageOf(at) }
-}
-
-function fieldOf(value: unknown, name: string): unknown {
-  return value !== null && typeof value === 'object' ? (value as Record<string, unknown>)[name] : undefined
 }

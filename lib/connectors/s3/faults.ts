@@ -1,5 +1,6 @@
 import { ConfigError, MillraceError, messageOf, NotFound, PermanentError, PreconditionFailed, TransientError } from '../../core/errors.ts'
 import { redact } from '../../core/secret.ts'
+import { fieldOf } from '../causes.ts'
 import { refusalOf } from '../store-tls.ts'
 import { SETTINGS } from './settings.ts'
 
@@ -179,8 +180,4 @@ function deepest(error: unknown): {
     at = inner
   }
   return { code, name: at instanceof Error ? at.name : '', message: messageOf(at), status }
-}
-
-function fieldOf(value: unknown, name: string): unknown {
-  return value !== null && typeof value === 'object' ? (value as Record<string, unknown>)[name] : undefined
 }

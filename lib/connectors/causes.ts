@@ -1,0 +1,21 @@
+import { messageOf } from '../core/errors.ts'
+
+// What the SDKs of stores throw is read field by field: their classes are loaded late, and what lies within is another library's.
+
+/** The innermost cause, and its code. */
+export function deepest(error: unknown): { readonly code: string; readonly message: string } {
+  let at = error
+  let code = ''
+  for (let i = 0; i < 10; i++) {
+    const own = fieldOf(at, 'code')
+    if (typeof own === 'string') code = own
+    const inner = at instanceof AggregateError ? at.errors[0] : fieldOf(at, 'cause')
+    if (!(inner instanceof Error)) break
+    at = inner
+  }
+  return { code, message: messageOf(at) }
+}
+
+export function fieldOf(value: unknown, name: string): unknown {
+  return value !== null && typeof value === 'object' ? (value as Record<string, unknown>)[name] : undefined
+}
