@@ -1,11 +1,11 @@
 import type { RunContext } from '../../core/context.ts'
 import type { Dataset } from '../../core/dataset.ts'
 import { deliver } from '../../export/deliver.ts'
-import { committedKeys } from '../../export/delivered.ts'
 import { stage } from '../../export/stage.ts'
 import { load } from '../../load/load.ts'
 import { type Target, targetName } from '../define/bind.ts'
 import type { Partition } from '../define/partitions.ts'
+import { committedInputs } from '../state/committed-inputs.ts'
 import { isStaged } from './deliveries.ts'
 import type { Session } from './session.ts'
 
@@ -61,9 +61,8 @@ export async function commit(
 }
 
 export async function isCommitted(session: Session, target: Target, key: string, partition: Partition | undefined): Promise<boolean> {
-  if (target.stage === 'load') return session.tokens.get(target.load.table, partition?.name ?? '')?.inputKey === key
-  const keys = await committedKeys(session.exports, target.export, partition?.name)
-  return keys.includes(key) || isStaged(session, target, key, partition)
+  if ((await committedInputs(session, target, partition?.name)).includes(key)) return true
+  return target.stage === 'export' && isStaged(session, target, key, partition)
 }
 
 export function unchanged(target: Target, ctx: RunContext): void {

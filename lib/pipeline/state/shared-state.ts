@@ -1,9 +1,9 @@
-import { committedKeys } from '../../export/delivered.ts'
 import type { Target } from '../define/bind.ts'
 import { closureOf, inputKey } from '../define/input-key.ts'
 import { hasLoadsToApply } from '../run/apply-loads.ts'
 import { usableLoad } from '../run/landed.ts'
 import { extractedOf, type Session } from '../run/session.ts'
+import { committedInputs } from './committed-inputs.ts'
 
 /**
  * How what a pipeline's partitions share stands by its commit points: `done` when its datasets have landed and its targets are committed from what landed last; undefined where there is nothing of the kind. Asks no
@@ -26,11 +26,8 @@ export async function sharedState(session: Session): Promise<'done' | 'due' | un
 }
 
 async function isMade(session: Session, target: Target, contents: ReadonlyMap<string, string>): Promise<boolean> {
-  const { pipeline, tokens, exports, steps } = session
-  const keys =
-    target.stage === 'load'
-      ? [tokens.get(target.load.table, '')?.inputKey].filter((key) => key !== undefined)
-      : await committedKeys(exports, target.export, undefined)
+  const { pipeline, steps } = session
+  const keys = await committedInputs(session, target, undefined)
   const known = closureOf(pipeline, target.dataset).every(({ engine, name }) => engine !== 'extract' || contents.has(name))
   if (!known) return keys.length > 0
   return keys.includes(inputKey(pipeline, target, { steps, partition: undefined, contents: (name) => [contents.get(name) ?? ''] }))

@@ -1,5 +1,4 @@
 import type { Store } from '../../connectors/store.ts'
-import { committedKeys } from '../../export/delivered.ts'
 import type { BoundPipeline, Target } from '../define/bind.ts'
 import type { Schema } from '../define/definition.ts'
 import { madeByOtherCode, madeFrom, type StepHashes } from '../define/input-key.ts'
@@ -7,6 +6,7 @@ import { type Partition, partitionsUntil } from '../define/partitions.ts'
 import { forwarded, isForwardDone } from '../run/forward.ts'
 import { usableLoad } from '../run/landed.ts'
 import type { TokenBook } from '../run/session.ts'
+import { committedInputs } from './committed-inputs.ts'
 
 /** A partition as the commit points say. */
 export interface PartitionState {
@@ -70,10 +70,7 @@ async function keysOfDone(
     const passed = forwarded(pipeline, target)
     if (passed && !isForwardDone({ pipeline, schema, tokens }, passed, partition)) return undefined
     if (passed) continue
-    const keys =
-      target.stage === 'load'
-        ? [tokens.get(target.load.table, name)?.inputKey].filter((key) => key !== undefined)
-        : await committedKeys(exports, target.export, name)
+    const keys = await committedInputs({ tokens, exports }, target, name)
     // What landed since the commit may be the rest of a window that was open, or a read whose check failed.
     if (!keys.some((key) => madeFrom(key, pipeline, target, { partition, contentOf: (dataset) => contents.get(dataset) ?? '' })))
       return undefined
