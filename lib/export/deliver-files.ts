@@ -3,14 +3,16 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ObjectInfo } from '../connectors/store.ts'
 import { MillraceError, messageOf, NotFound, PermanentError, PreconditionFailed } from '../core/errors.ts'
+import type { DuckDB } from '../engines/duckdb.ts'
 import { fifoStocks } from '../engines/fifo-stock.ts'
 import { conflict, type File, type Work } from './delivery.ts'
 import { TEMPORARY } from './layout.ts'
 import { anotherDelivery, INPUT_KEY, sameContent } from './objects.ts'
+import { sumBeside } from './prove/beside.ts'
 import { prove, readTogether, writtenProof } from './prove/prove.ts'
 import { checkValues } from './write/check-values.ts'
 import { checkTotalOrder } from './write/total-order.ts'
-import { writeThroughFifo } from './write/write-csv.ts'
+import { type Written, writeThroughFifo } from './write/write-csv.ts'
 import { fileWriter } from './write/writers.ts'
 
 /** Used again by all deliveries of a run. */
@@ -18,52 +20,14 @@ const fifosOf = fifoStocks('fifos')
 
 /** Writes the rows to temporary objects, verified as stored and proved to be the dataset, and copies each to its immutable name. */
 export async function deliverFiles(work: Work): Promise<readonly File[]> {
-  const { request, layout, store, ctx, place } = work
-  const { dataset, inputKey } = request
+  const { request, ctx } = work
   const { contract } = request.export
-  const nonce = randomBytes(4).toString('hex')
   await mkdir(ctx.workspace, { recursive: true })
   const folder = await mkdtemp(join(ctx.workspace, 'export-'))
   try {
     const db = await work.openEngine({ ...ctx.limits, temp: join(folder, 'spill'), zone: 'zone' in contract ? contract.zone : 'UTC' })
     try {
-      const { inOrder, order } = await checkTotalOrder(db, dataset, contract, ctx.signal)
-      await checkValues(db, dataset, contract, ctx.signal)
-      const writer = fileWriter({ db, dataset, contract, inOrder, threads: ctx.limits.threads, workspace: folder, signal: ctx.signal })
-      const written = await writeThroughFifo(
-        {
-          key: (n) => `${TEMPORARY}${ctx.run}/${layout.id}-${nonce}${n === 1 ? '' : `-${n}`}${layout.extension}`,
-          ...writer,
-          rows: dataset.rows,
-          fifos: fifosOf(ctx.runFolder ?? ctx.workspace),
-          signal: ctx.signal,
-          progress: (bytes) => ctx.emit({ type: 'progress', stage: 'export', dataset: dataset.name, target: request.export.path, bytes }),
-        },
-        writer.produce,
-        store,
-      )
-      const files = written.map(
-        ({ read, ...sums }, i): File => ({ ...sums, key: layout.data(inputKey, sums.sha256, i + 1), proof: writtenProof(read, contract) }),
-      )
-      try {
-        const read = readTogether(written.map((file) => file.read))
-        await prove(read, { dataset, contract, order }, db, ctx.signal)
-        for (const [i, file] of files.entries()) await createCopy(work, written[i]?.key ?? '', file)
-      } catch (error) {
-        // Another delivery of this partition swept it away.
-        throw error instanceof NotFound ? anotherDelivery(place, error) : error
-      } finally {
-        for (const { key } of written)
-          await store.delete(key).catch((error: unknown) =>
-            ctx.emit({
-              type: 'warning',
-              stage: 'export',
-              dataset: dataset.name,
-              message: `${key} is left for the next run to sweep: ${messageOf(error)}`,
-            }),
-          )
-      }
-      return files
+      return await writeAndProve(work, db, folder)
     } catch (error) {
       throw ctx.signal.aborted ? ctx.signal.reason : engineError(error)
     } finally {
@@ -71,6 +35,69 @@ export async function deliverFiles(work: Work): Promise<readonly File[]> {
     }
   } finally {
     await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function writeAndProve(work: Work, db: DuckDB, folder: string): Promise<readonly File[]> {
+  const { request, layout, store, ctx } = work
+  const { dataset } = request
+  const { contract } = request.export
+  const { signal, limits } = ctx
+  const { inOrder, order } = await checkTotalOrder(db, dataset, contract, signal)
+  await checkValues(db, dataset, contract, signal)
+  const claim = { dataset, contract, order }
+  const beside = await sumBeside(claim, db, signal)
+  try {
+    const nonce = randomBytes(4).toString('hex')
+    const writer = fileWriter({ db, dataset, contract, inOrder, threads: limits.threads, workspace: folder, signal })
+    const written = await writeThroughFifo(
+      {
+        key: (n) => `${TEMPORARY}${ctx.run}/${layout.id}-${nonce}${n === 1 ? '' : `-${n}`}${layout.extension}`,
+        ...writer,
+        rows: dataset.rows,
+        fifos: fifosOf(ctx.runFolder ?? ctx.workspace),
+        signal,
+        progress: (bytes) => ctx.emit({ type: 'progress', stage: 'export', dataset: dataset.name, target: request.export.path, bytes }),
+      },
+      writer.produce,
+      store,
+    )
+    return await publish(work, written, async () =>
+      prove(readTogether(written.map(({ read }) => read)), await beside.sums(), claim, db, signal),
+    )
+  } finally {
+    await beside.stop()
+  }
+}
+
+/** Gives what was written its immutable names once it is proved; the temporary objects go, whatever comes. */
+async function publish(work: Work, written: readonly Written[], proved: () => Promise<void>): Promise<readonly File[]> {
+  const { request, layout, store, ctx, place } = work
+  const { dataset, inputKey } = request
+  const files = written.map(
+    ({ read, ...sums }, i): File => ({
+      ...sums,
+      key: layout.data(inputKey, sums.sha256, i + 1),
+      proof: writtenProof(read, request.export.contract),
+    }),
+  )
+  try {
+    await proved()
+    for (const [i, file] of files.entries()) await createCopy(work, written[i]?.key ?? '', file)
+    return files
+  } catch (error) {
+    // Another delivery of this partition swept it away.
+    throw error instanceof NotFound ? anotherDelivery(place, error) : error
+  } finally {
+    for (const { key } of written)
+      await store.delete(key).catch((error: unknown) =>
+        ctx.emit({
+          type: 'warning',
+          stage: 'export',
+          dataset: dataset.name,
+          message: `${key} is left for the next run to sweep: ${messageOf(error)}`,
+        }),
+      )
   }
 }
 

@@ -8,7 +8,7 @@ import { openDuckDB } from '../../lib/engines/duckdb.ts'
 import type { OpenEngine } from '../../lib/engines/engine-pool.ts'
 import type { Contract } from '../../lib/export/contract/contract.ts'
 import { deliver } from '../../lib/export/deliver.ts'
-import { type Claim, prove } from '../../lib/export/prove/prove.ts'
+import { type Claim, claimedSums, prove } from '../../lib/export/prove/prove.ts'
 import { readStored } from '../../lib/export/prove/read-stored.ts'
 import { checkTotalOrder } from '../../lib/export/write/total-order.ts'
 import { temporaryFolder, testContext } from '../kit/context.ts'
@@ -73,7 +73,8 @@ async function proved(bytes: Uint8Array, claim: Written['claim']): Promise<void>
   const db = await connectToTestEngine({ zone: claim.contract.zone })
   try {
     for (let at = 0; at < bytes.length; at += 50) await reader.add(bytes.subarray(at, at + 50))
-    await prove(await reader.end(), claim, db, new AbortController().signal)
+    const { signal } = new AbortController()
+    await prove(await reader.end(), await claimedSums(claim, db, signal), claim, db, signal)
   } finally {
     reader.stop()
     db.close()
@@ -205,14 +206,15 @@ test('prove takes no file that reads otherwise, whichever byte of it has changed
 
 /** Engines that write something else than they are told, without a word. */
 const writing =
-  (change: (copy: string) => string): OpenEngine =>
+  (change: (copy: string) => string, rows = 5): OpenEngine =>
   async (options) => {
     const db = await openDuckDB(options)
     const run: typeof db.run = async (sql, values, signal) => {
       if (!sql.startsWith('COPY')) return db.run(sql, values, signal)
       expect(change(sql)).not.toBe(sql)
       await db.run(change(sql), values, signal)
-      return 5
+      // Whatever it has done, it says that it has done all.
+      return rows
     }
     return { ...db, run }
   }
@@ -268,4 +270,30 @@ test('deliver records what it proved, the same for one file and for the sum of s
   expect(sum(several.map(({ columns: all }) => all[1]?.hash ?? ''))).toBe(one?.columns[1]?.hash)
   // A dialect changes no value: what is proved is the dataset.
   expect(await proofsOf({ delimiter: '\t', quoting: 'all', compression: 'zstd', encoding: 'utf-16le', lineEnd: '\r\n' })).toEqual([one])
+})
+
+test('deliver proves a dataset of many rows while they are written, and leaves nothing of it where the writing fails', async () => {
+  const many = `SELECT i AS id, 'n' || i AS name, i * 0.5 AS amount, DATE '2018-02-03' AS day, TIMESTAMPTZ '2018-02-04 05:06:07+00' AS at, i % 2 = 0 AS done, 0.1 + i AS share FROM range(150000) AS r(i)`
+  const dataset = await datasetOf(temporaryFolder(), 'sales', columns, many)
+  const target = exportOf('sales.csv', { columns, orderBy: ['id'] })
+  const request = requestOf(dataset, { export: target, partition: undefined })
+  const store = freshStore()
+  await expect(
+    deliver(
+      request,
+      store,
+      testContext(),
+      writing((sql) => sql.replace('t."name" AS', `CASE WHEN t."id" = 140000 THEN 'other' ELSE t."name" END AS`), 150_000),
+    ),
+  ).rejects.toMatchObject({ place: { column: 'name' } })
+  await expect(
+    deliver(
+      request,
+      store,
+      testContext(),
+      writing((sql) => sql.replace('t."name" AS', `error('gone') AS`)),
+    ),
+  ).rejects.toThrow(/gone/)
+  expect(await keysOf(store)).toEqual([])
+  expect(await run(request, store)).toMatchObject({ rows: 150_000 })
 })

@@ -1,7 +1,7 @@
 import type { Dataset } from '../../core/dataset.ts'
 import { type ErrorOptions, PermanentError } from '../../core/errors.ts'
 import { quoteIdentifier } from '../../core/quote.ts'
-import type { DuckDB } from '../../engines/duckdb.ts'
+import type { DuckDB, MetaRow } from '../../engines/duckdb.ts'
 import { relationOfFiles } from '../../engines/relation.ts'
 import type { CsvSums } from '../../formats/csv-sums.ts'
 import type { FormatContract } from '../contract/export.ts'
@@ -14,36 +14,55 @@ export interface Claim {
   readonly order: bigint
 }
 
-/**
- * Holds what was read back against the dataset's own Parquet files, in one scan: rows, NULLs and empty texts of each column, the hash of all values row by row, and the order. The hashes of single columns are
- * looked at only where that of the rows differs, to say which column it is.
- * @throws PermanentError naming the first column that is not the dataset's
- */
-export async function prove(read: CsvSums, { dataset, contract, order }: Claim, db: DuckDB, signal: AbortSignal): Promise<void> {
-  const proved = Object.keys(contract.columns).map((name) => ({ name, ...comparedValue(name, contract) }))
-  const values = proved.map(({ name, of }, i) => `${of(`t.${quoteIdentifier(name)}`)} AS v${i}`)
-  const from = `(SELECT ${values.join(', ')} FROM (${relationOfFiles(contract.columns, dataset.files)}) AS t)`
+/** Sums up a dataset's own Parquet files as `prove` wants them, in one scan: rows, NULLs and empty texts of each column, the hash of all values row by row. */
+export async function claimedSums({ dataset, contract }: Claim, db: DuckDB, signal: AbortSignal): Promise<MetaRow> {
+  const proved = provedColumns(contract)
   const counts = proved.flatMap(({ kind }, i) => [
     `count(*) - count(v${i}) AS n${i}`,
     `${kind === 'text' ? `count(*) FILTER (WHERE v${i} = '')` : 0} AS e${i}`,
   ])
   const row = `hash(${proved.map((_, i) => `v${i}`).join(', ')})`
   const [found] = await db.meta(
-    `SELECT count(*) AS rows, ${sumOf(`hash(${row})`)} AS content, ${counts.join(', ')} FROM ${from}`,
+    `SELECT count(*) AS rows, ${sumOf(`hash(${row})`)} AS content, ${counts.join(', ')} FROM ${valuesOf(dataset, contract)}`,
     undefined,
     signal,
   )
-  if (read.rows !== Number(found?.rows)) throw mismatch(`it has ${read.rows} rows, and the dataset has ${found?.rows}`)
+  return found ?? {}
+}
+
+function provedColumns(contract: FormatContract) {
+  return Object.keys(contract.columns).map((name) => ({ name, ...comparedValue(name, contract) }))
+}
+
+/** Each column as it is compared: `v0`, `v1`, … */
+function valuesOf(dataset: Dataset, contract: FormatContract): string {
+  const values = provedColumns(contract).map(({ name, of }, i) => `${of(`t.${quoteIdentifier(name)}`)} AS v${i}`)
+  return `(SELECT ${values.join(', ')} FROM (${relationOfFiles(contract.columns, dataset.files)}) AS t)`
+}
+
+/**
+ * Holds what was read back against the dataset's own sums, and the order. The hashes of single columns are looked at only where that of the rows differs, to say which column it is.
+ * @throws PermanentError naming the first column that is not the dataset's
+ */
+export async function prove(
+  read: CsvSums,
+  sums: MetaRow,
+  { dataset, contract, order }: Claim,
+  db: DuckDB,
+  signal: AbortSignal,
+): Promise<void> {
+  const proved = provedColumns(contract)
+  if (read.rows !== Number(sums.rows)) throw mismatch(`it has ${read.rows} rows, and the dataset has ${sums.rows}`)
   for (const [i, { name }] of proved.entries()) {
     const { nulls, empty } = read.columns[i] ?? {}
-    if (nulls !== Number(found?.[`n${i}`]))
-      throw mismatch(`"${name}" is NULL in ${nulls} rows, and in ${found?.[`n${i}`]} of the dataset`, { column: name })
-    if (empty !== Number(found?.[`e${i}`]))
-      throw mismatch(`"${name}" is the empty text in ${empty} rows, and in ${found?.[`e${i}`]} of the dataset`, { column: name })
+    if (nulls !== Number(sums[`n${i}`]))
+      throw mismatch(`"${name}" is NULL in ${nulls} rows, and in ${sums[`n${i}`]} of the dataset`, { column: name })
+    if (empty !== Number(sums[`e${i}`]))
+      throw mismatch(`"${name}" is the empty text in ${empty} rows, and in ${sums[`e${i}`]} of the dataset`, { column: name })
   }
-  if (read.content !== BigInt(found?.content ?? 0)) {
+  if (read.content !== BigInt(sums.content ?? 0)) {
     const [hashes] = await db.meta(
-      `SELECT ${proved.map((_, i) => `${sumOf(`hash(v${i})`)} AS h${i}`).join(', ')} FROM ${from}`,
+      `SELECT ${proved.map((_, i) => `${sumOf(`hash(v${i})`)} AS h${i}`).join(', ')} FROM ${valuesOf(dataset, contract)}`,
       undefined,
       signal,
     )
