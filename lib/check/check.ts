@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { RunContext } from '../core/context.ts'
 import type { Dataset, TimeWindow } from '../core/dataset.ts'
 import { CheckError, ConfigError, MillraceError, messageOf, PermanentError } from '../core/errors.ts'
+import { bytesOfFiles } from '../core/files-bytes.ts'
 import { quoteIdentifier } from '../core/quote.ts'
 import { type DuckDB, openDuckDB, type SqlValues } from '../engines/duckdb.ts'
 import type { OpenEngine } from '../engines/engine-pool.ts'
@@ -40,8 +41,9 @@ export async function check(request: CheckRequest, ctx: RunContext, openEngine: 
   const about = { stage: 'check', dataset: dataset.name } as const
   const begun = performance.now()
   ctx.emit({ type: 'stage', phase: 'start', ...about })
+  const read = { inputRows: dataset.rows, inputBytes: await bytesOfFiles(dataset.files), inputKey: dataset.hash }
   const ended = (outcome: 'done' | 'failed') =>
-    ctx.emit({ type: 'stage', phase: 'end', ...about, rows: dataset.rows, ms: performance.now() - begun, outcome })
+    ctx.emit({ type: 'stage', phase: 'end', ...about, rows: dataset.rows, ...read, ms: performance.now() - begun, outcome })
   try {
     const report = await runRules(request, ctx, openEngine)
     for (const { rule, severity, passed, failed } of report.rules) {

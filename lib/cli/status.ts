@@ -40,6 +40,7 @@ function headline(
     partitions.length > 0 && `${of('done').length} done`,
     named('due', of('due')),
     named('open', of('open')),
+    named('running', of('running')),
     paint('red', named('failed', of('failed'))),
     shared && `shared: ${shared.state === 'failed' ? paint('red', 'failed') : shared.state}`,
   ]

@@ -33,6 +33,11 @@ interface StageEnded extends Happening {
   readonly target?: string
   readonly rows?: number
   readonly bytes?: number
+  /** What it read, as far as that is known: rows, and bytes of their files. */
+  readonly inputRows?: number
+  readonly inputBytes?: number
+  /** What its result is of: a load's content hash, a dataset's hash, a target's input key. */
+  readonly inputKey?: string
   /** Keys of the objects that it committed, or paths of the files that it made. */
   readonly files?: readonly string[]
   /** How the rows add up. land: `read` = rows + `unchanged` + `superseded`, and keys that are `gone`; load: the dataset's = rows + `superseded`, and what was `removed`. */

@@ -1,6 +1,7 @@
 import type { Store } from '../connectors/store.ts'
 import type { RunContext } from '../core/context.ts'
 import { ConfigError, type ErrorPlace, PermanentError } from '../core/errors.ts'
+import { bytesOfFiles } from '../core/files-bytes.ts'
 import type { OpenEngine } from '../engines/engine-pool.ts'
 import { checkContract } from './contract/check-contract.ts'
 import type { Export } from './contract/export.ts'
@@ -35,6 +36,7 @@ export async function delivering<T>(
   const place: ErrorPlace = { stage: 'export', pipeline, dataset: dataset.name, ...(partition !== undefined && { partition }) }
   const begun = performance.now()
   ctx.emit({ type: 'stage', phase: 'start', ...about })
+  const read = { inputRows: dataset.rows, inputBytes: await bytesOfFiles(dataset.files), inputKey: request.inputKey }
   try {
     ctx.signal.throwIfAborted()
     checkContract(request.export.contract, dataset.columns)
@@ -45,10 +47,10 @@ export async function delivering<T>(
     await sweepDelivery(store, layout)
     const result = await work({ request, layout, before, store, ctx, openEngine, place })
     const { outcome, ...what } = ended(result)
-    ctx.emit({ type: 'stage', phase: 'end', ...about, ...what, ms: performance.now() - begun, outcome })
+    ctx.emit({ type: 'stage', phase: 'end', ...about, ...read, ...what, ms: performance.now() - begun, outcome })
     return result
   } catch (error) {
-    ctx.emit({ type: 'stage', phase: 'end', ...about, ms: performance.now() - begun, outcome: 'failed' })
+    ctx.emit({ type: 'stage', phase: 'end', ...about, ...read, ms: performance.now() - begun, outcome: 'failed' })
     throw exportError(error, place)
   }
 }

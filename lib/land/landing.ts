@@ -30,6 +30,8 @@ export async function asLanding(
       dataset,
       rows: landed.rows,
       bytes: landed.bytes,
+      inputRows: landed.read,
+      inputKey: landed.manifest.contentHash,
       files: landed.manifest.files.map(({ key }) => key),
       counts: { read: landed.read, unchanged: landed.unchanged, superseded: landed.superseded, gone: landed.removed },
       ms: elapsedMs(ctx.clock) - begun,

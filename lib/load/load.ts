@@ -2,6 +2,7 @@ import type { Disposition, LoadReceipt, Token, Warehouse } from '../connectors/w
 import type { RunContext } from '../core/context.ts'
 import type { Dataset } from '../core/dataset.ts'
 import { placed } from '../core/errors.ts'
+import { bytesOfFiles } from '../core/files-bytes.ts'
 import type { Load } from './targets.ts'
 
 /** One dataset on its way into one table. */
@@ -34,6 +35,8 @@ export async function load(task: LoadTask, warehouse: Warehouse, ctx: RunContext
   const about = { stage: 'load', dataset: task.dataset.name, target: table } as const
   const begun = performance.now()
   ctx.emit({ type: 'stage', phase: 'start', ...about })
+  const { rows: inputRows, files } = task.dataset
+  const read = { inputRows, inputBytes: await bytesOfFiles(files), inputKey: task.inputKey }
   if (ctx.live) ctx.emit({ type: 'progress', ...about, totalRows: task.dataset.rows })
   try {
     const receipt = await warehouse.load(
@@ -53,13 +56,14 @@ export async function load(task: LoadTask, warehouse: Warehouse, ctx: RunContext
       phase: 'end',
       ...about,
       rows: receipt.rows,
+      ...read,
       counts: countsOf(task, receipt),
       ms: performance.now() - begun,
       outcome: 'done',
     })
     return receipt
   } catch (error) {
-    ctx.emit({ type: 'stage', phase: 'end', ...about, ms: performance.now() - begun, outcome: 'failed' })
+    ctx.emit({ type: 'stage', phase: 'end', ...about, ...read, ms: performance.now() - begun, outcome: 'failed' })
     throw placed(error, {
       stage: 'load',
       pipeline: task.pipeline,

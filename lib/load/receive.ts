@@ -58,7 +58,8 @@ export async function receive(task: ReceiveTask, frames: Frames, warehouse: Ware
       type: 'stage',
       phase: 'end',
       ...about,
-      ...(!unchanged && { rows, bytes, counts: { dataset: rows, superseded: 0, removed } }),
+      ...(!unchanged && { rows, bytes, inputRows: rows, inputBytes: bytes, counts: { dataset: rows, superseded: 0, removed } }),
+      inputKey: hashed.key(),
       ms: performance.now() - begun,
       outcome: unchanged ? 'unchanged' : 'done',
     })

@@ -35,6 +35,15 @@ export interface StepReport {
   readonly bytes?: number
   /** How the rows add up. land: `read` = rows + `unchanged` + `superseded`, and keys that are `gone`; load: the dataset's = rows + `superseded`, and what was `removed`. */
   readonly counts?: Readonly<Record<string, number>>
+  /** What it read, as far as that is known: rows, and bytes of their files. */
+  readonly inputRows?: number
+  readonly inputBytes?: number
+  /** What its result is of: a load's content hash, a dataset's hash, a target's input key. */
+  readonly inputKey?: string
+  /** Highest resident memory of this process and those below it while the step ran, and of what ran beside it. */
+  readonly peakBytes?: number
+  /** Most bytes that engines had on the disk meanwhile, as sampled; absent where none were seen. */
+  readonly spilledBytes?: number
   readonly ms: number
   /** Files or objects that the step wrote or pinned. */
   readonly files?: readonly string[]

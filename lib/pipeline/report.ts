@@ -64,14 +64,17 @@ export interface PipelineStatus {
   /** As last seen by the ledger and the commit points; sources are not asked. */
   readonly partitions: readonly {
     readonly partition: string
-    readonly state: 'done' | 'due' | 'open' | 'failed'
+    readonly state: 'done' | 'due' | 'open' | 'failed' | 'running'
+    /** When it was last settled; of one that is running since when. */
     readonly at?: string
+    /** How often it was tried since it was last done; absent where it was never tried, as far as the ledger knows. */
+    readonly attempts?: number
     readonly error?: string
   }[]
   /** Which of those that are done were made by other code; absent where none was. */
   readonly stale?: Stale
   /** What the partitions share: datasets and targets without partitions; absent where there are none. `failed`: its last run has failed, and no partition is run before it passes. */
-  readonly shared?: { readonly state: 'done' | 'due' | 'failed'; readonly at?: string; readonly error?: string }
+  readonly shared?: { readonly state: 'done' | 'due' | 'failed' | 'running'; readonly at?: string; readonly error?: string }
   /** Absent where there are none. */
   readonly notices?: readonly PendingNotice[]
   /** What is wrong beside it, and what to do: a table that has rows of partitions that the pipeline no longer has. */

@@ -1,100 +1,36 @@
-import { mkdirSync, renameSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
-import { pathToFileURL } from 'node:url'
-import { PermanentError } from '../core/errors.ts'
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import { openLedgerFile, readLedgerFile } from './ledger-file.ts'
+import type {
+  AttemptRow,
+  CellRow,
+  LedgerFacts,
+  LedgerStep,
+  PartitionBegun,
+  PartitionEnded,
+  PartitionRow,
+  RunBegun,
+  RunEnded,
+  RunRow,
+} from './ledger-rows.ts'
 import { refusedBySqlite } from './sqlite-faults.ts'
 
-/** How a partition stands: `open` is done, but its window had not ended. Partition '' is a pipeline's shared datasets. */
-export type PartitionState = 'done' | 'open' | 'failed'
-
-export interface RunBegun {
-  readonly run: string
-  readonly pipeline: string
-  readonly profile: string
-  readonly startedAt: Date
-  readonly versions: Readonly<Record<string, string>>
-}
-
-export interface RunEnded {
-  readonly run: string
-  readonly endedAt: Date
-  readonly outcome: string
-  readonly exitCode: number
-}
-
-/** What one step did; a `StepReport` fits it. */
-export interface LedgerStep {
-  readonly stage: string
-  readonly partition: string
-  readonly dataset: string
-  readonly target?: string
-  readonly outcome: string
-  readonly rows?: number
-  readonly bytes?: number
-  readonly ms: number
-}
-
-/** What came of a partition; a `PartitionReport` fits its `report`. */
-export interface PartitionEnded {
-  readonly run: string
-  readonly pipeline: string
-  readonly at: Date
-  /** The code that made it, as a hash: what the input keys of its targets have in common in all partitions. */
-  readonly inputKey?: string
-  /** One stage was run alone and others are still to do: the steps are kept, how the partition stands is not changed. */
-  readonly unfinished?: true
-  readonly report: {
-    readonly partition: string
-    readonly outcome: 'done' | 'unchanged' | 'open' | 'failed' | 'stopped' | 'notRun'
-    readonly ms: number
-    readonly steps: readonly LedgerStep[]
-    readonly error?: { readonly message: string }
-  }
-}
-
-/** A partition as the ledger last saw it. */
-export interface PartitionRow {
-  readonly pipeline: string
-  readonly partition: string
-  readonly state: PartitionState
-  /** UTC, ISO 8601. */
-  readonly at: string
-  readonly run?: string
-  readonly inputKey?: string
-  readonly error?: string
-}
-
-export interface RunRow {
-  readonly run: string
-  readonly pipeline: string
-  readonly profile: string
-  readonly startedAt: string
-  /** Absent while it runs, and for a run that was killed. */
-  readonly endedAt?: string
-  readonly outcome?: string
-  readonly exitCode?: number
-  readonly versions: Readonly<Record<string, string>>
-}
-
-/** What commit points and run records say, to fill an empty ledger with. */
-export interface LedgerFacts {
-  readonly runs: readonly RunRow[]
-  readonly steps: readonly (LedgerStep & { readonly run: string })[]
-  readonly partitions: readonly PartitionRow[]
-}
-
 /**
- * The index for people: what ran, when, how long, and how each partition stands. Never the truth, which is in the commit points: nothing is decided by it, deleting it is harmless, and `rebuild`
+ * The index for people: what ran, when, how long, in how much memory, and how each partition stands. Never the truth, which is in the commit points: nothing is decided by it, deleting it is harmless, and `rebuild`
  * fills it again. Several processes may write at once.
  */
 export interface Ledger extends Disposable {
   beginRun(run: RunBegun): void
   endRun(run: RunEnded): void
+  /** Called when a partition's lock is held, once for each attempt; `endPartition` follows, unless the process is killed. */
+  beginPartition(begun: PartitionBegun): void
   /** A partition that was not run changes nothing; of one that was stopped the steps are kept, and it stands as before. */
   endPartition(ended: PartitionEnded): void
   /** Partitions of a pipeline (absent: of all), by pipeline and name. */
   partitions(pipeline?: string): readonly PartitionRow[]
+  /** How often each partition that was ever begun was tried, and which run has begun it. */
+  attempts(pipeline: string): readonly AttemptRow[]
+  /** What each stage did last on each dataset of each partition, by partition. */
+  cells(pipeline: string): readonly CellRow[]
   /** The newest runs first. */
   runs(pipeline?: string, limit?: number): readonly RunRow[]
   steps(run: string): readonly LedgerStep[]
@@ -103,78 +39,41 @@ export interface Ledger extends Disposable {
   close(): void
 }
 
-const BUSY_MS = 10_000
-const SCHEMA = `
-CREATE TABLE IF NOT EXISTS runs (run TEXT PRIMARY KEY, pipeline TEXT NOT NULL, profile TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT, outcome TEXT, exit_code INTEGER, versions TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS steps (run TEXT NOT NULL, partition TEXT NOT NULL, stage TEXT NOT NULL, dataset TEXT NOT NULL, target TEXT, outcome TEXT NOT NULL, rows INTEGER, bytes INTEGER, ms REAL NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS partitions (pipeline TEXT NOT NULL, partition TEXT NOT NULL, state TEXT NOT NULL, at TEXT NOT NULL, run TEXT, input_key TEXT, error TEXT, PRIMARY KEY (pipeline, partition)) STRICT;
-CREATE INDEX IF NOT EXISTS steps_of_run ON steps (run);
-CREATE INDEX IF NOT EXISTS runs_of_pipeline ON runs (pipeline, started_at);`
-
 /** Opens the ledger, making it where there is none. One that is damaged is put aside as `<file>.damaged` and begun anew: `ledger rebuild` fills it. */
 export function openLedger(file: string): Ledger {
-  try {
-    mkdirSync(dirname(file), { recursive: true })
-    try {
-      return ledgerOver(openDatabase(file), file)
-    } catch (error) {
-      if (!isDamaged(error)) throw error
-      for (const end of ['-wal', '-shm', '']) moveAside(`${file}${end}`)
-      return ledgerOver(openDatabase(file), file)
-    }
-  } catch (error) {
-    const refused = refusedBySqlite(error, file)
-    if (refused !== error || !(error instanceof Error)) throw refused
-    throw new PermanentError(`cannot open the ledger ${file}: ${error.message}`, {
-      file,
-      hint: 'it may be deleted: it is only an index',
-      cause: error,
-    })
-  }
+  return ledgerOver(openLedgerFile(file), file)
 }
 
 /** Opens the ledger to be read alone, where its folder may not be written: nothing is made or changed. One that is not there, or is not whole, is empty. */
 export function readLedger(file: string): Ledger {
-  // Without its shared memory, which nobody can make there, a ledger is read as a file that nobody changes.
-  for (const path of [file, `${pathToFileURL(file).href}?immutable=1`]) {
-    let database: DatabaseSync | undefined
-    try {
-      database = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS })
-      for (const table of ['runs', 'steps', 'partitions']) database.prepare(`SELECT 1 FROM ${table} LIMIT 1`).get()
-      return ledgerOver(database, file)
-    } catch {
-      database?.close()
-    }
-  }
-  return ledgerOver(openDatabase(':memory:'), file)
+  return ledgerOver(readLedgerFile(file), file)
 }
 
-function openDatabase(file: string): DatabaseSync {
-  const database = new DatabaseSync(file, { timeout: BUSY_MS })
-  try {
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
-    database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`)
-    return database
-  } catch (error) {
-    database.close()
-    throw error
-  }
-}
+/** Of a step that had nothing to do the outcome is kept, and the figures of the one before. */
+const PUT_CELL = `
+INSERT INTO cells (pipeline, partition, stage, dataset, target, outcome, at, run, attempts, error, input_key, rows, bytes, ms, input_rows, input_bytes, peak_bytes, spilled_bytes)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET outcome = excluded.outcome, at = excluded.at, run = excluded.run, error = excluded.error,
+  attempts = CASE WHEN cells.outcome = 'failed' THEN cells.attempts + 1 ELSE 1 END,
+  input_key = coalesce(excluded.input_key, input_key), rows = coalesce(excluded.rows, rows), bytes = coalesce(excluded.bytes, bytes), ms = coalesce(excluded.ms, ms),
+  input_rows = coalesce(excluded.input_rows, input_rows), input_bytes = coalesce(excluded.input_bytes, input_bytes),
+  peak_bytes = coalesce(excluded.peak_bytes, peak_bytes), spilled_bytes = CASE WHEN excluded.peak_bytes IS NULL THEN spilled_bytes ELSE excluded.spilled_bytes END`
 
-const CORRUPT = 11
-const NOT_A_DATABASE = 26
+/** It found everything as it was: when and by whom it was made stays. */
+const CONFIRM_CELL = `
+INSERT INTO cells (pipeline, partition, stage, dataset, target, outcome, at, run, attempts, rows) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?)
+ON CONFLICT DO UPDATE SET outcome = CASE WHEN outcome = 'failed' THEN excluded.outcome ELSE outcome END, error = NULL`
 
-function isDamaged(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && (error.errcode === CORRUPT || error.errcode === NOT_A_DATABASE)
-}
+const BEGIN_PARTITION = `
+INSERT INTO attempts (pipeline, partition, attempts, run, since) VALUES (?1, ?2, 1, ?3, ?4)
+ON CONFLICT DO UPDATE SET run = excluded.run, since = excluded.since, attempts = 1 +
+  CASE WHEN run IS NULL AND (SELECT state FROM partitions p WHERE p.pipeline = ?1 AND p.partition = ?2) IN ('done', 'open') THEN 0 ELSE attempts END`
 
-function moveAside(file: string): void {
-  try {
-    renameSync(file, `${file}.damaged`)
-  } catch {
-    // It is not there.
-  }
-}
+const CELLS = `SELECT pipeline, partition, stage, dataset, target, outcome, at, run, attempts, error, input_key AS "inputKey", rows, bytes, ms, input_rows AS "inputRows",
+  input_bytes AS "inputBytes", peak_bytes AS "peakBytes", spilled_bytes AS "spilledBytes" FROM cells WHERE pipeline = ? ORDER BY partition`
+
+const STEPS = `SELECT stage, partition, dataset, "of", target, outcome, rows, bytes, ms, input_rows AS "inputRows", input_bytes AS "inputBytes", input_key AS "inputKey", peak_bytes AS "peakBytes",
+  spilled_bytes AS "spilledBytes" FROM steps WHERE run = ? ORDER BY rowid`
 
 function ledgerOver(database: DatabaseSync, file: string): Ledger {
   let open = true
@@ -185,8 +84,10 @@ function ledgerOver(database: DatabaseSync, file: string): Ledger {
       throw refusedBySqlite(error, file)
     }
   }
-  const all = (sql: string, ...values: SQLInputValue[]) => refusing(() => database.prepare(sql).all(...values))
-  const change = (sql: string, ...values: SQLInputValue[]) => refusing(() => void database.prepare(sql).run(...values))
+  type Value = SQLInputValue | undefined
+  const given = (values: readonly Value[]) => values.map((value) => value ?? null)
+  const all = (sql: string, ...values: Value[]) => refusing(() => database.prepare(sql).all(...given(values)))
+  const change = (sql: string, ...values: Value[]) => refusing(() => void database.prepare(sql).run(...given(values)))
 
   function together(work: () => void): void {
     refusing(() => database.exec('BEGIN IMMEDIATE'))
@@ -201,20 +102,52 @@ function ledgerOver(database: DatabaseSync, file: string): Ledger {
   }
   const putRun = (run: RunRow) =>
     change(
-      'INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-      ...[run.run, run.pipeline, run.profile, run.startedAt, run.endedAt ?? null, run.outcome ?? null, run.exitCode ?? null],
-      JSON.stringify(run.versions),
+      'INSERT OR REPLACE INTO runs (run, pipeline, profile, started_at, ended_at, outcome, exit_code, versions) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      ...[run.run, run.pipeline, run.profile, run.startedAt, run.endedAt, run.outcome, run.exitCode, JSON.stringify(run.versions)],
     )
   const putStep = (run: string, step: LedgerStep) =>
     change(
-      'INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-      ...[run, step.partition, step.stage, step.dataset, step.target ?? null, step.outcome, step.rows ?? null, step.bytes ?? null, step.ms],
+      `INSERT INTO steps (run, partition, stage, dataset, "of", target, outcome, rows, bytes, ms, input_rows, input_bytes, input_key, peak_bytes, spilled_bytes)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[run, step.partition, step.stage, step.dataset, step.of, step.target, step.outcome, step.rows, step.bytes, step.ms],
+      ...[step.inputRows, step.inputBytes, step.inputKey, step.peakBytes, step.spilledBytes],
     )
+  const putCell = ({ run, pipeline, at, report }: PartitionEnded, step: LedgerStep) => {
+    const { stage, dataset, outcome, rows, ms } = step
+    const key = [pipeline, step.of ?? step.partition, stage, dataset, step.target ?? '', outcome, at.toISOString(), run]
+    if (outcome === 'stopped') return
+    if (outcome === 'unchanged' || outcome === 'skipped') return change(CONFIRM_CELL, ...key, rows)
+    const error = outcome === 'failed' ? report.error?.message : undefined
+    change(PUT_CELL, ...key, error, step.inputKey, rows, step.bytes, ms, step.inputRows, step.inputBytes, step.peakBytes, step.spilledBytes)
+  }
   const putPartition = (row: PartitionRow) =>
     change(
-      'INSERT OR REPLACE INTO partitions VALUES (?, ?, ?, ?, ?, ?, ?)',
-      ...[row.pipeline, row.partition, row.state, row.at, row.run ?? null, row.inputKey ?? null, row.error ?? null],
+      'INSERT OR REPLACE INTO partitions (pipeline, partition, state, at, run, input_key, error) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      ...[row.pipeline, row.partition, row.state, row.at, row.run, row.inputKey, row.error],
     )
+  const beginPartition = ({ run, pipeline, partition, at }: PartitionBegun) =>
+    change(BEGIN_PARTITION, pipeline, partition, run, at.toISOString())
+  const endPartition = (ended: PartitionEnded) => {
+    const { run, pipeline, at, inputKey, unfinished, report } = ended
+    const { partition, outcome, steps, error } = report
+    // A person has stopped it: that was no attempt.
+    const tried = outcome === 'stopped' || outcome === 'notRun' ? 1 : 0
+    change(
+      'UPDATE attempts SET run = NULL, since = NULL, attempts = attempts - ? WHERE pipeline = ? AND partition = ? AND run = ?',
+      ...[tried, pipeline, partition, run],
+    )
+    if (outcome === 'notRun') return
+    for (const step of steps) {
+      putStep(run, step)
+      putCell(ended, step)
+    }
+    if (unfinished || outcome === 'stopped') return
+    putPartition({
+      ...{ pipeline, partition, run, at: at.toISOString(), state: outcome === 'unchanged' ? 'done' : outcome },
+      ...(inputKey !== undefined && { inputKey }),
+      ...(error && { error: error.message }),
+    })
+  }
   const close = () => {
     if (!open) return
     open = false
@@ -225,40 +158,35 @@ function ledgerOver(database: DatabaseSync, file: string): Ledger {
     beginRun: ({ startedAt, ...run }) => putRun({ ...run, startedAt: startedAt.toISOString() }),
     endRun: ({ run, endedAt, outcome, exitCode }) =>
       change('UPDATE runs SET ended_at = ?, outcome = ?, exit_code = ? WHERE run = ?', endedAt.toISOString(), outcome, exitCode, run),
-    endPartition: ({ run, pipeline, at, inputKey, unfinished, report }) => {
-      const { partition, outcome, steps, error } = report
-      if (outcome === 'notRun') return
-      together(() => {
-        for (const step of steps) putStep(run, step)
-        if (unfinished || outcome === 'stopped') return
-        putPartition({
-          ...{ pipeline, partition, run, at: at.toISOString(), state: outcome === 'unchanged' ? 'done' : outcome },
-          ...(inputKey !== undefined && { inputKey }),
-          ...(error && { error: error.message }),
-        })
-      })
-    },
+    beginPartition,
+    endPartition: (ended) => together(() => endPartition(ended)),
     partitions: (pipeline) =>
       all(
         `SELECT pipeline, partition, state, at, run, input_key AS "inputKey", error FROM partitions WHERE ?1 IS NULL OR pipeline = ?1 ORDER BY pipeline, partition`,
-        pipeline ?? null,
+        pipeline,
       ).map((row) => present<PartitionRow>(row)),
+    attempts: (pipeline) =>
+      all('SELECT pipeline, partition, attempts, run, since FROM attempts WHERE pipeline = ? ORDER BY partition', pipeline).map((row) =>
+        present<AttemptRow>(row),
+      ),
+    cells: (pipeline) => all(CELLS, pipeline).map((row) => present<CellRow>(row)),
     runs: (pipeline, limit = 100) =>
       all(
         `SELECT run, pipeline, profile, started_at AS "startedAt", ended_at AS "endedAt", outcome, exit_code AS "exitCode", versions FROM runs
          WHERE ?1 IS NULL OR pipeline = ?1 ORDER BY started_at DESC, run DESC LIMIT ?2`,
-        pipeline ?? null,
+        pipeline,
         limit,
       ).map((row) => ({ ...present<RunRow>(row), versions: JSON.parse(String(row.versions)) })),
-    steps: (run) =>
-      all('SELECT stage, partition, dataset, target, outcome, rows, bytes, ms FROM steps WHERE run = ? ORDER BY rowid', run).map((row) =>
-        present<LedgerStep>(row),
-      ),
-    rebuild: ({ runs, steps, partitions }) =>
+    steps: (run) => all(STEPS, run).map((row) => present<LedgerStep>(row)),
+    rebuild: ({ runs, ended, partitions }) =>
       together(() => {
-        database.exec('DELETE FROM runs; DELETE FROM steps; DELETE FROM partitions')
+        for (const table of ['runs', 'steps', 'partitions', 'attempts', 'cells']) database.exec(`DELETE FROM ${table}`)
         runs.forEach(putRun)
-        for (const { run, ...step } of steps) putStep(run, step)
+        for (const each of ended) {
+          beginPartition({ ...each, partition: each.report.partition })
+          endPartition(each)
+        }
+        database.exec('DELETE FROM partitions')
         partitions.forEach(putPartition)
       }),
     close,

@@ -70,6 +70,20 @@ export function tryLock(path: string): Lock | undefined {
   return heldLock(path, database)
 }
 
+/** Whether somebody holds a lock, without taking it, and where its folder may only be read; false where there is no such lock. Not for a lock that is just being taken: this look may make it seem held. */
+export function isHeld(path: string): boolean {
+  let database: DatabaseSync | undefined
+  try {
+    database = new DatabaseSync(path, { readOnly: true, timeout: 0 })
+    database.prepare('SELECT 1 FROM sqlite_schema').all()
+    return false
+  } catch (error) {
+    return isBusy(error)
+  } finally {
+    database?.close()
+  }
+}
+
 // A lock that its holder forgot must not go when its database is garbage-collected.
 const held = new Set<DatabaseSync>()
 

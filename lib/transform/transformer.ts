@@ -5,6 +5,7 @@ import { elapsedMs } from '../core/clock.ts'
 import type { RunContext } from '../core/context.ts'
 import type { Dataset } from '../core/dataset.ts'
 import { ConfigError, messageOf } from '../core/errors.ts'
+import { bytesOfFiles } from '../core/files-bytes.ts'
 import { hashOf } from '../core/hash.ts'
 import { tellBytesOf } from '../core/progress.ts'
 import { quoteIdentifier, quoteLiteral } from '../core/quote.ts'
@@ -21,7 +22,7 @@ import { given, type TransformRequest } from './request.ts'
 import { cutToWindow, fuseSteps, type Statement } from './statement.ts'
 import type { FrameWindow } from './steps.ts'
 import { hasUdf, registerUdfs, udfOfError } from './udf.ts'
-import { columnsOfFiles, parquetOptions, requireColumns, sameColumns, sizeOf } from './written.ts'
+import { columnsOfFiles, parquetOptions, requireColumns, sameColumns } from './written.ts'
 
 /** Carries out a plan's writes, one after the other, in one engine and one folder. */
 export class Transformer {
@@ -57,11 +58,11 @@ export class Transformer {
       const dataset = given(this.#request, name)
       results.set(
         name,
-        cut !== undefined && this.#request.window.start ? await this.#reported(name, () => this.#cut(dataset, cut)) : dataset,
+        cut !== undefined && this.#request.window.start ? await this.#reported(name, [name], () => this.#cut(dataset, cut)) : dataset,
       )
     }
     for (const write of this.#plan.writes) {
-      const dataset = await this.#reported(write.name, () => this.#write(write))
+      const dataset = await this.#reported(write.name, write.reads, () => this.#write(write))
       if (this.#request.wanted.includes(write.name)) results.set(write.name, dataset)
     }
     const kept = new Set([...results.values()].flatMap(({ files }) => files))
@@ -69,14 +70,23 @@ export class Transformer {
     return Object.fromEntries(this.#request.wanted.map((name) => [name, results.get(name) as Dataset]))
   }
 
-  async #reported(dataset: string, work: () => Promise<Dataset>): Promise<Dataset> {
+  async #reported(dataset: string, reads: readonly string[], work: () => Promise<Dataset>): Promise<Dataset> {
     const began = elapsedMs(this.#ctx.clock)
-    const ended = (outcome: 'done' | 'failed', counts: { readonly rows?: number; readonly bytes?: number } = {}) =>
+    const inputs = reads.map((read) => this.#ready.get(read) ?? given(this.#request, read))
+    const read = {
+      inputRows: inputs.reduce((sum, { rows }) => sum + rows, 0),
+      inputBytes: await bytesOfFiles(inputs.flatMap(({ files }) => files)),
+    }
+    const ended = (
+      outcome: 'done' | 'failed',
+      counts: { readonly rows?: number; readonly bytes?: number; readonly inputKey?: string } = {},
+    ) =>
       this.#ctx.emit({
         type: 'stage',
         phase: 'end',
         stage: 'transform',
         dataset,
+        ...read,
         ...counts,
         ms: elapsedMs(this.#ctx.clock) - began,
         outcome,
@@ -84,7 +94,7 @@ export class Transformer {
     this.#ctx.emit({ type: 'stage', phase: 'start', stage: 'transform', dataset })
     try {
       const done = await work()
-      ended('done', { rows: done.rows, bytes: await sizeOf(done.files) })
+      ended('done', { rows: done.rows, bytes: await bytesOfFiles(done.files), inputKey: done.hash })
       return done
     } catch (error) {
       ended('failed')

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises'
 import type { Limits } from '../core/context.ts'
 import type { Columns } from '../core/dataset.ts'
 import { ConfigError } from '../core/errors.ts'
@@ -37,10 +36,4 @@ export function requireColumns(dataset: string, real: Columns, bound: Columns): 
   for (const column of Object.keys(real))
     if (!(column in bound))
       throw new ConfigError(`the result has a column "${column}", which plan did not find on zero rows`, { ...place, column })
-}
-
-/** Bytes of files on disk. */
-export async function sizeOf(files: readonly string[]): Promise<number> {
-  const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size))
-  return sizes.reduce((sum, size) => sum + size, 0)
 }

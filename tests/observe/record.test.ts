@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { disk } from '../../lib/core/disk.ts'
 import { Secret } from '../../lib/core/secret.ts'
 import { watchMemory } from '../../lib/observe/memory.ts'
@@ -74,6 +75,35 @@ test('watchMemory counts child processes', async () => {
   await ended
   watch.stop()
   expect(watch.peakBytes()).toBeGreaterThan(own + 130e6)
+})
+
+test('watchMemory measures a step that is over before anybody has looked, and not the step before it', () => {
+  const watch = watchMemory(60_000)
+  onTestFinished(watch.stop)
+  const first = watch.step()
+  const beside = watch.step()
+  const own = process.memoryUsage.rss()
+  const mapped = new SharedArrayBuffer(150e6)
+  new Uint8Array(mapped).fill(1)
+  expect(first().peakBytes).toBeGreaterThan(own + 130e6)
+  const nothing = watch.step()
+  expect(nothing().peakBytes).toBeLessThanOrEqual(watch.peakBytes())
+  expect(beside().peakBytes).toBeGreaterThan(own + 130e6)
+  expect(watch.peakBytes()).toBeGreaterThan(own + 130e6)
+})
+
+test('watchMemory sees what an engine has on the disk while a step runs', async () => {
+  const folder = temporaryFolder()
+  const watch = watchMemory(5)
+  onTestFinished(watch.stop)
+  watch.spillingInto(folder)
+  const spilling = watch.step()
+  await mkdir(join(folder, 'engines/1'), { recursive: true })
+  await writeFile(join(folder, 'engines/1/duckdb_temp_storage_DEFAULT-0.tmp'), Buffer.alloc(1000))
+  await writeFile(join(folder, 'engines/1/other.parquet'), Buffer.alloc(1000))
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  expect(spilling().spilledBytes).toBe(1000)
+  expect(watch.step()().spilledBytes).toBe(0)
 })
 
 test('writeRunRecord says where a disk refused the record, whichever operation failed', async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { projectUrl, startNode } from '../kit/child.ts'
 import { millrace } from '../kit/millrace.ts'
 import { type TestProject, testProject } from '../kit/project.ts'
 
@@ -45,6 +46,36 @@ test('status shows how what the partitions share stands: due, done, failed', asy
   expect(await sharedOf(project, 'stock')).toMatchObject({ state: 'due' })
   expect((await millrace(project, 'run', 'stock')).code).toBe(0)
   expect(await sharedOf(project, 'stock')).toMatchObject({ state: 'done' })
+})
+
+/** A run that has begun a partition and does not go on. */
+const stuck = (state: string) => `import { openWorkspace } from '${projectUrl('lib/pipeline/run/workspace.ts')}'
+import { openLedger } from '${projectUrl('lib/state/ledger.ts')}'
+const ledger = openLedger('${state}/ledger.sqlite')
+await openWorkspace('${state}/workspace', 'r1')
+ledger.beginRun({ run: 'r1', pipeline: 'stock', profile: 'dev', startedAt: new Date(), versions: {} })
+ledger.beginPartition({ run: 'r1', pipeline: 'stock', partition: 'krakow', at: new Date() })
+ledger.close()
+console.log('begun')
+setInterval(() => {}, 1000)`
+
+test('status says what a living run is at work on; what a run that was killed has begun is due', async () => {
+  const project = testProject(STOCK)
+  const child = startNode(stuck(project.path('.millrace/dev')), { cwd: project.folder })
+  await child.said('begun')
+  const seen = async () => JSON.parse((await millrace(project, 'status', 'stock', '--json')).stdout).pipelines[0]
+  expect(await seen()).toMatchObject({
+    partitions: [{ partition: 'krakow', state: 'running', attempts: 1 }],
+    lastRun: { run: 'r1', outcome: 'running' },
+  })
+  expect((await millrace(project, 'status', 'stock')).stdout).toMatch(/^stock \(dev\): 0 done; 1 running \(krakow\)/)
+  await child.kill('SIGKILL')
+  expect(await seen()).toMatchObject({
+    partitions: [{ partition: 'krakow', state: 'due', attempts: 1 }],
+    lastRun: { run: 'r1', outcome: 'killed' },
+  })
+  expect((await millrace(project, 'run', 'stock')).code).toBe(0)
+  expect(await seen()).toMatchObject({ partitions: [{ state: 'done', attempts: 2 }], lastRun: { outcome: 'done' } })
 })
 
 test('status of what is made of a cursor dataset, load by load and from its current state', async () => {

@@ -23,11 +23,12 @@ export interface Attempted {
   readonly inputKey?: string
 }
 
-/** Runs one unit under its lock; what it throws becomes its report. */
+/** Runs one unit under its lock; what it throws becomes its report. `onBegun` is called once the lock is held: from then on it is this run's attempt. */
 export async function attemptUnit(
   { session, collector, workspace, context, signal }: Omit<OpenSession, 'id' | 'close'>,
   partition: Partition | undefined,
   guards: boolean,
+  onBegun: () => void = () => {},
 ): Promise<Attempted> {
   const since = performance.now()
   const { name } = session.pipeline.definition
@@ -45,6 +46,7 @@ export async function attemptUnit(
     // Another run may be landing the shared datasets for other partitions: that is soon over. A partition at work elsewhere is not.
     using _held = await lock(path, { what, signal, ...(partition ? {} : { waitMs: SHARED_WAIT_MS }) })
     begun = true
+    onBegun()
     const work = async () => {
       const done = await runUnit(session, partition, guards, ctx)
       return (await switchOwn(session, partition, ctx)) ? 'done' : done

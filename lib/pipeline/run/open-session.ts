@@ -6,6 +6,7 @@ import { extensionsIn } from '../../engines/extensions.ts'
 import { openReader, type Reader } from '../../engines/reader.ts'
 import { rowCounter } from '../../formats/count-rows.ts'
 import { type EventSink, emitTo, fanOut, silent } from '../../observe/events.ts'
+import type { MemoryWatch } from '../../observe/memory.ts'
 import { bindPipeline } from '../define/bind.ts'
 import { stepHashes } from '../define/input-key.ts'
 import { loadPipeline } from '../define/load-definition.ts'
@@ -40,7 +41,7 @@ export async function openSession(
   project: Project,
   name: string,
   choices: RunChoices,
-  options: { readonly events?: EventSink; readonly signal?: AbortSignal } = {},
+  options: { readonly events?: EventSink; readonly signal?: AbortSignal; readonly memory?: MemoryWatch } = {},
 ): Promise<OpenSession> {
   const { config } = project
   // Milliseconds, since runs are ordered by name: the last one pins its loads.
@@ -83,7 +84,8 @@ export async function openSession(
       () => warehouse.close(),
       () => sources.close(),
     )
-    const collector = stepCollector()
+    options.memory?.spillingInto(workspace.folder)
+    const collector = stepCollector(options.memory)
     const sink = fanOut([collector, options.events ?? silent])
     const clock = project.clock(name)
     const context = (partition: string | undefined, folder: string): RunContext => {

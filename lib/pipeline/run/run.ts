@@ -62,7 +62,8 @@ async function runUnits(running: Running, choice: PartitionChoice): Promise<RunR
     // Without partitions there is nothing but these checks; with them they come first.
     const guards =
       partition === undefined ? units.length > 1 || session.pipeline.targets.length === 0 : checksPartitionsAlone(session.pipeline)
-    const attempted = await attemptUnit(running, partition, guards)
+    const begun = { run: id, pipeline: name, partition: partition?.name ?? '' }
+    const attempted = await attemptUnit(running, partition, guards, () => ledger.beginPartition({ ...begun, at: new Date() }))
     ledger.endPartition({ run: id, pipeline: name, at: new Date(), ...attempted })
     const { report } = attempted
     reports.push(report)

@@ -40,7 +40,7 @@ export async function whileRunning<T>(
   const startedAt = new Date()
   const memory = watchMemory()
   try {
-    const open = await openSession(project, name, choices, options)
+    const open = await openSession(project, name, choices, { ...options, memory })
     try {
       const { ledger: file, workspaces } = statePaths(project.config.state)
       const notices = openNotices(open.session, project.config)

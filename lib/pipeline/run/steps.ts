@@ -1,5 +1,6 @@
 import type { RunEvent } from '../../core/context.ts'
 import type { EventSink } from '../../observe/events.ts'
+import type { MemoryWatch, StepMemory } from '../../observe/memory.ts'
 import type { StepReport } from '../report.ts'
 
 /** A sink that keeps what the run record wants: the end of each stage, warnings, and how often something was retried. */
@@ -10,7 +11,9 @@ export interface StepCollector extends EventSink {
   readonly retries: number
 }
 
-export function stepCollector(): StepCollector {
+/** `memory`: by which the memory of each step is measured; absent: it is not. */
+export function stepCollector(memory?: Pick<MemoryWatch, 'step'>): StepCollector {
+  const measuring = new Map<string, () => StepMemory>()
   const steps = new Map<string, StepReport[]>()
   const warnings: string[] = []
   let retries = 0
@@ -21,8 +24,16 @@ export function stepCollector(): StepCollector {
         warnings.push(
           [event.of ?? partition, event.dataset].filter(Boolean).join(' ') + (partition || event.dataset ? ': ' : '') + event.message,
         )
-      if (event.type !== 'stage' || event.phase !== 'end') return
-      const { stage, dataset = '', of, target, outcome, rows, bytes, files, counts, ms } = event
+      if (event.type !== 'stage') return
+      const { stage, dataset = '', of, target } = event
+      const name = [partition, stage, dataset, of, target].join('\0')
+      if (event.phase === 'start') {
+        if (memory) measuring.set(name, memory.step())
+        return
+      }
+      const { outcome, rows, bytes, inputRows, inputBytes, inputKey, files, counts, ms } = event
+      const took = measuring.get(name)?.()
+      measuring.delete(name)
       const step = {
         stage,
         partition,
@@ -32,6 +43,11 @@ export function stepCollector(): StepCollector {
         outcome,
         ...(rows !== undefined && { rows }),
         ...(bytes !== undefined && { bytes }),
+        ...(inputRows !== undefined && { inputRows }),
+        ...(inputBytes !== undefined && { inputBytes }),
+        ...(inputKey !== undefined && { inputKey }),
+        ...(took && { peakBytes: took.peakBytes }),
+        ...(took && took.spilledBytes > 0 && { spilledBytes: took.spilledBytes }),
         ...(files !== undefined && { files }),
         ...(counts !== undefined && { counts }),
         ms,

@@ -2,7 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { disk, isErrno } from '../../core/disk.ts'
 import { refusedByDisk } from '../../core/disk-refusal.ts'
-import { lock, tryLock } from '../../state/lock.ts'
+import { isHeld, lock, tryLock } from '../../state/lock.ts'
 
 /** A run's own folder, held by a lock that dies with its process. */
 export interface Workspace {
@@ -54,6 +54,11 @@ export async function sweepWorkspaces(workspaces: string, before?: (dead: Readon
     for (const name of await deadRuns(workspaces)) if (dead.has(name) && (await removed(join(workspaces, name)))) swept++
     return swept
   })
+}
+
+/** Whether a run whose workspace was opened is still at work on this machine. */
+export function isAlive(workspaces: string, run: string): boolean {
+  return isHeld(join(workspaces, run, 'run.lock'))
 }
 
 async function deadRuns(workspaces: string): Promise<ReadonlySet<string>> {

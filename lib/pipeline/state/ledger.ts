@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises'
 import { readRunRecord } from '../../observe/record.ts'
-import { type LedgerFacts, openLedger } from '../../state/ledger.ts'
+import { openLedger } from '../../state/ledger.ts'
+import type { LedgerFacts } from '../../state/ledger-rows.ts'
 import { partitionCode } from '../define/input-key.ts'
 import { eachPipeline } from '../each-pipeline.ts'
 import { type Project, statePaths } from '../project.ts'
@@ -22,7 +23,7 @@ export interface RebuiltLedger {
 export async function rebuildLedger(project: Project): Promise<RebuiltLedger> {
   const paths = statePaths(project.config.state)
   const runs: LedgerFacts['runs'][number][] = []
-  const steps: LedgerFacts['steps'][number][] = []
+  const ended: LedgerFacts['ended'][number][] = []
   const partitions = new Map<string, LedgerFacts['partitions'][number]>()
   for (const id of (await readdir(paths.runs).catch(() => [])).sort()) {
     const record = await readRunRecord(project.config.state, id)
@@ -30,7 +31,7 @@ export async function rebuildLedger(project: Project): Promise<RebuiltLedger> {
     const { run, pipeline, profile, startedAt, endedAt, outcome, exitCode, versions } = record
     runs.push({ run, pipeline, profile, startedAt, endedAt, outcome, exitCode, versions })
     for (const each of record.partitions) {
-      steps.push(...each.steps.map((step) => ({ ...step, run })))
+      ended.push({ run, pipeline, at: new Date(endedAt), report: each })
       const state = each.outcome === 'unchanged' ? 'done' : each.outcome
       if (state === 'notRun' || state === 'stopped') continue
       partitions.set(`${pipeline}\0${each.partition}`, {
@@ -64,6 +65,6 @@ export async function rebuildLedger(project: Project): Promise<RebuiltLedger> {
   // What is broken beyond reading must not stand in the way of being rebuilt.
   for (const suffix of ['', '-wal', '-shm', '-journal']) await rm(paths.ledger + suffix, { force: true })
   using ledger = openLedger(paths.ledger)
-  ledger.rebuild({ runs, steps, partitions: [...partitions.values()] })
+  ledger.rebuild({ runs, ended, partitions: [...partitions.values()] })
   return { runs: runs.length, partitions: partitions.size, broken }
 }

@@ -2,11 +2,13 @@ import { heldDeliveries } from '../deliver/held-deliveries.ts'
 import { type EachPipeline, eachPipeline } from '../each-pipeline.ts'
 import { lookingPlace } from '../look/looking.ts'
 import { pendingNotices } from '../notice/pending-notices.ts'
-import type { Project } from '../project.ts'
+import { type Project, statePaths } from '../project.ts'
 import type { PipelineStatus } from '../report.ts'
 import { checksPartitionsAlone } from '../run/checked.ts'
 import { leftoverRows } from '../run/leftover-rows.ts'
 import { LOOKING, openSession } from '../run/open-session.ts'
+import { isAlive } from '../run/workspace.ts'
+import { runningPartitions } from './running.ts'
 import { sharedState } from './shared-state.ts'
 import { staleReport } from './stale.ts'
 import { partitionStates } from './states.ts'
@@ -22,6 +24,9 @@ async function statusOf(project: Project, name: string): Promise<PipelineStatus>
   try {
     using ledger = place.ledger()
     const remembered = new Map(ledger.partitions(name).map((row) => [row.partition, row]))
+    const attempts = new Map(ledger.attempts(name).map((row) => [row.partition, row]))
+    const { workspaces } = statePaths(project.config.state)
+    const running = runningPartitions([...attempts.values()], workspaces)
     const [last] = ledger.runs(name, 1)
     const states = await partitionStates(session, project.clock(name).now())
     const stale = staleReport(
@@ -38,10 +43,14 @@ async function statusOf(project: Project, name: string): Promise<PipelineStatus>
         const row = remembered.get(partition.name)
         // A failed check leaves no trace in the commit points where nothing is made of what it checks.
         const failed = row?.state === 'failed' && (state !== 'done' || checksPartitionsAlone(session.pipeline))
+        const since = running.get(partition.name)?.since
+        const tried = attempts.get(partition.name)?.attempts
+        const at = since ?? row?.at
         return {
           partition: partition.name,
-          state: failed ? 'failed' : state,
-          ...(row && { at: row.at }),
+          state: since !== undefined ? 'running' : failed ? 'failed' : state,
+          ...(at !== undefined && { at }),
+          ...(tried !== undefined && { attempts: tried }),
           ...(failed && row.error !== undefined && { error: row.error }),
         }
       }),
@@ -49,7 +58,7 @@ async function statusOf(project: Project, name: string): Promise<PipelineStatus>
       ...(shared && {
         shared: {
           // A failed check leaves no trace in the commit points where nothing is made of what it checks.
-          state: sharedRow?.state === 'failed' ? 'failed' : shared,
+          state: running.has('') ? 'running' : sharedRow?.state === 'failed' ? 'failed' : shared,
           ...(sharedRow && { at: sharedRow.at }),
           ...(sharedRow?.state === 'failed' && sharedRow.error !== undefined && { error: sharedRow.error }),
         },
@@ -62,7 +71,9 @@ async function statusOf(project: Project, name: string): Promise<PipelineStatus>
           states.flatMap(({ partition, state }) => (state === 'due' ? [partition.name] : [])),
         )),
       ],
-      ...(last && { lastRun: { run: last.run, at: last.startedAt, outcome: last.outcome ?? 'killed or running' } }),
+      ...(last && {
+        lastRun: { run: last.run, at: last.startedAt, outcome: last.outcome ?? (isAlive(workspaces, last.run) ? 'running' : 'killed') },
+      }),
     }
   } finally {
     await close()
