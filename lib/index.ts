@@ -78,6 +78,7 @@ export {
   week,
   year,
 } from './pipeline/define/partitions.ts'
+export type { Schedule, ScheduleOptions } from './pipeline/define/schedule.ts'
 export { type CellView, type Experiment, type ExperimentInput, experiment, fixture, landed } from './pipeline/experiment/experiment.ts'
 export {
   type FrameFunction,

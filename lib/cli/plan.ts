@@ -5,6 +5,7 @@ import { formatCount, formatDuration } from '../observe/units.ts'
 import { truncate } from '../observe/width.ts'
 import type { PlannedDataset, PlanReport } from '../pipeline/report.ts'
 import { command } from './command.ts'
+import { scheduleText } from './due-text.ts'
 
 /** `millrace plan`: binds a pipeline on zero rows and says what a run would do. */
 export const plan = command({
@@ -61,6 +62,7 @@ export function planText(report: PlanReport, color: boolean): string {
         '  ',
       ),
     ),
+    report.schedule ? scheduleText(report.schedule) : '',
     [partitionsText(done, due, open, failed), ...(stale ? [paint('yellow', staleText(stale))] : [])].join('\n'),
     block(report.schemaFile, schemaChanges.map((line) => `  ${line}`).join('\n')),
     warnings.map((warning) => `${paint('yellow', 'warning')}: ${warning}`).join('\n'),

@@ -1,15 +1,19 @@
-import type { Stage } from '../core/errors.ts'
+import { ConfigError, type Stage } from '../core/errors.ts'
 import { runSummary } from '../observe/summary.ts'
-import { command } from './command.ts'
+import type { RunOptions } from '../pipeline/run/run.ts'
+import { type CommandContext, type CommandResult, command } from './command.ts'
 
 const STAGES: readonly Stage[] = ['extract', 'land', 'transform', 'check', 'load', 'export']
 
-/** `millrace run`: brings a pipeline's due partitions, or the named ones, up to date. */
+const USAGE = 'usage: millrace run <pipeline>, or millrace run --due; millrace run --help'
+
+/** `millrace run`: brings a pipeline's due partitions, or the named ones, up to date; with `--due` the pipelines whose time has come. */
 export const run = command({
   name: 'run',
   describe: 'bring what is due up to date: extract, land, transform, check, load, export',
   options: {
-    pipeline: { type: 'string', positional: true, required: true, describe: 'the name of a folder in pipelines/' },
+    pipeline: { type: 'string', positional: true, describe: 'the name of a folder in pipelines/; absent with --due: all that are due' },
+    due: { type: 'boolean', describe: 'what is due by its schedule and has not run since' },
     partition: { type: 'string', value: 'name', describe: 'this partition only, also when it is done but stale' },
     from: { type: 'string', value: 'name', describe: 'partitions from this one on' },
     to: { type: 'string', value: 'name', describe: 'partitions before this one' },
@@ -22,15 +26,45 @@ export const run = command({
     'millrace run quakes --from 2018-02-01 --to 2018-02-05 --keep-going',
     'reprocess four days; one that fails does not stop the others',
   ],
-  handler: async ({ pipeline, only, ...options }, { folder, profile, signal, color, events }) => {
-    const [{ openProject }, { run: runPipeline }] = await Promise.all([import('../pipeline/project.ts'), import('../pipeline/run/run.ts')])
-    const project = await openProject(folder, profile)
-    const report = await runPipeline(project, pipeline, {
-      ...options,
-      ...(only !== undefined && { only: only as Stage }),
-      signal,
-      events: await events(),
-    })
-    return { text: runSummary(report, { color }), json: report, exitCode: report.exitCode }
-  },
+  handler: async ({ pipeline, due, ...options }, context) =>
+    due ? runDue(pipeline, options, context) : runOne(pipeline, options, context),
 })
+
+type RunValues = Omit<RunOptions, 'only' | 'events' | 'signal'> & { readonly only?: string }
+
+async function runOne(
+  pipeline: string | undefined,
+  { only, ...options }: RunValues,
+  { folder, profile, signal, color, events }: CommandContext,
+): Promise<CommandResult> {
+  if (pipeline === undefined) throw new ConfigError('run is missing an argument', { hint: USAGE })
+  const [{ openProject }, { run: runPipeline }] = await Promise.all([import('../pipeline/project.ts'), import('../pipeline/run/run.ts')])
+  const project = await openProject(folder, profile)
+  const report = await runPipeline(project, pipeline, {
+    ...options,
+    ...(only !== undefined && { only: only as Stage }),
+    signal,
+    events: await events(),
+  })
+  return { text: runSummary(report, { color }), json: report, exitCode: report.exitCode }
+}
+
+async function runDue(
+  pipeline: string | undefined,
+  { keepGoing, ...others }: RunValues,
+  { folder, profile, signal, color, events }: CommandContext,
+): Promise<CommandResult> {
+  const other = Object.entries(others).find(([, value]) => value !== undefined && value !== false)
+  if (other) throw new ConfigError(`--due and --${other[0]} exclude each other: a schedule is about whole runs`)
+  const [{ openProject }, { runDue: runWhatIsDue }, { dueRunsText }] = await Promise.all([
+    import('../pipeline/project.ts'),
+    import('../pipeline/schedule/run-due.ts'),
+    import('./due-text.ts'),
+  ])
+  const done = await runWhatIsDue(await openProject(folder, profile), pipeline, {
+    ...(keepGoing !== undefined && { keepGoing }),
+    signal,
+    events: await events(),
+  })
+  return { text: dueRunsText(done, color), json: done, exitCode: done.exitCode }
+}

@@ -4,6 +4,7 @@ import { table } from '../observe/table.ts'
 import type { PendingNotice, PipelineStatus } from '../pipeline/report.ts'
 import { brokenPipelines } from './broken-pipelines.ts'
 import { command } from './command.ts'
+import { scheduleText } from './due-text.ts'
 import { named } from './plan.ts'
 
 /** `millrace status`: which partitions, and what they share, are done, due, open, failed. */
@@ -30,7 +31,7 @@ export const status = command({
 })
 
 function headline(
-  { pipeline, profile, partitions, shared, stale, notices = [], warnings, lastRun }: PipelineStatus,
+  { pipeline, profile, partitions, shared, stale, notices = [], warnings, schedule, lastRun }: PipelineStatus,
   color: boolean,
 ): string {
   const paint = painter(color)
@@ -48,6 +49,7 @@ function headline(
   const line = `${paint('bold', pipeline)} (${profile}): ${[...parts, last].filter((part) => part && part !== paint('red', '')).join('; ')}`
   return [
     line,
+    ...(schedule ? [schedule.due ? paint('yellow', scheduleText(schedule)) : scheduleText(schedule)] : []),
     ...(stale ? [paint('yellow', staleText(stale))] : []),
     ...noticeTexts(notices).map((text) => `${paint('yellow', 'waiting')}: ${text}`),
     ...warnings.map((warning) => `${paint('yellow', 'warning')}: ${warning}`),

@@ -100,6 +100,8 @@ export interface RunReport {
   /** UTC, ISO 8601. */
   readonly startedAt: string
   readonly endedAt: string
+  /** The last scheduled time when it began, UTC; absent where the pipeline has no schedule, and where partitions or a stage were named: only a whole run stands for it. */
+  readonly scheduled?: string
   readonly outcome: 'done' | 'unchanged' | 'failed' | 'interrupted'
   readonly exitCode: number
   readonly partitions: readonly PartitionReport[]

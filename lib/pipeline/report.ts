@@ -5,6 +5,27 @@ import type { ErrorReport, NoticeReport, Stale } from '../observe/report.ts'
 
 export type { DeliveryReport, ErrorReport, NoticeReport, PartitionReport, RunReport, Stale, StepReport } from '../observe/report.ts'
 
+/** How a pipeline stands by its schedule. Times are UTC, ISO 8601. */
+export interface ScheduleReport {
+  readonly cron: string
+  readonly zone: string
+  /** The last scheduled time. */
+  readonly last: string
+  /** Absent where no more comes. */
+  readonly next?: string
+  /** No whole run that began since `last` has succeeded. */
+  readonly due: boolean
+  /** The one that has; else the newest whole run since `last`, which has failed. */
+  readonly run?: { readonly run: string; readonly endedAt: string; readonly outcome: string; readonly exitCode: number }
+}
+
+/** A pipeline that has a schedule. */
+export interface DueReport {
+  readonly pipeline: string
+  readonly profile: string
+  readonly schedule: ScheduleReport
+}
+
 export interface PlannedDataset {
   readonly name: string
   /** `source` (extracted), `duckdb` or `polars`. */
@@ -32,6 +53,8 @@ export interface PlanReport {
   readonly profile: string
   readonly datasets: readonly PlannedDataset[]
   readonly targets: readonly PlannedTarget[]
+  /** Absent where it has none. */
+  readonly schedule?: ScheduleReport
   readonly partitions: {
     readonly done: number
     readonly due: readonly string[]
@@ -79,6 +102,8 @@ export interface PipelineStatus {
   readonly notices?: readonly PendingNotice[]
   /** What is wrong beside it, and what to do: a table that has rows of partitions that the pipeline no longer has. */
   readonly warnings: readonly string[]
+  /** Absent where it has none. */
+  readonly schedule?: ScheduleReport
   readonly lastRun?: { readonly run: string; readonly at: string; readonly outcome: string }
 }
 

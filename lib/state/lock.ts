@@ -118,6 +118,11 @@ export function sharedLock(folder: string, pipeline: string): { readonly path: s
   return { path: join(folder, keyPart(pipeline), 'shared.lock'), what: `the shared datasets of pipeline "${pipeline}"` }
 }
 
+/** The lock under which a pipeline is run because it is due by its schedule, under the folder of locks. */
+export function scheduleLock(folder: string, pipeline: string): { readonly path: string; readonly what: string } {
+  return { path: join(folder, keyPart(pipeline), 'schedule.lock'), what: `the scheduled run of pipeline "${pipeline}"` }
+}
+
 /** The lock of a named delivery's switch, under the folder of locks. */
 export function deliveryLock(folder: string, pipeline: string, delivery: string): { readonly path: string; readonly what: string } {
   return {

@@ -27,7 +27,13 @@ describe('parse', () => {
     const parsed = await parse(['run', 'quakes'])
     expect(parsed).toMatchObject({ json: false })
     expect(parsed).not.toHaveProperty('profile')
-    expect((parsed as { options: object }).options).toEqual({ pipeline: 'quakes', keepGoing: false, force: false, refresh: false })
+    expect((parsed as { options: object }).options).toEqual({
+      pipeline: 'quakes',
+      due: false,
+      keepGoing: false,
+      force: false,
+      refresh: false,
+    })
   })
 
   test('keeps a partition name that looks like a number as text', async () => {
@@ -65,10 +71,10 @@ describe('parse', () => {
     [['rnu', 'quakes'], 'unknown command "rnu"; did you mean "run"?', 'there are: list, plan'],
     [['qqqqqq'], 'unknown command "qqqqqq"', 'there are: list, plan'],
     [['constructor'], 'unknown command "constructor"', 'there are'],
-    [['run', 'quakes', '--partitoin', 'x'], 'unknown option "partitoin"; did you mean --partition?', 'usage: millrace run <pipeline>'],
+    [['run', 'quakes', '--partitoin', 'x'], 'unknown option "partitoin"; did you mean --partition?', 'usage: millrace run [pipeline]'],
     [['list', 'extra'], 'unknown argument "extra"', 'usage: millrace list'],
     [['run', 'quakes', '--wholly-unknown'], 'unknown argument "wholly-unknown"', 'usage: millrace run'],
-    [['run'], 'run is missing an argument', 'usage: millrace run <pipeline>'],
+    [['plan'], 'plan is missing an argument', 'usage: millrace plan <pipeline>'],
     [['run', 'quakes', '--partition'], '--partition needs a value', 'usage'],
     [
       ['run', 'quakes', '--only', 'ingest'],
@@ -108,6 +114,9 @@ const LINES = [
   'run quakes --from 2018 --to 2019-02 --keep-going --force',
   'run quakes --only=load --refresh',
   'run 007 --partition 2018',
+  'run --due',
+  'run quakes --due --keep-going',
+  'due quakes --json',
   'status',
   'status quakes',
   'show a b --rows 5',
@@ -136,7 +145,7 @@ test.each(LINES)('parsePlain reads as yargs does: millrace %s', async (line) => 
 })
 
 test.each([
-  'run',
+  'plan',
   'run a b',
   'run a --from',
   'run a --only x',

@@ -22,6 +22,7 @@ import { checkExtract, readForEachPartition } from './check-extract.ts'
 import { checkForward } from './check-forward.ts'
 import type { AnyPipeline, Schema } from './definition.ts'
 import type { LoadedPipeline } from './load-definition.ts'
+import { type BoundSchedule, scheduleOf } from './schedule.ts'
 
 /** A place that a dataset goes to: one table, or one delivered file. */
 export type Target = {
@@ -49,6 +50,7 @@ export interface BoundPipeline {
   readonly checks: Readonly<Record<string, readonly Check<string, string, string, string>[]>>
   /** IANA zone of the partitions; UTC without. */
   readonly zone: string
+  readonly schedule: BoundSchedule | undefined
   /** The zone in which each extracted dataset's naive times are taken: its connection's, else the partitions'. */
   readonly naiveZones: Readonly<Record<string, string>>
 }
@@ -82,6 +84,7 @@ export async function bindPipeline(
 ): Promise<BoundPipeline> {
   const { definition } = loaded
   try {
+    const schedule = scheduleOf(definition)
     for (const [dataset, extract] of Object.entries(definition.extract)) checkExtract(dataset, extract, definition, schema, connections)
     const zone = definition.partition?.by === 'time' ? definition.partition.zone : 'UTC'
     const wanted = [...new Set([...keysOf(definition.check), ...keysOf(definition.load), ...keysOf(definition.export)])]
@@ -120,7 +123,7 @@ export async function bindPipeline(
     const naiveZones = Object.fromEntries(
       Object.entries(definition.extract).map(([name, { connection }]) => [name, connections[connection]?.zone ?? zone]),
     )
-    return { loaded, definition, bound, targets, checks, zone, naiveZones }
+    return { loaded, definition, bound, targets, checks, zone, schedule, naiveZones }
   } catch (error) {
     throw placed(error, { pipeline: definition.name })
   }

@@ -6,6 +6,7 @@ import type { Extract } from '../../extract/source.ts'
 import type { Load } from '../../load/targets.ts'
 import type { Of, Sql, SqlValue, Step } from '../../transform/steps.ts'
 import type { Partitioning } from './partitions.ts'
+import type { Schedule } from './schedule.ts'
 
 /** What is known of a pipeline's datasets: the generated `schema.ts`. `<name>.source` holds a source's own columns where `columns:` maps them. */
 export type Schema = Readonly<Record<string, Columns>>
@@ -25,6 +26,8 @@ export interface Pipeline<S, E extends string, T extends string, D extends strin
   readonly schema?: S
   /** How the data is cut. Absent: everything is read and made once for each run. */
   readonly partition?: Partitioning
+  /** When it is due: `'0 5 * * *'`, in the partitions' zone. `millrace due` says what is due, `millrace run --due` runs it; nothing runs by itself. */
+  readonly schedule?: Schedule
   /** Named values for SQL (`$name`) and frames; they enter the input key. */
   readonly parameters?: Readonly<Record<string, SqlValue>>
   /** Datasets that are read, by name. Where nothing is loaded or exported, what lands is the result: a plain run lands what is new. */
@@ -51,6 +54,7 @@ export interface AnyPipeline {
   readonly name: string
   readonly schema?: Schema
   readonly partition?: Partitioning
+  readonly schedule?: Schedule
   readonly parameters?: Readonly<Record<string, SqlValue>>
   readonly extract: Readonly<Record<string, Extract<string>>>
   readonly transform?: Readonly<Record<string, Step<string, Schema>>>

@@ -16,6 +16,7 @@ import type { PlannedDataset, PlannedTarget, PlanReport } from '../report.ts'
 import { keepsGoneKeys } from '../run/gone-keys.ts'
 import { openSources } from '../run/sources.ts'
 import { openWorkspace } from '../run/workspace.ts'
+import { scheduleState } from '../schedule/schedule-state.ts'
 import { staleReport } from '../state/stale.ts'
 import { hasPartitions } from '../state/states.ts'
 import { type BoundPipeline, bindPipeline, type Target, targetName } from './bind.ts'
@@ -71,6 +72,7 @@ export async function plan(project: Project, name: string, options: PlanOptions 
       profile: config.profile,
       datasets: plannedDatasets(pipeline, extracted),
       targets: pipeline.targets.map(plannedTarget),
+      ...(pipeline.schedule && { schedule: await scheduleState(project, name, pipeline.schedule) }),
       partitions: partitionsAsLastSeen(project, place, pipeline, code),
       warnings: [...warningsOf(pipeline), ...connectionNotes(config, loaded.definition)],
       schemaChanges,

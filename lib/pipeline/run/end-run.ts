@@ -16,15 +16,19 @@ export async function tellPending({ notices, signal, context, workspace }: Runni
   })
 }
 
-/** Ends a run: switches the named deliveries of all partitions, tells receivers, writes the run record and the ledger. `stopped`: it left something undone because it was asked to stop. */
+/** Ends a run: switches the named deliveries of all partitions, tells receivers, writes the run record and the ledger. `scheduled`: the scheduled time that it stands for. `stopped`: it left something undone because it was asked to stop. */
 export async function endRun(
   running: Running,
   partitions: readonly PartitionReport[],
-  { stale, stopped }: { readonly stale?: Stale | undefined; readonly stopped?: boolean } = {},
+  {
+    stale,
+    scheduled,
+    stopped,
+  }: { readonly stale?: Stale | undefined; readonly scheduled?: Date | undefined; readonly stopped?: boolean } = {},
 ): Promise<RunReport> {
   const deliveries = await switchAll(running, partitions)
   if (deliveries.length > 0) await tellPending(running, notifyingFolders(running.session.pipeline, 'end'))
-  return finish(running, { partitions, deliveries, stale, stopped: running.signal.aborted || stopped === true })
+  return finish(running, { partitions, deliveries, stale, scheduled, stopped: running.signal.aborted || stopped === true })
 }
 
 /** Switches the named deliveries that hold all partitions, where everything of the run has succeeded: they commit as one. */
@@ -61,12 +65,13 @@ interface Ending {
   readonly partitions: readonly PartitionReport[]
   readonly deliveries: readonly DeliveryReport[]
   readonly stale: Stale | undefined
+  readonly scheduled: Date | undefined
   readonly stopped: boolean
 }
 
 async function finish(
   { project, name, id, startedAt, session, ledger, collector, keepGoing, memory, notices, context, workspace }: Running,
-  { partitions, deliveries, stale, stopped }: Ending,
+  { partitions, deliveries, stale, scheduled, stopped }: Ending,
 ): Promise<RunReport> {
   const { config } = project
   const failed = [...partitions, ...deliveries].filter(({ outcome }) => outcome === 'failed')
@@ -84,6 +89,7 @@ async function finish(
     run: id,
     startedAt: startedAt.toISOString(),
     endedAt: new Date().toISOString(),
+    ...(scheduled && { scheduled: scheduled.toISOString() }),
     outcome,
     exitCode,
     partitions,

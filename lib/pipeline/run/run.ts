@@ -52,6 +52,7 @@ export async function run(project: Project, name: string, options: RunOptions = 
 
 async function runUnits(running: Running, choice: PartitionChoice): Promise<RunReport> {
   const { ledger, name, id, project, startedAt, signal, session, keepGoing } = running
+  const scheduled = isWhole(running, choice) ? session.pipeline.schedule?.last(running.clock.now()) : undefined
   const { units, stale, unnamed } = await plannedUnits(running, choice)
   const message = leftAlone(running, unnamed)
   if (message !== undefined) running.context(undefined, running.workspace.folder).emit({ type: 'warning', message })
@@ -73,7 +74,12 @@ async function runUnits(running: Running, choice: PartitionChoice): Promise<RunR
     for (const left of units.slice(i + 1)) reports.push({ partition: left?.name ?? '', outcome: 'notRun', ms: 0, steps: [], rssBytes: 0 })
     break
   }
-  return endRun(running, reports, { stale })
+  return endRun(running, reports, { stale, scheduled })
+}
+
+/** Nothing was named: it does all that is due. */
+function isWhole({ session: { choices } }: Running, { partition, from, to }: PartitionChoice): boolean {
+  return [partition, from, to, choices.only].every((choice) => choice === undefined)
 }
 
 interface Planned {

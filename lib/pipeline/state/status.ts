@@ -8,6 +8,7 @@ import { checksPartitionsAlone } from '../run/checked.ts'
 import { leftoverRows } from '../run/leftover-rows.ts'
 import { LOOKING, openSession } from '../run/open-session.ts'
 import { isAlive } from '../run/workspace.ts'
+import { scheduleState } from '../schedule/schedule-state.ts'
 import { runningPartitions } from './running.ts'
 import { sharedState } from './shared-state.ts'
 import { staleReport } from './stale.ts'
@@ -35,6 +36,7 @@ async function statusOf(project: Project, name: string): Promise<PipelineStatus>
     )
     const shared = await sharedState(session)
     const notices = await pendingNotices(session)
+    const { schedule } = session.pipeline
     const sharedRow = remembered.get('')
     return {
       pipeline: name,
@@ -74,6 +76,7 @@ async function statusOf(project: Project, name: string): Promise<PipelineStatus>
       ...(last && {
         lastRun: { run: last.run, at: last.startedAt, outcome: last.outcome ?? (isAlive(workspaces, last.run) ? 'running' : 'killed') },
       }),
+      ...(schedule && { schedule: await scheduleState(project, name, schedule) }),
     }
   } finally {
     await close()
