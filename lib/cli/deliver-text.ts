@@ -80,3 +80,11 @@ export function deliveryDiffText(diff: DeliveryDiff, color: boolean): string {
   })
   return [title, ...blocks].join('\n')
 }
+
+/** What was held against the manifest, of one delivery or another alike. */
+export function heldText({ count, proved }: { readonly count: number; readonly proved: number }): string {
+  if (count === 0) return 'no file'
+  const all = `${count} ${count === 1 ? 'file' : 'files'}`
+  if (proved === count) return `${all}: bytes, and NULLs, empty texts, values and order of the rows as proved`
+  return `${all}: bytes, columns and number of rows${proved === 0 ? '' : `, of ${proved} the values and order of the rows, too`}; ${proved === 0 ? 'the manifest has' : 'the others have'} no proof of more`
+}

@@ -4,7 +4,7 @@ import { formatBytes, formatCount } from '../observe/units.ts'
 import type { WhichDeliveries } from '../pipeline/deliver/pointer-of.ts'
 import type { Project } from '../pipeline/project.ts'
 import { type CommandContext, type CommandResult, command, kebab } from './command.ts'
-import { deliveryDiffText, historyText, switchedText } from './deliver-text.ts'
+import { deliveryDiffText, heldText, historyText, switchedText } from './deliver-text.ts'
 
 /** `millrace deliver`: what was delivered, and what a person decides about it. */
 export const deliver = command({
@@ -109,8 +109,10 @@ async function history(
 async function verify(context: CommandContext, pipeline: string, which: WhichDeliveries): Promise<CommandResult> {
   const { verifyDelivered } = await import('../pipeline/deliver/keep-deliveries.ts')
   const deliveries = await verifyDelivered(await open(context), pipeline, which, context.signal)
-  const lines = deliveries.flatMap(({ folder, faults }) =>
-    faults.length === 0 ? [`${folder}: as delivered`] : [`${folder}: not as delivered`, ...faults.map((fault) => `  ${fault}`)],
+  const lines = deliveries.flatMap(({ folder, files, faults }) =>
+    faults.length === 0
+      ? [`${folder}: as delivered; ${heldText(files)}`]
+      : [`${folder}: not as delivered`, ...faults.map((fault) => `  ${fault}`)],
   )
   return {
     text: lines.join('\n') || 'nothing is delivered yet',

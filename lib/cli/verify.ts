@@ -1,6 +1,8 @@
+import { tmpdir } from 'node:os'
 import { ConfigError, NotFound } from '../core/errors.ts'
 import { formatBytes, formatRows } from '../observe/units.ts'
 import { command } from './command.ts'
+import { heldText } from './deliver-text.ts'
 
 /** `millrace verify`: for those who read deliveries; needs no project. */
 export const verify = command({
@@ -16,25 +18,27 @@ export const verify = command({
   },
   example: ['millrace verify .millrace/dev/store', 'read every delivered file once, and say what is not as its manifest has it; exit 3'],
   handler: async ({ place }, { signal }) => {
-    const [{ deliveryFolders }, { verifyDelivery }] = await Promise.all([
+    const [{ deliveryFolders }, { scratchIn }, { verifyDelivery }] = await Promise.all([
       import('../export/verify/delivery-folders.ts'),
+      import('../export/verify/scratch.ts'),
       import('../export/verify/verify-delivery.ts'),
     ])
+    await using scratch = scratchIn(tmpdir())
     const deliveries = []
     for (const folder of await deliveryFolders(place, signal)) {
       signal.throwIfAborted()
       deliveries.push(
-        await verifyDelivery(folder).catch((error: unknown) => {
+        await verifyDelivery(folder, { scratch, signal }).catch((error: unknown) => {
           if (error instanceof NotFound) throw new ConfigError(`${folder.name} holds no delivery: ${error.message}`, { cause: error })
           throw error
         }),
       )
     }
     const faulty = deliveries.filter(({ faults }) => faults.length > 0)
-    const lines = deliveries.flatMap(({ folder, manifest, bytes, faults }) =>
+    const lines = deliveries.flatMap(({ folder, manifest, bytes, files, faults }) =>
       faults.length > 0
         ? [`${folder}: not as delivered`, ...faults.map((fault) => `  ${fault}`)]
-        : [`${folder}: as delivered, ${formatRows(manifest?.rows ?? 0)}, ${formatBytes(bytes)}, ${manifest?.run.at}`],
+        : [`${folder}: as delivered, ${formatRows(manifest?.rows ?? 0)}, ${formatBytes(bytes)}, ${manifest?.run.at}; ${heldText(files)}`],
     )
     const count = `${deliveries.length} ${deliveries.length === 1 ? 'delivery' : 'deliveries'}`
     if (deliveries.length > 1)

@@ -4,6 +4,7 @@ import { type MetaRow, openDuckDB } from '../../lib/engines/duckdb.ts'
 import type { Export } from '../../lib/export/contract/export.ts'
 import { deliver } from '../../lib/export/deliver.ts'
 import { deliveryFolders } from '../../lib/export/verify/delivery-folders.ts'
+import { scratchIn } from '../../lib/export/verify/scratch.ts'
 import { verifyDelivery } from '../../lib/export/verify/verify-delivery.ts'
 import { temporaryFolder, testContext } from '../kit/context.ts'
 import { datasetOf } from '../kit/dataset.ts'
@@ -29,7 +30,12 @@ export async function deliverDataset(dataset: Dataset, target: Export<never>, th
   const limits = { ...ctx.limits, threads }
   const { files } = await deliver(requestOf(dataset, { export: target as Export, partition: undefined }), store, { ...ctx, limits })
   const faults: string[] = []
-  for (const folder of await deliveryFolders(join(root, 'store'), ctx.signal)) faults.push(...(await verifyDelivery(folder)).faults)
+  await using scratch = scratchIn(temporaryFolder())
+  for (const folder of await deliveryFolders(join(root, 'store'), ctx.signal)) {
+    const verified = await verifyDelivery(folder, { scratch, signal: ctx.signal })
+    faults.push(...verified.faults)
+    if (verified.files.proved < verified.files.count && verified.faults.length === 0) faults.push('not all rows were read again')
+  }
   const [first = ''] = files
   return { path: join(root, 'store', first), bytes: first === '' ? Buffer.alloc(0) : await readBytes(store, first), files, faults }
 }

@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { ConfigError, NotFound, TransientError } from '../../lib/core/errors.ts'
 import { deliver } from '../../lib/export/deliver.ts'
 import { deliveryFolders } from '../../lib/export/verify/delivery-folders.ts'
+import { scratchIn } from '../../lib/export/verify/scratch.ts'
 import { verifyDelivery } from '../../lib/export/verify/verify-delivery.ts'
 import { temporaryFolder, testContext } from '../kit/context.ts'
 import { datasetOf } from '../kit/dataset.ts'
@@ -32,7 +33,10 @@ async function delivered(options: Partial<TestContract<typeof columns>> = {}) {
   }
 }
 
-const verified = async (place: string) => Promise.all((await deliveryFolders(place, never)).map(verifyDelivery))
+const verified = async (place: string) => {
+  await using scratch = scratchIn(temporaryFolder())
+  return Promise.all((await deliveryFolders(place, never)).map((folder) => verifyDelivery(folder, { scratch, signal: never })))
+}
 
 test.each<[string, Partial<TestContract<typeof columns>>]>([
   ['plain', {}],
@@ -46,7 +50,7 @@ test.each<[string, Partial<TestContract<typeof columns>>]>([
   const { root, folder } = await delivered(options)
   const [found, ...others] = await verified(root)
   expect(others).toEqual([])
-  expect(found).toMatchObject({ folder, manifest: { rows: 3 }, faults: [] })
+  expect(found).toMatchObject({ folder, manifest: { rows: 3 }, files: { count: 1, proved: 1 }, faults: [] })
 })
 
 test('a delivery of no rows and no file is as delivered', async () => {
@@ -76,7 +80,11 @@ test('one flipped byte of a file is found', async () => {
   rmSync(file)
   writeFileSync(file, bytes)
   const [found] = await verified(root)
-  expect(found?.faults).toEqual([expect.stringMatching(/csv has crc32c [0-9a-f]{8}, not /), expect.stringMatching(/csv has SHA-256 /)])
+  expect(found?.faults).toEqual([
+    expect.stringMatching(/csv has crc32c [0-9a-f]{8}, not /),
+    expect.stringMatching(/csv has SHA-256 /),
+    expect.stringMatching(/csv has other values in "name" than were proved$/),
+  ])
 })
 
 test('a cut file is found by its size, its sums and its records', async () => {

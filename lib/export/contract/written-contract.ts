@@ -36,3 +36,33 @@ export function writtenContract({
       return { ...contract, ...common }
   }
 }
+
+/** The way back: a contract from a manifest, without what changes no byte. */
+export function contractOf({ columns, ...written }: DeliveryManifest['contract']): FormatContract {
+  const common = {
+    columns: Object.fromEntries(columns.map(({ name, type }) => [name, type])),
+    notNull: columns.filter(({ notNull }) => notNull).map(({ name }) => name),
+    fileName: undefined,
+    gate: undefined,
+  }
+  switch (written.format) {
+    case 'csv': {
+      const { dateFormat, timestampFormat, unfit, split } = written
+      return {
+        ...written,
+        ...common,
+        dateFormat: dateFormat ?? undefined,
+        timestampFormat: timestampFormat ?? undefined,
+        unfit: unfit ?? undefined,
+        split: split ?? undefined,
+      }
+    }
+    case 'ndjson':
+      return { ...written, ...common, bigNumbers: written.bigNumbers ?? undefined, split: written.split ?? undefined }
+    case 'xlsx':
+      return { ...written, ...common, bigNumbers: written.bigNumbers ?? undefined }
+    case 'arrow':
+    case 'parquet':
+      return { ...written, ...common }
+  }
+}

@@ -86,9 +86,9 @@ async function sumsOf(db: DuckDB, contract: FormatContract, rows: string, signal
 }
 
 /** The same of Parquet files that have the contract's columns, whoever wrote them. */
-export function readParquetRows(files: readonly string[], contract: FormatContract): string {
+export function readParquetRows(files: readonly string[], contract: FormatContract, before = 0): string {
   const values = Object.entries(contract.columns).map(
     ([name, type], i) => `CAST(${quoteIdentifier(name)} AS ${duckdbType(typeInFile(parseType(type)))}) AS v${i}`,
   )
-  return `SELECT ${values.join(', ')}, row_number() OVER () AS n FROM ${readParquet(files)}`
+  return `SELECT ${values.join(', ')}, row_number() OVER () + ${before} AS n FROM ${readParquet(files)}`
 }

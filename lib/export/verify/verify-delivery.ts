@@ -4,7 +4,8 @@ import { text } from 'node:stream/consumers'
 import { NotFound } from '../../core/errors.ts'
 import type { DeliveryManifest, SetManifest } from '../manifest.ts'
 import { recordOf } from '../objects.ts'
-import { faultsOfFile } from './verify-file.ts'
+import type { VerifyTools } from './read-again.ts'
+import { verifyFile } from './verify-file.ts'
 
 /** The folder of one delivery, wherever it lies: a reader needs nothing else of it. */
 export interface DeliveryFolder {
@@ -19,7 +20,9 @@ export interface VerifiedDelivery {
   readonly folder: string
   readonly manifest?: DeliveryManifest | SetManifest
   readonly bytes: number
-  /** A sentence each; none: every byte, row and column name is as the manifest says. */
+  /** How many files it has, and of how many the rows were held against what was proved of them before they were published. */
+  readonly files: { readonly count: number; readonly proved: number }
+  /** A sentence each; none: all that was looked at is as the manifest says. */
   readonly faults: readonly string[]
 }
 
@@ -32,26 +35,28 @@ interface Reading {
   /** The manifest's own name. */
   readonly name: string
   readonly nameOf: (key: string) => string
+  readonly tools: VerifyTools
 }
 
 /**
  * Holds a delivery against its own manifest, as a reader who trusts nothing does: `latest.json` names the manifest and its SHA-256, the manifest each file; that of a named delivery those of all its exports and partitions,
- * and their own manifests. Everything is read, so that all faults are told at once. Needs no project and no right but to read.
+ * and their own manifests. Everything is read, so that all faults are told at once; of each file the rows, too, where the manifest has a proof of them. Needs no project and no right but to read.
  * @throws NotFound where there is no `latest.json`
  */
-export async function verifyDelivery(folder: DeliveryFolder): Promise<VerifiedDelivery> {
+export async function verifyDelivery(folder: DeliveryFolder, tools: VerifyTools): Promise<VerifiedDelivery> {
   const faults: string[] = []
+  const nothing = { folder: folder.name, bytes: 0, files: { count: 0, proved: 0 }, faults }
   const latest = await recordFrom(folder, 'latest.json', 'Latest', faults)
-  if (!latest) return { folder: folder.name, bytes: 0, faults }
+  if (!latest) return nothing
   const { manifest: key, dataset, run } = latest.value
   const within = key.slice(0, key.lastIndexOf('/') + 1)
   const nameOf = (object: string) => (object.startsWith(within) ? object.slice(within.length) : object)
-  const reading = { folder, name: nameOf(key), nameOf }
+  const reading = { folder, name: nameOf(key), nameOf, tools }
   const kind = dataset === null ? 'SetManifest' : 'DeliveryManifest'
   const manifest = await recordFrom<'SetManifest' | 'DeliveryManifest'>(folder, reading.name, kind, faults).catch((error: unknown) =>
     missing(error, reading.name, faults),
   )
-  if (!manifest) return { folder: folder.name, bytes: 0, faults }
+  if (!manifest) return nothing
   const { value, sha256 } = manifest
   if (sha256 !== run.manifestSha256) faults.push(`${reading.name} has SHA-256 ${sha256}, and latest.json names ${run.manifestSha256}`)
   const said = { ...value, path: 'members' in value ? value.delivery : value.path }
@@ -60,20 +65,35 @@ export async function verifyDelivery(folder: DeliveryFolder): Promise<VerifiedDe
       faults.push(`${reading.name} is of ${field} ${said[field]}, latest.json of ${latest.value[field]}`)
   if ('members' in value) faults.push(...(await faultsOfSet(reading, value)))
   const all: readonly Delivered[] = 'members' in value ? value.members : [value]
-  for (const each of all) faults.push(...(await faultsOf(reading, each)))
-  const bytes = all.flatMap(({ files }) => files).reduce((sum, file) => sum + file.bytes, 0)
-  return { folder: folder.name, manifest: value, bytes, faults }
+  let proved = 0
+  for (const each of all) {
+    const found = await filesOf(reading, each)
+    faults.push(...found.faults)
+    proved += found.proved
+  }
+  const files = all.flatMap((each) => each.files)
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+  return { folder: folder.name, manifest: value, bytes, files: { count: files.length, proved }, faults }
 }
 
-async function faultsOf({ folder, name, nameOf }: Reading, { files, rows, contract }: Delivered): Promise<readonly string[]> {
+async function filesOf(
+  { folder, name, nameOf, tools }: Reading,
+  { files, rows, contract }: Delivered,
+): Promise<{ readonly faults: readonly string[]; readonly proved: number }> {
   const faults: string[] = []
+  let [before, proved] = [0, 0]
   if (files.reduce((sum, file) => sum + file.rows, 0) !== rows) faults.push(`${name} counts ${rows} rows, its files have others`)
   for (const file of files) {
     const each = nameOf(file.key)
     const stream = await folder.open(each).catch((error: unknown) => missing(error, each, faults))
-    if (stream) faults.push(...(await faultsOfFile(stream, file, contract)).map((fault) => `${each} ${fault}`))
+    if (stream) {
+      const found = await verifyFile(stream, file, contract, before, tools)
+      faults.push(...found.faults.map((fault) => `${each} ${fault}`))
+      if (found.proved) proved++
+    }
+    before += file.rows
   }
-  return faults
+  return { faults, proved }
 }
 
 /** The members' own manifests are there, and the set counts the rows of all. */

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import { arrowFromParquet, parquetFromOwnArrow } from '../../engines/arrow-write.ts'
+import { arrowFromParquet } from '../../engines/arrow-write.ts'
 import { copyDelivered } from '../../formats/parquet.ts'
 import type { ArrowContract } from '../contract/table-contract.ts'
-import { readParquetRows, readTable } from '../prove/read-table.ts'
+import { readTableBack } from '../prove/read-back.ts'
 import { FORMS } from './file-forms.ts'
 import { typedSelect } from './typed-rows.ts'
 import type { FileWriter, Writing } from './writer.ts'
@@ -14,15 +14,7 @@ export function arrowWriter({ db, dataset, contract, inOrder, workspace, signal 
     contentType: FORMS.arrow.mediaType,
     cut: undefined,
     convert: undefined,
-    readBack: () =>
-      readTable({
-        ...{ db, contract, signal, copy: join(workspace, 'sent.ipc') },
-        read: async (copy) => {
-          const read = join(workspace, 'read.parquet')
-          await parquetFromOwnArrow(copy, read)
-          return readParquetRows([read], contract)
-        },
-      }),
+    readBack: (before) => readTableBack(contract, { db, folder: workspace, signal }, before),
     produce: async (path, stop) => {
       const ordered = join(workspace, 'ordered.parquet')
       const rows = await db.run(copyDelivered(select, ordered, 'zstd'), undefined, stop)

@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
 import type { Dataset } from '../../core/dataset.ts'
 import { quoteIdentifier, quoteLiteral } from '../../core/quote.ts'
 import { relationOfFiles } from '../../engines/relation.ts'
@@ -8,8 +6,7 @@ import { jsonValue } from '../../formats/json-values.ts'
 import { copyLines } from '../../formats/raw-lines.ts'
 import { orderSql } from '../contract/order.ts'
 import type { NdjsonContract } from '../contract/table-contract.ts'
-import { readJsonLines } from '../prove/proved-json.ts'
-import { readTable } from '../prove/read-table.ts'
+import { readTableBack } from '../prove/read-back.ts'
 import { roundOf } from './delivered-text.ts'
 import { FORMS } from './file-forms.ts'
 import { members } from './members.ts'
@@ -24,11 +21,7 @@ export function ndjsonWriter({ db, dataset, contract, inOrder, threads, workspac
     // In JSON a line end inside a text is written \n: every LF ends a row.
     cut: split && { limit: split, header: false, quote: '', escape: '' },
     convert: compression === 'none' ? undefined : (chunks) => members(chunks, compression, threads),
-    readBack: (before) =>
-      readTable({
-        ...{ db, contract, signal, copy: join(workspace, `${randomUUID()}.ndjson`) },
-        read: async (copy) => readJsonLines(copy, contract, before),
-      }),
+    readBack: (before) => readTableBack(contract, { db, folder: workspace, signal }, before),
     produce: (path, stop) => db.run(copyLines(select, path), undefined, stop),
   }
 }

@@ -1,8 +1,6 @@
-import { join } from 'node:path'
-import { loadPolars, scanParquet, sinkParquet } from '../../engines/polars.ts'
 import { copyDelivered } from '../../formats/parquet.ts'
 import type { ParquetContract } from '../contract/table-contract.ts'
-import { readParquetRows, readTable } from '../prove/read-table.ts'
+import { readTableBack } from '../prove/read-back.ts'
 import { FORMS } from './file-forms.ts'
 import { typedSelect } from './typed-rows.ts'
 import type { FileWriter, Writing } from './writer.ts'
@@ -14,15 +12,7 @@ export function parquetWriter({ db, dataset, contract, inOrder, workspace, signa
     contentType: FORMS.parquet.mediaType,
     cut: undefined,
     convert: undefined,
-    readBack: () =>
-      readTable({
-        ...{ db, contract, signal, copy: join(workspace, 'sent.parquet') },
-        read: async (copy) => {
-          const read = join(workspace, 'read.parquet')
-          await sinkParquet(scanParquet(await loadPolars(), [copy]), read)
-          return readParquetRows([read], contract)
-        },
-      }),
+    readBack: (before) => readTableBack(contract, { db, folder: workspace, signal }, before),
     produce: (path, stop) => db.run(copyDelivered(select, path, contract.compression), undefined, stop),
   }
 }

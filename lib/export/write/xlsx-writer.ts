@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Dataset } from '../../core/dataset.ts'
 import { quoteIdentifier } from '../../core/quote.ts'
 import { relationOfFiles } from '../../engines/relation.ts'
@@ -9,8 +8,7 @@ import { SHEET, type SheetColumn, sheetFrame, styleNumbers, workbookParts } from
 import { zipped } from '../../formats/zip-write.ts'
 import { orderSql } from '../contract/order.ts'
 import type { ExcelContract } from '../contract/table-contract.ts'
-import { readSheetRows } from '../prove/proved-xlsx.ts'
-import { readTable } from '../prove/read-table.ts'
+import { readTableBack } from '../prove/read-back.ts'
 import { roundOf } from './delivered-text.ts'
 import { FORMS } from './file-forms.ts'
 import { blocks } from './members.ts'
@@ -32,11 +30,7 @@ export function xlsxWriter({ db, dataset, contract, inOrder, workspace, signal }
     cut: undefined,
     // In blocks: whatever chunks the rows come in, they are deflated alike.
     convert: (lines) => zipped(workbookParts(contract.sheet, columns), { name: SHEET, chunks: blocks(sheet(lines)) }),
-    readBack: () =>
-      readTable({
-        ...{ db, contract, signal, copy: join(workspace, 'sent.xlsx') },
-        read: (copy) => readSheetRows(copy, join(workspace, 'read.lines'), contract),
-      }),
+    readBack: (before) => readTableBack(contract, { db, folder: workspace, signal }, before),
     produce: (path, stop) => db.run(copyLines(select, path), undefined, stop),
   }
 }

@@ -1,4 +1,5 @@
 import { NotFound } from '../../core/errors.ts'
+import { scratchIn } from '../../export/verify/scratch.ts'
 import { type VerifiedDelivery, verifyDelivery } from '../../export/verify/verify-delivery.ts'
 import type { Project } from '../project.ts'
 import type { PruneReport } from '../report.ts'
@@ -36,7 +37,8 @@ export async function verifyDelivered(
   which: WhichDeliveries,
   signal: AbortSignal,
 ): Promise<readonly VerifiedDelivery[]> {
-  const { session, close } = await openSession(project, pipeline, LOOKING, { signal })
+  const { session, workspace, close } = await openSession(project, pipeline, LOOKING, { signal })
+  const scratch = scratchIn(workspace.folder)
   const verified: VerifiedDelivery[] = []
   try {
     for (const { pointer } of pointersNamed(session, project.clock(pipeline).now(), which)) {
@@ -44,14 +46,15 @@ export async function verifyDelivered(
       if (!(await session.exports.head(pointer.latest))) continue
       const folder = { name: pointer.folder, open: (name: string) => session.exports.get(`${pointer.folder}/${name}`) }
       verified.push(
-        await verifyDelivery(folder).catch((error: unknown) => {
+        await verifyDelivery(folder, { scratch, signal }).catch((error: unknown) => {
           if (!(error instanceof NotFound)) throw error
-          return { folder: pointer.folder, bytes: 0, faults: [error.message] }
+          return { folder: pointer.folder, bytes: 0, files: { count: 0, proved: 0 }, faults: [error.message] }
         }),
       )
     }
     return verified
   } finally {
+    await scratch[Symbol.asyncDispose]()
     await close()
   }
 }
