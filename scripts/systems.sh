@@ -60,8 +60,21 @@ azurite() {
   npm install --prefix "$1" --no-save --no-package-lock --no-audit --no-fund --ignore-scripts azurite@3.37.0
 }
 
+# A linter of GitHub Actions workflows, in Go.
+actionlint() {
+  command -v go >/dev/null || { echo 'go is missing: install Go 1.24 or later (https://go.dev/dl)'; return 1; }
+  GOBIN=$1 GOFLAGS="${GOFLAGS:-} -mod=mod" GOWORK=off go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+}
+
+# What a DAG is written against, 300 MB.
+airflow() {
+  python_packages "$1" apache-airflow-core==3.3.2
+}
+
 # The recipes of docs/verifying.md run in a reader's shell.
 command -v jq >/dev/null || fail 'jq is missing: install it (apt-get install jq)'
+# The units of docs/scheduling.md are held against it.
+command -v systemd-analyze >/dev/null || fail 'systemd-analyze is missing: install it (apt-get install systemd)'
 
 install fake-gcs-server-1.56.1 fake_gcs_server
 install gcp-storage-emulator-2026.7.19 gcp_storage_emulator
@@ -69,3 +82,5 @@ install frictionless-5.21.0 frictionless
 install readers-1 readers
 install versitygw-1.8.0 versitygw
 install azurite-3.37.0 azurite
+install actionlint-1.7.12 actionlint
+install airflow-3.3.2 airflow
