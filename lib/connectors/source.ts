@@ -7,6 +7,7 @@ import type { Reader, ReaderJob, ReaderResult } from '../engines/reader.ts'
 import type { CheckContext } from './check.ts'
 import type { FrameSupport, Frames } from './frames.ts'
 import type { SourceRequest } from './requests.ts'
+import type { SharedLimits } from './shared-limits.ts'
 
 /** One read of one dataset. */
 export interface Read {
@@ -96,6 +97,15 @@ export interface SourceTools {
   /** The run's reader child: foreign data is parsed nowhere else. The source does not close it. */
   readonly reader: Reader
   readonly extensions: Extensions
+  /** Absent: this process alone reads from the connection, and the source keeps its limits itself. */
+  readonly shared?: SharedLimits
+}
+
+/** A server that a connection has started on this machine, for fixtures. */
+export interface Served {
+  /** As the connection's own sources understand it. */
+  readonly address: string
+  close(): Promise<void>
 }
 
 /** A configured, not yet opened source, as `files`, `http` and `postgres` make it: plain settings that can be printed, and how to open them. */
@@ -109,6 +119,10 @@ export interface SourceConnection {
   readonly zone?: string
   /** Absent: its sources give none. */
   readonly frames?: FrameSupport
+  /** How many sessions of a server its sources may hold at once; absent: it holds none for longer than a request. */
+  readonly sessions?: number
+  /** Starts the server that the connection brings along; absent where it is elsewhere. Its sources take its address from `SharedLimits.served`, where they are given that. */
+  serve?(): Promise<Served>
   /** What `plan` says of how it will be read on this machine: what is slower or weaker than it could be. */
   notes?(extensions: Extensions): readonly string[]
   openSource(tools: SourceTools): Source

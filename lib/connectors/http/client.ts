@@ -1,14 +1,15 @@
-import { type Breaker, breaker } from '../../core/breaker.ts'
+import { type Breaker, breaker, breakerOver } from '../../core/breaker.ts'
 import type { RunContext } from '../../core/context.ts'
 import { PermanentError, placed, TransientError } from '../../core/errors.ts'
 import { retrying } from '../../core/retry.ts'
 import { Secret } from '../../core/secret.ts'
 import type { HttpRequest } from '../requests.ts'
+import type { SharedLimits } from '../shared-limits.ts'
 import { refuseDetour, shownUrl } from './address.ts'
 import { errorOfAnswer } from './answer.ts'
 import { type Authenticator, authenticator, type Credential } from './auth.ts'
 import { type Answer, beginning, exchange } from './exchange.ts'
-import { type Limiter, limiter } from './limiter.ts'
+import { type Limiter, limiter, sharedLimiter } from './limiter.ts'
 import type { HttpOptions } from './options.ts'
 import { type Asked, headersOf, send } from './outgoing.ts'
 import { type Page, receivePage } from './page.ts'
@@ -45,16 +46,19 @@ export interface Client {
 
 type Outcome = { readonly page: Page } | { readonly failed: TransientError } | { readonly unauthorized: PermanentError }
 
-/** The client of a connection's settings. */
-export function client(options: HttpOptions): Client {
+/** The client of a connection's settings. `shared`: other processes of the run ask as well. */
+export function client(options: HttpOptions, shared?: SharedLimits): Client {
   const { timeoutMs = TIMEOUT_MS, maxBodyBytes = MAX_BODY_BYTES, retries, rate } = options
-  const slots: Limiter = limiter({ perSecond: rate?.perSecond, concurrency: rate?.concurrency ?? CONCURRENCY })
+  const limits = { perSecond: rate?.perSecond, concurrency: rate?.concurrency ?? CONCURRENCY }
+  const slots: Limiter = shared ? sharedLimiter(shared, limits) : limiter(limits)
   const breakers = new Map<string, Breaker>()
   const auth = authenticator(options.auth, requestToken)
   const shown = (url: URL) => shownUrl(url, auth.hidden)
 
   function circuit(url: URL): Breaker {
-    const known = breakers.get(url.host) ?? breaker(url.host)
+    const over = (limits: SharedLimits) =>
+      breakerOver({ enter: () => limits.enter(url.host), leave: (_, failed) => limits.leave(url.host, failed) })
+    const known = breakers.get(url.host) ?? (shared ? over(shared) : breaker(url.host))
     breakers.set(url.host, known)
     return known
   }

@@ -1,9 +1,9 @@
 import { ConfigError } from '../../core/errors.ts'
 import { type MaybeSecret, Secret } from '../../core/secret.ts'
-import type { SourceConnection } from '../source.ts'
+import type { Served, SourceConnection } from '../source.ts'
 import { checkService } from './check.ts'
 import type { HttpAuth, HttpOptions } from './options.ts'
-import { openHttp } from './source.ts'
+import { openHttp, startService } from './source.ts'
 
 export type { HttpAuth, HttpOptions } from './options.ts'
 
@@ -26,10 +26,13 @@ export function http(options: HttpOptions): SourceConnection {
     methods: ['GET', 'POST'],
     settings: { ...plain, ...(start && { baseUrl: 'started at the first request' }), ...(auth && { auth: hidden(auth) }) },
     ...(options.zone !== undefined && { zone: options.zone }),
+    ...(start && { serve: async () => servedBy(await startService(start)) }),
     openSource: (tools) => openHttp(options, tools),
     check: (ctx) => checkService(options, ctx),
   }
 }
+
+const servedBy = ({ url, close }: { readonly url: string; close(): Promise<void> }): Served => ({ address: url, close })
 
 /** The settings of `auth` for printing: a credential that is written as plain text stays unseen, too. */
 function hidden(auth: HttpAuth): HttpAuth {

@@ -1,4 +1,5 @@
 import { type Clock, elapsedMs } from '../../core/clock.ts'
+import type { SharedLimits } from '../shared-limits.ts'
 
 /** Keeps a source's requests apart in time and few at once. */
 export interface Limiter {
@@ -8,8 +9,32 @@ export interface Limiter {
   hold(clock: Clock, ms: number): void
 }
 
+interface Rate {
+  readonly perSecond: number | undefined
+  readonly concurrency: number
+}
+
+/** The same over all processes of a run. */
+export function sharedLimiter(shared: SharedLimits, { perSecond, concurrency }: Rate): Limiter {
+  return {
+    run: async (clock, signal, work) => {
+      const leave = await shared.take('requests', concurrency, signal)
+      try {
+        const pass = { cost: perSecond === undefined ? 0 : 1, perSecond: perSecond ?? 1, savedMs: 0 }
+        const waitMs = await shared.book('requests', pass)
+        if (waitMs > 0) await clock.sleep(waitMs, signal)
+        signal.throwIfAborted()
+        return await work()
+      } finally {
+        leave()
+      }
+    },
+    hold: (_, ms) => shared.hold('requests', ms),
+  }
+}
+
 /** Requests begin at least 1/perSecond seconds apart, and at most `concurrency` run at once, in the order in which they came. */
-export function limiter({ perSecond, concurrency }: { readonly perSecond: number | undefined; readonly concurrency: number }): Limiter {
+export function limiter({ perSecond, concurrency }: Rate): Limiter {
   const intervalMs = perSecond === undefined ? 0 : 1000 / perSecond
   const waiting: (() => void)[] = []
   let running = 0

@@ -15,15 +15,17 @@ import { relationOfPages } from './relation.ts'
  * were there throughout; what is inserted or deleted while it pages may be seen twice or not at all, as with every client of such a service.
  */
 export function openHttp(options: HttpOptions, tools: SourceTools): Source {
-  const pages = client(options)
+  const { shared } = tools
+  const pages = client(options, shared)
   const concurrency = options.rate?.concurrency ?? CONCURRENCY
   let starting: Promise<{ readonly url: string; close(): Promise<void> }> | undefined
 
   async function base(): Promise<URL> {
     if (!options.start) return new URL(options.baseUrl ?? '')
-    starting ??= options.start().catch((error: unknown) => {
+    if (shared) return new URL(await shared.served())
+    starting ??= startService(options.start).catch((error: unknown) => {
       starting = undefined
-      throw new TransientError(`the service of this connection did not start: ${messageOf(error)}`, { stage: 'extract', cause: error })
+      throw error
     })
     return new URL((await starting).url)
   }
@@ -68,6 +70,15 @@ export function openHttp(options: HttpOptions, tools: SourceTools): Source {
       starting = undefined
       await (await started?.catch(() => undefined))?.close()
     },
+  }
+}
+
+/** Calls `start`. @throws TransientError when it fails */
+export async function startService(start: NonNullable<HttpOptions['start']>): ReturnType<NonNullable<HttpOptions['start']>> {
+  try {
+    return await start()
+  } catch (error) {
+    throw new TransientError(`the service of this connection did not start: ${messageOf(error)}`, { stage: 'extract', cause: error })
   }
 }
 

@@ -3,7 +3,7 @@ import type { WarehouseConnection } from '../warehouse.ts'
 import { checkServer } from './check.ts'
 import { type PostgresOptions, printable, settingsOf } from './options.ts'
 import { COPY_BINARY } from './send-frames.ts'
-import { sharedServer } from './server.ts'
+import { serveBy, servedElsewhere, sharedServer } from './server.ts'
 import { openSource, readingNotes } from './source.ts'
 import { openWarehouse } from './warehouse.ts'
 
@@ -30,7 +30,9 @@ export function postgres(options: PostgresOptions): SourceConnection & Warehouse
     },
     notes: (extensions) => readingNotes(settings, extensions),
     check: (ctx) => checkServer(settings, server(), ctx),
-    openSource: (tools) => openSource(settings, server(), tools),
+    sessions: settings.maxConnections,
+    ...(options.start && { serve: () => serveBy(server()) }),
+    openSource: (tools) => openSource(settings, options.start && tools.shared ? servedElsewhere(tools.shared) : server(), tools),
     openWarehouse: (tools) => openWarehouse(settings, server(), tools),
   }
 }

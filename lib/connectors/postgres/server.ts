@@ -1,4 +1,6 @@
 import { messageOf, TransientError } from '../../core/errors.ts'
+import type { SharedLimits } from '../shared-limits.ts'
+import type { Served } from '../source.ts'
 import type { Address } from './client.ts'
 import type { PostgresOptions, StartedServer } from './options.ts'
 
@@ -35,5 +37,23 @@ export function sharedServer({ host, port = 5432, start }: PostgresOptions): () 
         await (await started?.catch(() => undefined))?.close()
       },
     }
+  }
+}
+
+/** The server of a connection, for other processes as well: until it is closed here. @throws TransientError when `start` fails */
+export async function serveBy(use: ServerUse): Promise<Served> {
+  const { host, port } = await use.address()
+  return { address: `${host}:${port}`, close: () => use.release() }
+}
+
+/** The use of a server that one of the run's processes has started. */
+export function servedElsewhere(shared: SharedLimits): ServerUse {
+  return {
+    address: async () => {
+      const address = await shared.served()
+      const colon = address.lastIndexOf(':')
+      return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) }
+    },
+    release: async () => {},
   }
 }

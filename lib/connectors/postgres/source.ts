@@ -37,10 +37,12 @@ const TUNING: Tuning = { silenceMs: 30_000, answerMs: 10_000 }
  * Opens the source of a postgres connection. All reads are on one snapshot, which the first one takes, and which its session holds to the end of the run; sessions beside it read, as many as `maxConnections` leaves.
  * When that session is lost, a new snapshot is taken only while nothing has been read on the old one. `version` is always undefined: the server has no cheap mark that is right under every isolation level.
  */
-export function openSource(settings: Settings, server: ServerUse, tools: SourceTools, tuning: Tuning = TUNING): Source {
+export function openSource(configured: Settings, server: ServerUse, tools: SourceTools, tuning: Tuning = TUNING): Source {
+  const { shared } = tools
+  const settings = shared ? { ...configured, maxConnections: Math.min(configured.maxConnections, shared.sessions) } : configured
   const capacity = Math.max(1, settings.maxConnections - 1)
   const sessions = places(capacity)
-  const pace = throttle(settings.rowsPerSecond)
+  const pace = throttle(settings.rowsPerSecond, shared)
   const file = wantsExtension(settings) ? tools.extensions.file('postgres_scanner') : undefined
   let current: Promise<Snapshot> | undefined
   let [used, warned] = [0, false]

@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import type { SharedLimits } from '../../connectors/shared-limits.ts'
+import type { Warehouse } from '../../connectors/warehouse.ts'
 import type { RunContext, RunEvent } from '../../core/context.ts'
 import { enginePool } from '../../engines/engine-pool.ts'
-import { extensionsIn } from '../../engines/extensions.ts'
+import { type Extensions, extensionsIn } from '../../engines/extensions.ts'
 import { openReader, type Reader } from '../../engines/reader.ts'
 import { rowCounter } from '../../formats/count-rows.ts'
 import { type EventSink, emitTo, fanOut, silent } from '../../observe/events.ts'
 import type { MemoryWatch } from '../../observe/memory.ts'
-import { bindPipeline } from '../define/bind.ts'
+import { type BoundPipeline, bindPipeline } from '../define/bind.ts'
 import { stepHashes } from '../define/input-key.ts'
 import { loadPipeline } from '../define/load-definition.ts'
 import { requireCurrentSchema } from '../define/schema-check.ts'
@@ -17,7 +19,27 @@ import { type RunChoices, type Session, tokenBook } from './session.ts'
 import { openSources } from './sources.ts'
 import { stagingBook } from './staging-book.ts'
 import { type StepCollector, stepCollector } from './steps.ts'
-import { openWorkspace, type Workspace } from './workspace.ts'
+import { openWorkspace, type Workspace, workspaceIn } from './workspace.ts'
+
+/** What a worker's session has of the run that its parent has opened. */
+export interface WithinRun {
+  readonly run: string
+  /** The worker's own, in the run's workspace, and there. */
+  readonly folder: string
+  /** Its tokens are given with each partition. */
+  warehouse(extensions: Extensions): Warehouse
+}
+
+/** How a session is opened. */
+export interface OpenOptions {
+  readonly events?: EventSink
+  readonly signal?: AbortSignal
+  /** By which the memory of steps is measured. */
+  readonly memory?: MemoryWatch
+  readonly within?: WithinRun
+  /** Given where other processes of the run read from the same connections: the limits of one. */
+  limitsOf?(connection: string): SharedLimits
+}
 
 /** A pipeline bound, with its stores at hand; sources, reader child and warehouse are opened by whoever first asks. */
 export interface OpenSession {
@@ -37,15 +59,11 @@ export interface OpenSession {
  * Opens what works on a pipeline's data share: run, show, status, prune.
  * @throws ConfigError when the pipeline or its schema.ts is wrong
  */
-export async function openSession(
-  project: Project,
-  name: string,
-  choices: RunChoices,
-  options: { readonly events?: EventSink; readonly signal?: AbortSignal; readonly memory?: MemoryWatch } = {},
-): Promise<OpenSession> {
+export async function openSession(project: Project, name: string, choices: RunChoices, options: OpenOptions = {}): Promise<OpenSession> {
   const { config } = project
+  const { within, limitsOf } = options
   // Milliseconds, since runs are ordered by name: the last one pins its loads.
-  const id = `${new Date().toISOString().replace(/[-:.Z]/g, '')}-${randomBytes(3).toString('hex')}`
+  const id = within?.run ?? `${new Date().toISOString().replace(/[-:.Z]/g, '')}-${randomBytes(3).toString('hex')}`
   const signal = options.signal ?? new AbortController().signal
   const closing: (() => unknown)[] = []
   const close = async () => {
@@ -55,7 +73,7 @@ export async function openSession(
     const place = choices === LOOKING ? await lookingPlace(config.state) : undefined
     closing.push(() => place?.[Symbol.asyncDispose]())
     const { workspaces } = place ?? statePaths(config.state)
-    const workspace = await openWorkspace(workspaces, id)
+    const workspace = within ? workspaceIn(within.folder) : await openWorkspace(workspaces, id)
     closing.push(() => workspace.close())
     const binder = await openBinder(workspaces)
     closing.push(() => binder.close())
@@ -75,9 +93,13 @@ export async function openSession(
     const [store, exports, warehouse] = [
       config.landing.openStore(),
       config.store.openStore(),
-      config.warehouse.openWarehouse({ extensions }),
+      within ? within.warehouse(extensions) : config.warehouse.openWarehouse({ extensions }),
     ]
-    const sources = openSources(config.connections, { reader: theReader, extensions })
+    const sources = openSources(config.connections, {
+      reader: theReader,
+      extensions,
+      ...(limitsOf && { shares: { connections: connectionsOf(pipeline), signal, of: limitsOf } }),
+    })
     closing.push(
       () => store.close(),
       () => exports.close(),
@@ -119,7 +141,7 @@ export async function openSession(
       locks: statePaths(config.state).locks,
       steps: await stepHashes(pipeline, binder),
       warehouse: () => warehouse,
-      tokens: tokenBook(loads ? await warehouse.tokens(name, context(undefined, workspace.folder)) : []),
+      tokens: tokenBook(loads && !within ? await warehouse.tokens(name, context(undefined, workspace.folder)) : []),
       shared: new Map(),
       whole: new Map(),
       staged: stagingBook(),
@@ -130,6 +152,10 @@ export async function openSession(
     await close()
     throw error
   }
+}
+
+function connectionsOf({ definition }: Pick<BoundPipeline, 'definition'>): readonly string[] {
+  return [...new Set(Object.values(definition.extract).map(({ connection }) => connection))]
 }
 
 /** What fails once the run is interrupted fails for that. */

@@ -7,6 +7,8 @@ import type { StepReport } from '../report.ts'
 export interface StepCollector extends EventSink {
   /** Steps of a partition ('' for the shared datasets), in the order in which they ended. */
   steps(partition: string): readonly StepReport[]
+  /** Forgets those of a partition that is over. */
+  forget(partition: string): void
   readonly warnings: readonly string[]
   readonly retries: number
 }
@@ -56,6 +58,7 @@ export function stepCollector(memory?: Pick<MemoryWatch, 'step'>): StepCollector
     },
     close: () => {},
     steps: (partition) => steps.get(partition) ?? [],
+    forget: (partition) => void steps.delete(partition),
     warnings,
     get retries() {
       return retries

@@ -20,15 +20,8 @@ export async function openWorkspace(workspaces: string, run: string): Promise<Wo
     await makeFolder(folder)
     return lock(join(folder, 'run.lock'), { what: `run ${run}` })
   })
-  let units = 0
   return {
-    folder,
-    unit: async () => {
-      const path = join(folder, `unit-${++units}`)
-      await makeFolder(path)
-      return path
-    },
-    drop: async (unit) => void (await removed(unit)),
+    ...unitsIn(folder),
     close: async () => {
       try {
         await inTurn(workspaces, async () => {
@@ -39,6 +32,24 @@ export async function openWorkspace(workspaces: string, run: string): Promise<Wo
         held.release()
       }
     },
+  }
+}
+
+/** A workspace in a folder that another process holds, and removes: a worker's. */
+export function workspaceIn(folder: string): Workspace {
+  return { ...unitsIn(folder), close: async () => {} }
+}
+
+function unitsIn(folder: string): Omit<Workspace, 'close'> {
+  let units = 0
+  return {
+    folder,
+    unit: async () => {
+      const path = join(folder, `unit-${++units}`)
+      await makeFolder(path)
+      return path
+    },
+    drop: async (unit) => void (await removed(unit)),
   }
 }
 
