@@ -1,4 +1,5 @@
 import type { EventSink } from '../observe/events.ts'
+import type { OutletOptions } from '../observe/outlet.ts'
 
 /** What a command gives back: printed by the frame, by nothing else. */
 export interface CommandResult {
@@ -40,11 +41,13 @@ export interface CommandContext {
   /** Where to look for the project, upwards; absolute. */
   readonly folder: string
   readonly profile?: string
-  /** Aborted by Ctrl-C and SIGTERM, with an InterruptedError. */
+  /** Aborted by Ctrl-C and SIGTERM, with an InterruptedError; for a command that drains by the second one. */
   readonly signal: AbortSignal
+  /** Aborted by the first Ctrl-C or SIGTERM. */
+  readonly drain: AbortSignal
   readonly color: boolean
   /** Begins to show events on standard error; the frame closes it before it prints. */
-  events(): Promise<EventSink>
+  events(options?: OutletOptions): Promise<EventSink>
 }
 
 /** A command: options in, a result out. It prints nothing and ends no process. */
@@ -53,6 +56,8 @@ export interface Command<S extends OptionSpecs = OptionSpecs> {
   /** One line, for lists. */
   readonly describe: string
   readonly options: S
+  /** The first Ctrl-C lets it finish what it is at, the second stops it. */
+  readonly drains?: true
   /** A command line that works in a checkout, and what it does. */
   readonly example: readonly [line: string, does: string]
   handler(options: Values<S>, context: CommandContext): Promise<CommandResult>

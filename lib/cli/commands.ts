@@ -6,6 +6,7 @@ export const commands: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   plan: async () => (await import('./plan.ts')).plan,
   run: async () => (await import('./run.ts')).run,
   due: async () => (await import('./due.ts')).due,
+  backfill: async () => (await import('./backfill.ts')).backfill,
   status: async () => (await import('./status.ts')).status,
   show: async () => (await import('./show.ts')).show,
   exp: async () => (await import('./exp.ts')).exp,

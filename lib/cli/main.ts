@@ -11,7 +11,7 @@ import type { CommandContext, CommandResult } from './command.ts'
 import { parse } from './parse.ts'
 import type { Parsed } from './parsed.ts'
 import { reportError } from './report-error.ts'
-import { abortOnSignals, type SignalSource } from './signals.ts'
+import { abortOnSignals, type SignalSource, type Stopping } from './signals.ts'
 
 /** What the command line has of the outside. */
 export interface Terminal {
@@ -49,13 +49,14 @@ export async function main(argv: readonly string[], terminal: Terminal): Promise
     stdout.write(`${parsed.print}\n`)
     return 0
   }
-  const { signal, dispose } = abortOnSignals(terminal.signals, (line) => void stderr.write(`${line}\n`))
+  const stopping = abortOnSignals(terminal.signals, (line) => void stderr.write(`${line}\n`), parsed.command.drains === true)
+  const { signal, dispose } = stopping
   const open: EventSink[] = []
   const close = () => {
     for (const sink of open.splice(0)) sink.close()
   }
   try {
-    const result = await parsed.command.handler(parsed.options, contextOf(parsed, terminal, signal, open))
+    const result = await parsed.command.handler(parsed.options, contextOf(parsed, terminal, stopping, open))
     close()
     print(result, parsed.json, stdout)
     return result.exitCode
@@ -71,7 +72,7 @@ export async function main(argv: readonly string[], terminal: Terminal): Promise
 function contextOf(
   { json, profile, project }: Exclude<Parsed, { readonly print: string }>,
   { stdout, stderr, environment, folder }: Terminal,
-  signal: AbortSignal,
+  { signal, drain }: Stopping,
   open: EventSink[],
 ): CommandContext {
   const from = resolve(folder, project ?? '.')
@@ -81,9 +82,10 @@ function contextOf(
     folder: from,
     ...(profile !== undefined && { profile }),
     signal,
+    drain,
     color: colorWanted(stdout, environment),
-    events: async () => {
-      const sink = await outlet(logMode(stderr, json, environment), stderr, environment)
+    events: async (options) => {
+      const sink = await outlet(logMode(stderr, json, environment), stderr, environment, options)
       open.push(sink)
       return sink
     },

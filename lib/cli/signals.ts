@@ -9,19 +9,37 @@ export interface SignalSource {
 
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
-/** An abort signal that the first SIGINT, SIGTERM or SIGHUP aborts, with an InterruptedError; the second ends the process at once with 130. `say` tells the person. */
-export function abortOnSignals(source: SignalSource, say: (line: string) => void): { readonly signal: AbortSignal; dispose(): void } {
-  const controller = new AbortController()
+/** What signals abort. */
+export interface Stopping {
+  /** By the first one, for a command that drains: it begins nothing new. */
+  readonly drain: AbortSignal
+  /** By the first one, for others; by the second, for a command that drains. */
+  readonly signal: AbortSignal
+  dispose(): void
+}
+
+/** An abort signal that the first SIGINT, SIGTERM or SIGHUP aborts, with an InterruptedError; the next one ends the process at once with 130. A command that `drains` has one before, by which it begins nothing new. `say` tells the person. */
+export function abortOnSignals(source: SignalSource, say: (line: string) => void, drains = false): Stopping {
+  const [draining, controller] = [new AbortController(), new AbortController()]
   const listeners = SIGNALS.map((name) => {
     const listener = () => {
       if (controller.signal.aborted) source.exit(130)
-      say(`${name === 'SIGINT' ? 'stopping' : `stopping (${name})`}; once more stops at once`)
-      controller.abort(new InterruptedError(`interrupted by ${name}`))
+      const by = name === 'SIGINT' ? '' : ` (${name})`
+      const reason = new InterruptedError(`interrupted by ${name}`)
+      if (drains && !draining.signal.aborted) {
+        say(`ending${by}: what runs is finished, nothing new is begun; once more stops what runs`)
+        draining.abort(reason)
+        return
+      }
+      say(`stopping${by}; once more stops at once`)
+      draining.abort(reason)
+      controller.abort(reason)
     }
     source.on(name, listener)
     return [name, listener] as const
   })
   return {
+    drain: draining.signal,
     signal: controller.signal,
     dispose: () => {
       for (const [name, listener] of listeners) source.removeListener(name, listener)

@@ -84,8 +84,40 @@ interface Noticed extends Happening {
   readonly ms: number
 }
 
+interface UnitBegan extends Happening {
+  readonly type: 'unit'
+  readonly phase: 'start'
+  /** From 1. */
+  readonly attempt: number
+}
+
+interface UnitEnded extends Happening {
+  readonly type: 'unit'
+  readonly phase: 'end'
+  /** `again`: it failed, and is tried again. */
+  readonly outcome: 'done' | 'unchanged' | 'open' | 'failed' | 'stopped' | 'notRun' | 'again'
+  readonly attempt: number
+  readonly ms: number
+  /** Rows that it has loaded or delivered. */
+  readonly rows?: number
+  /** Why, where it failed. */
+  readonly reason?: string
+}
+
+interface Standing extends Happening {
+  readonly type: 'standing'
+  /** Partitions that have ended, one way or the other. */
+  readonly ended: number
+  readonly failed: number
+  readonly total: number
+  /** Milliseconds that the rest will take at the pace so far; absent while nothing is known of it. */
+  readonly leftMs?: number
+  /** Resident memory of all processes of the run. */
+  readonly rssBytes: number
+}
+
 /** Something that happened, for logs, progress and the run record. Never holds a secret; never holds data but counts. */
-export type RunEvent = StageBegan | StageEnded | StageProgress | Retried | Warned | Noticed
+export type RunEvent = StageBegan | StageEnded | StageProgress | Retried | Warned | Noticed | UnitBegan | UnitEnded | Standing
 
 /** What every stage is given: nothing else reaches it from the outside. */
 export interface RunContext {

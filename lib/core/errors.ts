@@ -69,6 +69,9 @@ export class TransientError extends MillraceError {
 /** Another run has committed what this one was about to commit: whoever looks again finds it done, or does the rest. */
 export class OutrunError extends TransientError {}
 
+/** Another process holds what this one wants: it will let go. */
+export class HeldError extends TransientError {}
+
 /** The outside refused for good (401, 404, permission denied, disk full). Not retried. Exit 1. */
 export class PermanentError extends MillraceError {
   readonly exitCode = 1

@@ -14,6 +14,8 @@ let given: DuckDBOptions | undefined
 
 // SIGKILL, since a statement in flight would hold a clean exit back.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+// A terminal, or a machine that stops, sends these to everybody: a parent that finishes what it is at needs its reader.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 
 process.on('message', (message: ToChild) => {
   if (message.type === 'start') {

@@ -24,7 +24,9 @@ export function subjectText(event: RunEvent, place: EventPlace): string {
   const target = event.type === 'stage' ? event.target?.replaceAll('{partition}', place.partition ?? '') : undefined
   const dataset = 'dataset' in event ? event.dataset : undefined
   const of = event.of === undefined ? undefined : `of ${event.of}`
-  return visible([place.pipeline, place.partition, event.stage, dataset, target, of].filter(Boolean).join(' '))
+  return visible(
+    [place.pipeline, place.partition, 'stage' in event ? event.stage : undefined, dataset, target, of].filter(Boolean).join(' '),
+  )
 }
 
 /** The line that stays when something is over: a stage that did something, failed or was stopped, a retry, a warning. Undefined for all else. */
@@ -44,11 +46,32 @@ export function lastingLine(event: RunEvent, place: EventPlace, paint: Paint): s
         return `${paint('yellow', '!')} ${subject}  ${visible(event.message)}`
       case 'notice':
         return `${paint('green', '✓')} ${subject}  ${visible(`told ${event.receiver} of switch ${event.switch} of ${event.target}`)}  ${formatDuration(event.ms)}`
+      case 'unit':
+        return event.phase === 'start' ? undefined : unitLine(event, subject, paint)
       case 'progress':
+      case 'standing':
         return undefined
     }
   })()
   return line === undefined ? undefined : redact(line)
+}
+
+function unitLine(event: RunEvent & { readonly type: 'unit'; readonly phase: 'end' }, subject: string, paint: Paint): string | undefined {
+  const { outcome, ms, rows, reason, attempt } = event
+  const why = reason === undefined ? '' : `: ${visible(reason.split('\n', 1)[0] ?? '')}`
+  const said = [subject, rows !== undefined && formatRows(rows), formatDuration(ms)].filter(Boolean).join('  ')
+  switch (outcome) {
+    case 'notRun':
+      return undefined
+    case 'failed':
+      return `${paint('red', '✗')} ${subject}  failed  ${formatDuration(ms)}${why}`
+    case 'again':
+      return `${paint('yellow', '!')} ${subject}  attempt ${attempt} failed, and is made again${why}`
+    case 'stopped':
+      return `${paint('yellow', '!')} ${subject}  stopped  ${formatDuration(ms)}`
+    default:
+      return `${paint('green', '✓')} ${said}${outcome === 'done' ? '' : `  ${outcome}`}`
+  }
 }
 
 /** Plain lines for people where no cursor can be moved: one when a stage has ended, a retry, a warning. */

@@ -19,10 +19,25 @@ export function logMode(stream: TerminalStream, json: boolean, environment: Node
   return environment.TERM === 'dumb' ? 'lines' : 'progress'
 }
 
+/** What is shown of a run. */
+export interface OutletOptions {
+  /** A backfill: what is shown to people are its partitions, not each one's stages. */
+  readonly partitions?: boolean
+}
+
 /** The sink of a mode, writing to `stream`. What a mode needs is imported only then. */
-export async function outlet(mode: LogMode, stream: TerminalStream, environment: NodeJS.ProcessEnv = process.env): Promise<EventSink> {
+export async function outlet(
+  mode: LogMode,
+  stream: TerminalStream,
+  environment: NodeJS.ProcessEnv = process.env,
+  options: OutletOptions = {},
+): Promise<EventSink> {
   const color = colorWanted(stream, environment)
   if (mode === 'json') return (await import('./log.ts')).jsonLog(stream)
+  if (options.partitions && (mode === 'lines' || mode === 'progress')) {
+    const { partitionLines, partitionProgress } = await import('./partition-progress.ts')
+    return mode === 'lines' ? partitionLines(stream, { color }) : partitionProgress(stream, { color })
+  }
   if (mode === 'lines') return (await import('./lines.ts')).plainLines(stream, { color })
   if (mode === 'progress') return (await import('./progress.ts')).liveProgress(stream, { color })
   return silent

@@ -12,7 +12,7 @@ export interface Ticker {
   every(ms: number, tick: () => void): () => void
 }
 
-const machineTicker: Ticker = {
+export const machineTicker: Ticker = {
   nowMs: () => performance.now(),
   every: (ms, tick) => {
     const timer = setInterval(tick, ms).unref()
@@ -88,7 +88,14 @@ export function liveProgress(stream: TerminalStream, options: { readonly color: 
 
 function keyOf(event: Parameters<EventSink['event']>[0], place: EventPlace): string {
   const target = 'target' in event ? event.target : undefined
-  return JSON.stringify([place.pipeline, place.partition, event.of, event.stage, 'dataset' in event ? event.dataset : '', target])
+  return JSON.stringify([
+    place.pipeline,
+    place.partition,
+    event.of,
+    'stage' in event ? event.stage : '',
+    'dataset' in event ? event.dataset : '',
+    target,
+  ])
 }
 
 function activeText({ subject, startedMs, rows, totalRows, bytes }: Active, nowMs: number): string {

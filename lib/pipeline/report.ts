@@ -107,6 +107,19 @@ export interface PipelineStatus {
   readonly lastRun?: { readonly run: string; readonly at: string; readonly outcome: string }
 }
 
+/** What a backfill would do. */
+export interface BackfillPlan {
+  readonly pipeline: string
+  readonly profile: string
+  /** In the order in which they begin; `why`: how each stands. */
+  readonly partitions: readonly { readonly partition: string; readonly why: string }[]
+  /** Partitions at once. */
+  readonly jobs: number
+  /** Of all processes together. */
+  readonly memoryBytes: number
+  readonly threads: number
+}
+
 /** A pipeline that cannot be read: what the others are asked for goes on without it. */
 export interface BrokenPipeline {
   readonly pipeline: string

@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { type Clock, elapsedMs, systemClock } from '../core/clock.ts'
 import { disk } from '../core/disk.ts'
 import { refusedByDisk } from '../core/disk-refusal.ts'
-import { PermanentError, TransientError } from '../core/errors.ts'
+import { HeldError, PermanentError, type TransientError } from '../core/errors.ts'
 import { keyPart } from '../core/key-part.ts'
 import { refusedBySqlite } from './sqlite-faults.ts'
 
@@ -29,7 +29,7 @@ const LONGEST_PAUSE_MS = 100
 /**
  * Takes an exclusive lock: a SQLite transaction on the file `path`, held open. It ends with its process however that dies, it excludes other processes and other holders in this
  * process alike, and it is no PID file. The file stays when the lock is released, and nothing else may open it: POSIX locks of a process go when any descriptor of the file is closed.
- * @throws TransientError naming `what` when another holder does not let go within `waitMs`; the signal's reason when it aborts
+ * @throws HeldError naming `what` when another holder does not let go within `waitMs`; the signal's reason when it aborts
  */
 export async function lock(path: string, options: LockOptions): Promise<Lock> {
   const { what, clock = systemClock, signal, waitMs = 0 } = options
@@ -102,7 +102,7 @@ function isBusy(error: unknown): boolean {
 
 function heldByAnother(what: string, waitMs: number): TransientError {
   const waited = waitMs > 0 ? ` (waited ${Math.round(waitMs / 1000)} s)` : ''
-  return new TransientError(`another run is at work on ${what}${waited}`, { hint: 'wait until it has ended, then run again' })
+  return new HeldError(`another run is at work on ${what}${waited}`, { hint: 'wait until it has ended, then run again' })
 }
 
 /** The lock of one partition of a pipeline, under the folder of locks. */

@@ -39,7 +39,8 @@ test('run tells somebody who looks on how far each stage is: bytes that are writ
   const project = await slowProject()
   const told: Extract<RunEvent, { type: 'progress' }>[] = []
   const open = new Map<string, true>()
-  const key = (event: RunEvent) => [event.stage, 'dataset' in event && event.dataset, 'target' in event && event.target].join()
+  const key = (event: RunEvent) =>
+    ['stage' in event && event.stage, 'dataset' in event && event.dataset, 'target' in event && event.target].join()
   const report = await run(await openProject(project.folder), 'p', {
     events: {
       live: true,

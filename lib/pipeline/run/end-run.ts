@@ -16,7 +16,7 @@ export async function tellPending({ notices, signal, context, workspace }: Runni
   })
 }
 
-/** Ends a run: switches the named deliveries of all partitions, tells receivers, writes the run record and the ledger. `scheduled`: the scheduled time that it stands for. `stopped`: it left something undone because it was asked to stop. */
+/** Ends a run: switches the named deliveries of all partitions, tells receivers, writes the run record and the ledger. `scheduled`: the scheduled time that it stands for. `stopped`: it left something undone because it was asked to stop, and ends with this exit code. */
 export async function endRun(
   running: Running,
   partitions: readonly PartitionReport[],
@@ -24,11 +24,11 @@ export async function endRun(
     stale,
     scheduled,
     stopped,
-  }: { readonly stale?: Stale | undefined; readonly scheduled?: Date | undefined; readonly stopped?: boolean } = {},
+  }: { readonly stale?: Stale | undefined; readonly scheduled?: Date | undefined; readonly stopped?: number | undefined } = {},
 ): Promise<RunReport> {
   const deliveries = await switchAll(running, partitions)
   if (deliveries.length > 0) await tellPending(running, notifyingFolders(running.session.pipeline, 'end'))
-  return finish(running, { partitions, deliveries, stale, scheduled, stopped: running.signal.aborted || stopped === true })
+  return finish(running, { partitions, deliveries, stale, scheduled, stopped: running.signal.aborted ? 130 : stopped })
 }
 
 /** Switches the named deliveries that hold all partitions, where everything of the run has succeeded: they commit as one. */
@@ -66,7 +66,7 @@ interface Ending {
   readonly deliveries: readonly DeliveryReport[]
   readonly stale: Stale | undefined
   readonly scheduled: Date | undefined
-  readonly stopped: boolean
+  readonly stopped: number | undefined
 }
 
 async function finish(
@@ -77,12 +77,12 @@ async function finish(
   const failed = [...partitions, ...deliveries].filter(({ outcome }) => outcome === 'failed')
   const worked =
     partitions.some(({ outcome }) => outcome === 'done' || outcome === 'open') || deliveries.some(({ outcome }) => outcome === 'delivered')
-  const outcome = stopped ? 'interrupted' : failed.length > 0 ? 'failed' : worked ? 'done' : 'unchanged'
+  const outcome = stopped !== undefined ? 'interrupted' : failed.length > 0 ? 'failed' : worked ? 'done' : 'unchanged'
   const told = notices.reports()
   for (const message of told.flatMap(waitingText)) context(undefined, workspace.folder).emit({ type: 'warning', stage: 'export', message })
   // What is committed stays; a scheduler that sees 75 comes again.
   const untold = told.some(({ error }) => error !== undefined) ? 75 : 0
-  const exitCode = outcome === 'interrupted' ? 130 : failed.length === 0 ? untold : keepGoing ? 1 : (failed[0]?.error?.exitCode ?? 1)
+  const exitCode = stopped !== undefined ? stopped : failed.length === 0 ? untold : keepGoing ? 1 : (failed[0]?.error?.exitCode ?? 1)
   const report: RunReport = {
     pipeline: name,
     profile: config.profile,

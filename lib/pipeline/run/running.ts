@@ -5,7 +5,7 @@ import { type Ledger, openLedger } from '../../state/ledger.ts'
 import { type NoticeDesk, openNotices } from '../notice/notices.ts'
 import { type Project, statePaths } from '../project.ts'
 import { leftoverRows } from './leftover-rows.ts'
-import { type OpenSession, openSession } from './open-session.ts'
+import { type OpenOptions, type OpenSession, openSession } from './open-session.ts'
 import type { RunChoices } from './session.ts'
 import { sweepDeadRuns } from './sweep.ts'
 
@@ -28,6 +28,7 @@ export interface RunningOptions {
   readonly keepGoing: boolean
   readonly events?: EventSink
   readonly signal?: AbortSignal
+  limitsOf?: NonNullable<OpenOptions['limitsOf']>
 }
 
 /** Opens what a run needs, sweeps what killed ones have left, does `work`, and closes all of it. @throws ConfigError when the pipeline or its schema.ts is wrong */

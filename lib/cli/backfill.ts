@@ -1,0 +1,72 @@
+import { bytesOf } from '../config/units.ts'
+import { runSummary } from '../observe/summary.ts'
+import { columnsOf, table } from '../observe/table.ts'
+import { formatBytes, formatCount } from '../observe/units.ts'
+import type { BackfillPlan } from '../pipeline/report.ts'
+import { command } from './command.ts'
+
+/** `millrace backfill`: many partitions at once, each in a process of its own. */
+export const backfill = command({
+  name: 'backfill',
+  describe: 'run many partitions at once, each in a process of its own',
+  options: {
+    pipeline: { type: 'string', positional: true, required: true, describe: 'the name of a folder in pipelines/' },
+    from: { type: 'string', value: 'name', describe: 'partitions from this one on; 2005 means its first' },
+    to: { type: 'string', value: 'name', describe: 'partitions before this one' },
+    partition: { type: 'string', value: 'names', repeats: true, describe: 'these only; several with commas between them' },
+    missing: { type: 'boolean', describe: 'of these, those that are not done' },
+    failed: { type: 'boolean', describe: 'of these, those whose last attempt has failed' },
+    stale: { type: 'boolean', describe: 'of these, those that other code has made' },
+    newestFirst: { type: 'boolean', describe: 'begin with the newest, not the oldest' },
+    jobs: { type: 'number', value: 'n', describe: 'partitions at once; as many as the memory and the cores allow when not given' },
+    memory: { type: 'string', value: 'amount', describe: 'memory of all engines together, as 48GB' },
+    threads: { type: 'number', value: 'n', describe: 'threads of all engines together' },
+    maxFailures: { type: 'number', value: 'n', describe: 'begin no other partition after so many have failed; 1 when not given' },
+    keepGoing: { type: 'boolean', describe: 'go on however many partitions fail' },
+    attempts: {
+      type: 'number',
+      value: 'n',
+      describe: 'tries of a partition whose failure may pass, or whose process died; 3 when not given',
+    },
+    stopAt: { type: 'string', value: 'time', describe: 'begin no other partition from this time of day on, as 06:00' },
+    force: { type: 'boolean', describe: 'compute, load and export again from what has landed' },
+    refresh: { type: 'boolean', describe: 'read the sources again, also what has landed complete' },
+    dryRun: { type: 'boolean', describe: 'say what would be run, in which order and why, and run nothing' },
+  },
+  drains: true,
+  example: ['millrace backfill quakes --from 2018-02 --to 2018-03 --jobs 2', 'reprocess a month, two days at once'],
+  handler: async ({ pipeline, partition, memory, dryRun, ...options }, { folder, profile, signal, drain, color, events }) => {
+    const chosen = {
+      ...options,
+      ...(partition !== undefined && { partitions: partition }),
+      ...(memory !== undefined && { memoryBytes: bytesOf(memory, '--memory') }),
+    }
+    const [{ openProject }, { backfill: run }, { planBackfill }] = await Promise.all([
+      import('../pipeline/project.ts'),
+      import('../pipeline/backfill/backfill.ts'),
+      import('../pipeline/backfill/plan-backfill.ts'),
+    ])
+    const project = await openProject(folder, profile)
+    if (dryRun) {
+      const plan = await planBackfill(project, pipeline, chosen)
+      return { text: planText(plan), json: plan, exitCode: 0 }
+    }
+    const report = await run(project, pipeline, { ...chosen, signal, drain, events: await events({ partitions: true }) })
+    return { text: runSummary(report, { color }), json: report, exitCode: report.exitCode }
+  },
+})
+
+function planText({ pipeline, profile, partitions, jobs, memoryBytes, threads }: BackfillPlan): string {
+  if (partitions.length === 0) return `${pipeline} (${profile}): nothing to run`
+  const rows = partitions.map(({ partition, why }) => [partition, why])
+  const count = `${formatCount(partitions.length)} ${partitions.length === 1 ? 'partition' : 'partitions'}`
+  return [
+    `${pipeline} (${profile}): ${count} would be run, in this order`,
+    table([{ name: 'partition' }, { name: 'because it is' }], rows, { maxCell: 80 }),
+    columnsOf([
+      ['at once', String(jobs)],
+      ['memory', formatBytes(memoryBytes)],
+      ['threads', String(threads)],
+    ]),
+  ].join('\n\n')
+}

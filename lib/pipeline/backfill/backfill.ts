@@ -1,0 +1,127 @@
+import { ConfigError } from '../../core/errors.ts'
+import type { EventSink } from '../../observe/events.ts'
+import type { Partition } from '../define/partitions.ts'
+import { notifyingFolders } from '../notice/notices.ts'
+import type { Project } from '../project.ts'
+import type { PartitionReport, RunReport } from '../report.ts'
+import { attemptUnit } from '../run/attempt.ts'
+import { endRun, tellPending } from '../run/end-run.ts'
+import { wantsShared } from '../run/run.ts'
+import { type Running, whileRunning } from '../run/running.ts'
+import { versions } from '../run/versions.ts'
+import { type BudgetOptions, divide } from './budget.ts'
+import { candidatesOf } from './candidates.ts'
+import { ownLimits, servedBook } from './desk.ts'
+import { limitBook } from './limit-book.ts'
+import { type Bounds, runPartitions, type SharedBooks } from './run-partitions.ts'
+import { type Selection, select } from './select.ts'
+import { nextTimeOfDay } from './stop-at.ts'
+
+/** What `millrace backfill` is given. */
+export interface BackfillOptions extends Selection, BudgetOptions {
+  /** Go on with the other partitions when some fail; the exit code is then 1. */
+  readonly keepGoing?: boolean
+  /** After so many failed partitions no other begins. Default 1, without limit with `keepGoing`. */
+  readonly maxFailures?: number
+  /** How often a partition is tried whose failure may be passing, or whose worker died. Default 3. */
+  readonly attempts?: number
+  /** At this time of day, in the machine's zone, no other partition begins: `06:00`. */
+  readonly stopAt?: string
+  /** Compute again from what has landed, even where the input key is the same. */
+  readonly force?: boolean
+  /** Read sources again, even where a complete window has landed. */
+  readonly refresh?: boolean
+  readonly events?: EventSink
+  /** Aborted when no other partition is to begin; those that run end. */
+  readonly drain?: AbortSignal
+  /** Aborted to stop also those that run. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Runs many partitions of a pipeline at once, each in a process of its own that commits, fails and is tried again for itself. What they share is computed first, here, and here is what they are loaded by: a warehouse has
+ * one writer. Named deliveries of all partitions are switched at the end, where all of them succeeded. Writes the run record and the ledger, as `run` does.
+ * @throws ConfigError before anything was run: the pipeline, the configuration or the choice is wrong
+ */
+export async function backfill(project: Project, name: string, options: BackfillOptions = {}): Promise<RunReport> {
+  const { refresh = false, force = false, keepGoing = false, events, signal } = options
+  const maxFailures = atLeastOne('max-failures', options.maxFailures) ?? (keepGoing ? Number.POSITIVE_INFINITY : 1)
+  const attempts = atLeastOne('attempts', options.attempts) ?? 3
+  const stop = stoppingAt(options.stopAt, options.drain)
+  const book = limitBook()
+  const served = servedBook(project.config.connections)
+  const limitsOf = (connection: string) =>
+    ownLimits(connection, project.config.connections[connection]?.sessions ?? 1, { limits: book, served })
+  try {
+    return await whileRunning(
+      project,
+      name,
+      {
+        choices: { refresh, force, only: undefined },
+        keepGoing: maxFailures > 1,
+        limitsOf,
+        ...(events && { events }),
+        ...(signal && { signal }),
+      },
+      async (running) => {
+        const now = running.clock.now()
+        const candidates = await candidatesOf(running.session, running.ledger, now)
+        const chosen = select(running.session.pipeline.definition, options, candidates, now)
+        const budget = divide(project.config.limits, options, chosen.length)
+        const bounds = { budget, attempts, maxFailures, drain: AbortSignal.any([stop.signal, running.signal]) }
+        const partitions = chosen.map(({ partition }) => partition)
+        const reports = await runAll(running, partitions, bounds, { book, served, events })
+        const left = reports.some(({ outcome }) => outcome === 'notRun' || outcome === 'stopped')
+        return await endRun(running, reports, { stopped: left && bounds.drain.aborted ? (stop.inTime() ? 75 : 130) : undefined })
+      },
+    )
+  } finally {
+    stop[Symbol.dispose]()
+    await served.close()
+  }
+}
+
+/** What partitions share first; then they. */
+async function runAll(
+  running: Running,
+  partitions: readonly Partition[],
+  bounds: Bounds,
+  shared: SharedBooks,
+): Promise<readonly PartitionReport[]> {
+  const { ledger, name, id, project, startedAt, session } = running
+  ledger.beginRun({ run: id, pipeline: name, profile: project.config.profile, startedAt, versions: versions() })
+  await tellPending(running)
+  if (!wantsShared(session, partitions.length > 0)) return runPartitions(running, partitions, bounds, shared)
+  const begun = { run: id, pipeline: name, partition: '' }
+  const attempted = await attemptUnit(running, undefined, partitions.length > 0, () => ledger.beginPartition({ ...begun, at: new Date() }))
+  ledger.endPartition({ run: id, pipeline: name, at: new Date(), ...attempted })
+  const { report } = attempted
+  if (report.outcome !== 'unchanged') await tellPending(running, notifyingFolders(session.pipeline, { partition: undefined }))
+  await session.sources.rest()
+  const failed = report.outcome === 'failed' || report.outcome === 'stopped' || report.outcome === 'notRun'
+  if (failed)
+    return [report, ...partitions.map((left) => ({ partition: left.name, outcome: 'notRun' as const, ms: 0, steps: [], rssBytes: 0 }))]
+  return [report, ...(await runPartitions(running, partitions, bounds, shared))]
+}
+
+/** The signal to drain: a person's, or the time of day. */
+function stoppingAt(stopAt: string | undefined, drain: AbortSignal | undefined) {
+  const timed = new AbortController()
+  const now = new Date()
+  const timer =
+    stopAt === undefined
+      ? undefined
+      : setTimeout(() => timed.abort(new Error(`it is ${stopAt}`)), nextTimeOfDay(stopAt, now).getTime() - now.getTime()).unref()
+  return {
+    signal: drain ? AbortSignal.any([timed.signal, drain]) : timed.signal,
+    /** It was the time, and nobody else. */
+    inTime: () => timed.signal.aborted && !drain?.aborted,
+    [Symbol.dispose]: () => clearTimeout(timer),
+  }
+}
+
+function atLeastOne(name: string, value: number | undefined): number | undefined {
+  if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1))
+    throw new ConfigError(`--${name} ${value} must be a whole number of at least 1`)
+  return value
+}

@@ -1,0 +1,151 @@
+import { systemClock } from '../../core/clock.ts'
+import type { RunEvent } from '../../core/context.ts'
+import { ConfigError } from '../../core/errors.ts'
+import type { EventSink } from '../../observe/events.ts'
+import type { Partition } from '../define/partitions.ts'
+import { notifyingFolders } from '../notice/notices.ts'
+import type { PartitionReport } from '../report.ts'
+import { checksPartitionsAlone } from '../run/checked.ts'
+import { tellPending } from '../run/end-run.ts'
+import type { Running } from '../run/running.ts'
+import type { Budget } from './budget.ts'
+import { codeOf } from './code-of.ts'
+import { type Counter, inTurn, openDesk, type ServedBook } from './desk.ts'
+import { dispatch, inOrder } from './dispatch.ts'
+import { type LaneTools, openLane } from './lane.ts'
+import type { LimitBook } from './limit-book.ts'
+import type { Job, Start } from './messages.ts'
+import { stagedFromData } from './staged-data.ts'
+import { standing } from './standing.ts'
+import type { WorkerOptions } from './worker.ts'
+
+/** What is done at once, what it may use, and when it ends before all is done. */
+export interface Bounds {
+  readonly budget: Budget
+  readonly attempts: number
+  readonly maxFailures: number
+  readonly drain: AbortSignal
+}
+
+/** What the processes of a backfill share. */
+export interface SharedBooks {
+  readonly book: LimitBook
+  readonly served: ServedBook
+  /** Where events go besides the run record. */
+  readonly events: EventSink | undefined
+}
+
+/** Runs the partitions in workers, once what they share is there. Gives a report of each; one that was not run is among them. */
+export async function runPartitions(
+  running: Running,
+  partitions: readonly Partition[],
+  { budget, attempts, maxFailures, drain }: Bounds,
+  { book, served, events }: SharedBooks,
+): Promise<readonly PartitionReport[]> {
+  const { session, ledger, name, id, signal, context, workspace } = running
+  if (partitions.length === 0) return []
+  const counter: Counter = {
+    warehouse: () => session.warehouse(),
+    context: (partition) => ({ ...context(partition === '' ? undefined : partition, workspace.folder), limits: budget.parent }),
+    pipeline: name,
+    committed: (token) => session.tokens.set(token),
+    ...{ limits: book, served, signal },
+  }
+  const loading = inTurn()
+  const begin = startOf(running, budget, events)
+  const code = codeOf(session)
+  const worker = (folder: string): WorkerOptions => ({
+    start: { ...begin, workspace: folder },
+    code,
+    desk: openDesk(counter, loading),
+    begun: (partition) => ledger.beginPartition({ run: id, pipeline: name, partition, at: new Date() }),
+    event: (event, partition) => passOn(running, events, event, partition),
+    changed: () =>
+      new ConfigError(`the files of pipeline "${name}" were changed while it was backfilled`, {
+        pipeline: name,
+        hint: 'run the same command again: what is done stays, and the rest is made by the code of today',
+      }),
+  })
+  const guards = checksPartitionsAlone(session.pipeline)
+  const tables = session.pipeline.targets.flatMap((target) => (target.stage === 'load' && target.partitioned ? [target.load.table] : []))
+  const job = (partition: Job['partition']): Job => ({
+    ...{ type: 'run', partition, guards, limits: budget.worker },
+    tokens: [...new Set(tables)].flatMap((table) => session.tokens.get(table, partition.name) ?? []),
+  })
+  const tools: LaneTools = { folder: workspace.folder, worker, job, signal }
+  using told = standing(partitions.length, (event) => context(undefined, workspace.folder).emit(event), events?.live === true)
+  let telling: Promise<void> = Promise.resolve()
+  const record = (report: PartitionReport, more: { readonly inputKey?: string | undefined } = {}) => {
+    const { inputKey } = more
+    ledger.endPartition({ run: id, pipeline: name, at: new Date(), report, ...(inputKey !== undefined && { inputKey }) })
+  }
+  const reports = await dispatch({
+    ...{ partitions, pipeline: name, lanes: budget.jobs, admit: inOrder, attempts, maxFailures, drain },
+    clock: systemClock,
+    nowMs: () => performance.now(),
+    openLane: () => openLane(tools),
+    began: ({ partition, attempt }) => context(partition.name, workspace.folder).emit({ type: 'unit', phase: 'start', attempt }),
+    again: ({ partition, attempt }, report, reason, counts) => {
+      if (counts) record(report)
+      context(partition.name, workspace.folder).emit({ type: 'unit', phase: 'end', outcome: 'again', attempt, ms: report.ms, reason })
+    },
+    ended: (report, { partition, attempt }, outcome) => {
+      record(report, outcome)
+      for (const key of outcome?.pinned ?? []) session.pinned.add(key)
+      if (report.outcome !== 'failed') for (const each of outcome?.staged ?? []) session.staged.add(stagedFromData(each, session.pipeline))
+      const rows = rowsOf(report)
+      context(partition.name, workspace.folder).emit({
+        ...{ type: 'unit', phase: 'end', outcome: report.outcome, attempt, ms: report.ms },
+        ...(rows !== undefined && { rows }),
+        ...(report.error && { reason: report.error.message }),
+      })
+      told.ended(report)
+      if (report.outcome !== 'unchanged') {
+        const folders = notifyingFolders(session.pipeline, { partition: partition.name })
+        telling = telling.then(() => tellPending(running, folders))
+      }
+    },
+  })
+  await telling
+  return reports
+}
+
+/** What every worker is told at its beginning, but for its folder. */
+function startOf({ session, project, name, id }: Running, { jobs, worker: limits }: Budget, events: EventSink | undefined): Start {
+  const { config } = project
+  const connections = Object.entries(config.connections).flatMap(([each, { sessions }]) =>
+    sessions === undefined ? [] : [[each, Math.max(1, Math.floor(sessions / jobs))] as const],
+  )
+  const { refresh, force } = session.choices
+  return {
+    ...{ type: 'start', folder: config.folder, profile: config.profile, pipeline: name, run: id, workspace: '', limits },
+    choices: { refresh, force },
+    live: events?.live ?? false,
+    connections: Object.fromEntries(connections),
+    shared: [...session.shared.values()].map((dataset) => ({ ...dataset, files: [...dataset.files] })),
+    whole: [...session.whole.values()],
+    pinned: [...session.pinned],
+  }
+}
+
+/** A worker's event goes on as it is; the worker's own collector has its steps already. */
+function passOn(
+  { name, id, context, workspace }: Running,
+  events: EventSink | undefined,
+  event: RunEvent,
+  partition: string | undefined,
+): void {
+  if (event.type === 'warning' || event.type === 'retry') context(partition, workspace.folder).emit(event)
+  else events?.event(event, { pipeline: name, run: id, ...(partition !== undefined && { partition }) })
+}
+
+/** Rows that a partition loaded, else those that it delivered, else those that it landed. */
+function rowsOf({ steps }: PartitionReport): number | undefined {
+  for (const stage of ['load', 'export', 'land'] as const) {
+    const done = steps.filter(
+      (step) => step.stage === stage && (step.outcome === 'done' || step.outcome === 'staged') && step.of === undefined,
+    )
+    if (done.length > 0) return done.reduce((sum, { rows = 0 }) => sum + rows, 0)
+  }
+  return undefined
+}
