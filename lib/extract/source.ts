@@ -12,6 +12,8 @@ export type ReadKind =
       readonly key: readonly string[]
       readonly overlap?: string
       readonly deletes: 'ignore' | 'keys'
+      /** Loads from one compaction to the next. */
+      readonly compact?: number
     }
   /** Once for each run, whole. */
   | { readonly by: 'whole' }
@@ -43,6 +45,8 @@ export interface ReadOptions<C extends string> {
   readonly overlap?: string
   /** With `cursor`: `keys` compares all keys with the source and deletes what is gone. Default `ignore`. */
   readonly deletes?: 'ignore' | 'keys'
+  /** With `cursor`: after how many loads what they add up to is written as one, so that the current state stays quick to read. Default 64. */
+  readonly compact?: number
   /** Column → SQL expression over the source's columns: `{ time: 'epoch_ms(properties.time)' }`. Its keys are then the dataset's columns. */
   readonly columns?: Readonly<Record<string, string>>
 }
@@ -115,30 +119,37 @@ export function source(connection: string): SourceBuilder {
 }
 
 function split<O extends ReadOptions<string>>(options: O) {
-  const { window, lookback, cursor, key, overlap, deletes, columns, ...rest } = options
-  return [{ kind: readKind({ window, lookback, cursor, key, overlap, deletes }), ...(columns && { expressions: columns }) }, rest] as const
+  const { window, lookback, cursor, key, overlap, deletes, compact, columns, ...rest } = options
+  return [
+    { kind: readKind({ window, lookback, cursor, key, overlap, deletes, compact }), ...(columns && { expressions: columns }) },
+    rest,
+  ] as const
 }
 
 type Given = { readonly [K in keyof Omit<ReadOptions<string>, 'columns'>]: ReadOptions<string>[K] | undefined }
 
-function readKind({ window, lookback, cursor, key, overlap, deletes }: Given): ReadKind {
+function readKind({ window, lookback, cursor, key, overlap, deletes, compact }: Given): ReadKind {
   if (window !== undefined && cursor !== undefined) throw new ConfigError('a dataset has a window or a cursor, not both')
   if (window !== undefined) {
-    if (overlap !== undefined || deletes !== undefined) throw new ConfigError('overlap and deletes belong to a cursor, not to a window')
+    if (overlap !== undefined || deletes !== undefined || compact !== undefined)
+      throw new ConfigError('overlap, deletes and compact belong to a cursor, not to a window')
     return { by: 'window', column: window, ...(lookback !== undefined && { lookback }) }
   }
   if (cursor !== undefined) {
     if (key === undefined || key.length === 0) throw new ConfigError(`cursor "${cursor}" needs a key: the columns that name a row`)
     if (lookback !== undefined) throw new ConfigError('lookback belongs to a window, not to a cursor (use overlap)')
+    if (compact !== undefined && !(Number.isInteger(compact) && compact >= 2))
+      throw new ConfigError(`compact is ${compact}; expected a whole number of loads, at least 2`)
     return {
       by: 'cursor',
       column: cursor,
       key: typeof key === 'string' ? [key] : key,
       deletes: deletes ?? 'ignore',
       ...(overlap !== undefined && { overlap }),
+      ...(compact !== undefined && { compact }),
     }
   }
-  if (lookback !== undefined || overlap !== undefined || deletes !== undefined)
-    throw new ConfigError('lookback needs a window; overlap and deletes need a cursor')
+  if (lookback !== undefined || overlap !== undefined || deletes !== undefined || compact !== undefined)
+    throw new ConfigError('lookback needs a window; overlap, deletes and compact need a cursor')
   return { by: 'whole' }
 }

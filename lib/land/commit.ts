@@ -33,7 +33,7 @@ export type Draft = Omit<LoadManifest, 'pipeline' | 'files' | 'tombstones' | 'ro
 export async function commitLoad(draft: Draft, staged: readonly StagedFile[], store: Store, ctx: RunContext): Promise<LoadManifest> {
   const place = landingPlace(ctx.pipeline, draft.dataset, draft.partition)
   const landed = { '': [] as LandedFile[], gone: [] as LandedFile[] }
-  for (const each of staged) landed[each.kind].push(await putFile(place, draft, each, store, ctx))
+  for (const each of staged) landed[each.kind].push(await putStaged(place, draft, each, store, ctx))
   ctx.signal.throwIfAborted()
   const manifest: LoadManifest = {
     ...{ pipeline: ctx.pipeline, ...draft, files: landed[''] },
@@ -60,16 +60,30 @@ export async function commitConfirmation(
 
 const PARQUET = { extension: 'parquet', contentType: 'application/vnd.apache.parquet' }
 
-async function putFile(
+async function putStaged(
   place: ReturnType<typeof landingPlace>,
   { id, undecoded }: Pick<Draft, 'id' | 'undecoded'>,
-  { file, rows, kind, fingerprint }: StagedFile,
+  { file, rows, kind, fingerprint = undefined }: StagedFile,
   store: Store,
   ctx: RunContext,
 ): Promise<LandedFile> {
-  const { bytes, sha256, crc32c } = fingerprint ?? (await fingerprintOf(file, ctx.signal))
+  const found = fingerprint ?? (await fingerprintOf(file, ctx.signal))
   const { extension, contentType } = undecoded ? { extension: `${undecoded.format}.zst`, contentType: 'application/zstd' } : PARQUET
-  const key = place.file(id, sha256, kind, extension)
+  return putFile(place.file(id, found.sha256, kind, extension), { file, rows, fingerprint: found, contentType }, store, ctx)
+}
+
+/**
+ * Puts a finished file into the landing under a name that says its bytes, so that no other bytes can be there.
+ * @throws CheckError when they are
+ */
+export async function putFile(
+  key: string,
+  staged: Pick<StagedFile, 'file' | 'rows'> & { readonly fingerprint: Fingerprint; readonly contentType?: string },
+  store: Store,
+  ctx: RunContext,
+): Promise<LandedFile> {
+  const { file, rows, fingerprint, contentType = PARQUET.contentType } = staged
+  const { bytes, sha256, crc32c } = fingerprint
   try {
     await store.put(key, { file }, { ifAbsent: true, crc32c, contentType, signal: ctx.signal })
   } catch (error) {
@@ -102,7 +116,8 @@ async function createRecord(key: string, text: string, store: Store): Promise<vo
   }
 }
 
-function provenance(ctx: RunContext): LoadManifest['run'] {
+/** Who wrote a record, and when. */
+export function provenance(ctx: RunContext): LoadManifest['run'] {
   return { id: ctx.run, at: ctx.clock.now().toISOString(), millrace: millraceVersion, duckdb: version() }
 }
 

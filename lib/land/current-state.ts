@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Store } from '../connectors/store.ts'
 import type { RunContext } from '../core/context.ts'
-import type { Columns, Dataset } from '../core/dataset.ts'
+import type { Dataset } from '../core/dataset.ts'
 import { refusedByDisk } from '../core/disk-refusal.ts'
 import { ConfigError, placed } from '../core/errors.ts'
 import { keyPart } from '../core/key-part.ts'
@@ -11,37 +11,36 @@ import { openDuckDB } from '../engines/duckdb.ts'
 import type { OpenEngine } from '../engines/engine-pool.ts'
 import { copyStatement } from '../formats/parquet.ts'
 import { contentOf } from './content-hash.ts'
-import { historyFiles, loadsOfState, stateSelect } from './history.ts'
-import { loadsOf } from './loads.ts'
+import { historyFiles, stateSelect } from './history.ts'
+import { compactedPlace, landingPlace } from './keys.ts'
+import { type StateOf, stateLoads } from './state-loads.ts'
 
-export interface CurrentStateRequest {
-  readonly pipeline: string
-  readonly dataset: string
-  /** Columns wanted, in order: those of schema.ts. A column that older loads have not is NULL there, one of another type is cast. */
-  readonly columns: Columns
-  readonly key: readonly string[]
-  readonly cursor: string
+/** A dataset's current state, and the records of the landing that it was read by. */
+export interface CurrentState extends Dataset {
+  /** Their keys; that of the newest load among them. */
+  readonly manifests: readonly string[]
 }
 
 /**
- * The current state of a cursor dataset, as one Parquet file in the workspace that both engines read: the latest row of each key over all loads, less those that are gone. Rows come in any order; `hash` is that of the
- * content. Written anew at each call: call it once for each invocation, under the lock of the shared datasets.
+ * The current state of a cursor dataset, as one Parquet file in the workspace that both engines read: the latest row of each key over all loads, less those that are gone. `columns` are those of
+ * schema.ts: one that older loads have not is NULL there, one of another type is cast. Rows come in any order; `hash` is that of the content, which no compaction changes. Written anew at each call: call it once for each invocation, under the lock of the shared datasets.
  * @throws ConfigError when nothing has landed, CheckError naming a landed file that is missing or cut short
  */
 export async function currentState(
   store: Store,
-  request: CurrentStateRequest,
+  request: StateOf,
   ctx: RunContext,
   openEngine: OpenEngine = openDuckDB,
-): Promise<Dataset> {
+): Promise<CurrentState> {
   const { pipeline, dataset, columns, key, cursor } = request
   const folder = join(ctx.workspace, 'state')
   const file = join(folder, `${keyPart(dataset)}.parquet`)
   try {
     await mkdir(folder, { recursive: true })
-    const loads = loadsOfState(await loadsOf(store, pipeline, dataset, '_all'))
-    if (loads.length === 0) throw new ConfigError(`nothing of "${dataset}" has landed`, { hint: `run millrace run ${pipeline}` })
-    const { rows, gone } = await historyFiles(store, loads, ctx)
+    const state = await stateLoads(store, request, ctx)
+    const { compacted, loads, newest } = state
+    if (!newest) throw new ConfigError(`nothing of "${dataset}" has landed`, { hint: `run millrace run ${pipeline}` })
+    const { rows, gone } = await historyFiles(store, state, ctx)
     const { memoryBytes, threads } = ctx.limits
     const db = await openEngine({ memoryBytes, threads, temp: join(folder, 'spill'), preserveOrder: false })
     try {
@@ -49,7 +48,10 @@ export async function currentState(
       const select = `SELECT ${names} FROM (${stateSelect({ columns, key, cursor, rows, gone })})`
       await db.run(copyStatement(select, file), undefined, ctx.signal)
       const content = await contentOf(db, [file], columns, ctx.signal)
-      return { name: dataset, columns, files: [file], ...content }
+      const place = landingPlace(pipeline, dataset, '_all')
+      const manifests = new Set([...loads, newest].map(({ id }) => place.manifest(id)))
+      if (compacted) manifests.add(compactedPlace(pipeline, dataset).record(compacted.to))
+      return { name: dataset, columns, files: [file], ...content, manifests: [...manifests] }
     } finally {
       db.close()
     }

@@ -5,8 +5,8 @@ import { canonicalJson } from '../core/hash.ts'
 import { quoteIdentifier, quoteList } from '../core/quote.ts'
 import { duckdbTypeFromText } from '../engines/types.ts'
 import { readParquet } from '../formats/parquet.ts'
-import type { LoadManifest } from '../state/manifest.ts'
 import { localFiles, verifyOnce } from './local-files.ts'
+import type { StateLoads } from './state-loads.ts'
 
 /** The column that says which load a row of a history came with. */
 export const LOAD = quoteIdentifier('_millrace load')
@@ -18,23 +18,29 @@ export interface HistoryFile {
   readonly load: number
   readonly columns: Columns
   readonly rows: number
+  /** Each row says its load itself; `load` is the last of them. */
+  readonly compacted?: boolean
 }
 
-/** The loads that a cursor dataset's state is made of: from the newest base on. */
-export function loadsOfState(loads: readonly LoadManifest[]): readonly LoadManifest[] {
-  const base = loads.findLastIndex((load) => load.base)
-  return loads.slice(Math.max(base, 0))
+/** The rows that have landed of a cursor dataset, and the keys that are gone. */
+export interface History {
+  readonly rows: readonly HistoryFile[]
+  readonly gone: readonly HistoryFile[]
 }
 
-/** @throws CheckError naming a file that is missing or not as it was landed */
-export async function historyFiles(
-  store: Store,
-  loads: readonly LoadManifest[],
-  ctx: RunContext,
-): Promise<{ readonly rows: HistoryFile[]; readonly gone: HistoryFile[] }> {
+/**
+ * The local files of a state's loads. Those that are compacted leave no keys that are gone: none of theirs are in it.
+ * @throws CheckError naming a file that is missing or not as it was landed
+ */
+export async function historyFiles(store: Store, { compacted, loads }: StateLoads, ctx: RunContext): Promise<History> {
   const rows: HistoryFile[] = []
   const gone: HistoryFile[] = []
   await verifyOnce(store, loads, ctx)
+  if (compacted) {
+    const paths = await localFiles(store, compacted, compacted.files, ctx)
+    for (const [i, { columns, rows: count }] of compacted.files.entries())
+      rows.push({ path: paths[i] ?? '', load: compacted.to, columns, rows: count, compacted: true })
+  }
   for (const load of loads) {
     const at = { load: load.id, columns: load.columns }
     const [paths, tombstones] = [await localFiles(store, load, load.files, ctx), await localFiles(store, load, load.tombstones ?? [], ctx)]
@@ -46,9 +52,10 @@ export async function historyFiles(
 
 /** SELECT of all rows of files as `columns`, and the load of each: a column that a file has not is NULL, one of another type is cast. Zero rows for no files. */
 export function historySelect(files: readonly HistoryFile[], columns: Columns): string {
-  const groups = Map.groupBy(files, (file) => canonicalJson(Object.entries(file.columns)))
+  const groups = Map.groupBy(files, ({ columns: there, compacted = false }) => canonicalJson([compacted, Object.entries(there)]))
   const selects = [...groups.values()].map((group) => {
     const projection = Object.entries(columns).map(([name, type]) => projected(name, type, group[0]?.columns ?? {}))
+    if (group[0]?.compacted) return `SELECT ${projection.join(', ')}, ${LOAD} FROM ${readParquet(group.map(({ path }) => path))}`
     const loads = `SELECT unnest(${quoteList(group.map(({ path }) => path))}) AS ${FILE}, unnest([${group.map(({ load }) => load).join(', ')}]::BIGINT[]) AS ${LOAD}`
     const read = readParquet(
       group.map(({ path }) => path),
@@ -80,7 +87,7 @@ export interface StateQuery {
 /**
  * SELECT of a cursor dataset's state with the load of each row: of each key the row with the latest cursor, of equal cursors that of the later load, and none of a key that is gone. A tombstone
  * takes the rows of earlier loads only, so a key that comes again is alive again. A key comes once in a load: of the biggest load, which is mostly the first, only the rows whose keys other loads have
- * too are sorted, the rest streams through.
+ * too are sorted, the rest streams through. A compaction counts as one load.
  */
 export function stateSelect({ columns, key, cursor, rows, gone, only }: StateQuery): string {
   const keys = key.map(quoteIdentifier).join(', ')

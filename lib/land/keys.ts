@@ -23,7 +23,32 @@ export function landingPlace(pipeline: string, dataset: string, partition: strin
   }
 }
 
-/** What an object under `_manifests/` is. Undefined for what millrace does not write. */
+/** Where the compacted loads of a cursor dataset are in the landing store: `<pipeline>/<dataset>/_compacted/`. */
+export interface CompactedPlace {
+  readonly folder: string
+  record(to: number): string
+  file(to: number, sha256: string): string
+  /** What the names of one compaction's files begin with. */
+  files(to: number): string
+}
+
+export function compactedPlace(pipeline: string, dataset: string): CompactedPlace {
+  const folder = `${keyPart(pipeline)}/${keyPart(dataset)}/_compacted/`
+  return {
+    folder,
+    record: (to) => `${folder}${padded(to)}.json`,
+    file: (to, sha256) => `${folder}${padded(to)}-${sha256.slice(0, 12)}.parquet`,
+    files: (to) => `${folder}${padded(to)}-`,
+  }
+}
+
+/** The load that a landed file's name says it is of. Undefined for what millrace does not write. */
+export function loadOfFile(key: string): number | undefined {
+  const [, id] = /\/(\d{6,})-[^/]*$/.exec(key) ?? []
+  return id === undefined ? undefined : Number(id)
+}
+
+/** What an object under `_manifests/` or `_compacted/` is. Undefined for what millrace does not write. */
 export function recordOfKey(key: string): { readonly id: number; readonly confirmed?: number } | undefined {
   const [, id, n] = /\/(\d{6,})(?:\.confirmed-(\d{6,}))?\.json$/.exec(key) ?? []
   if (id === undefined) return undefined

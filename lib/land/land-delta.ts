@@ -1,21 +1,21 @@
 import type { RunContext } from '../core/context.ts'
 import { CheckError } from '../core/errors.ts'
 import { hashOf } from '../core/hash.ts'
-import type { LoadManifest } from '../state/manifest.ts'
 import { requireBalance } from './balance.ts'
 import { bytesOf, commitLoad, confirmed, type Draft, draftOf } from './commit.ts'
 import { contentOf } from './content-hash.ts'
 import { deltaOf } from './delta.ts'
-import { historyFiles, loadsOfState } from './history.ts'
+import { historyFiles } from './history.ts'
 import { hasEndlessCursor, lastCursorOf } from './loads.ts'
 import { verifyFiles } from './local-files.ts'
 import type { Landed, LandRequest, LandTools, Staged, Work } from './request.ts'
+import type { StateLoads } from './state-loads.ts'
 
 /** A cursor dataset's read as it was staged. */
 export interface StagedDelta {
   readonly staged: Staged
   readonly keys?: Staged
-  readonly loads: readonly LoadManifest[]
+  readonly state: StateLoads
 }
 
 /** Lands what a cursor dataset's read brought that had not landed: nothing where nothing is new, but for the very first load. */
@@ -28,10 +28,10 @@ export async function landDelta(
 ): Promise<Landed> {
   const { dataset, columns, cursorFrom } = request
   const { folder, db, ctx } = work
-  const { staged, keys, loads } = delta
-  const current = loads.at(-1)
-  const readable = await readableHistory(request, loads, store, ctx)
-  const history = await historyFiles(store, readable, ctx)
+  const { staged, keys, state } = delta
+  const current = state.newest
+  const readable = await readableHistory(request, state, store, ctx)
+  const history = await historyFiles(store, readable ?? { loads: [] }, ctx)
   const last = lastCursorOf(current)
   const found = await deltaOf(
     {
@@ -56,7 +56,7 @@ export async function landDelta(
       message: `${found.unseen} ${found.unseen === 1 ? 'key of the source has' : 'keys of the source have'} not landed: ${found.unseen === 1 ? 'its row' : 'their rows'} came while it was read, or late with a cursor before ${last} (then read with an overlap, or once with --refresh)`,
     })
   const counts = { read: found.read, superseded: found.superseded, removed: found.gone?.rows ?? 0 }
-  const base = readable.length === 0 && loads.length > 0
+  const base = readable === undefined
   if (current && !base && found.rows === 0 && !found.gone) {
     const manifest = await confirmed(current, { ...request, open: false }, store, ctx)
     return { manifest, outcome: 'unchanged', ...counts, rows: 0, unchanged: found.read - found.superseded, bytes: 0 }
@@ -86,22 +86,21 @@ export async function landDelta(
   }
 }
 
-/** The loads that the state is made of. When all of the source was read, damaged and undecoded ones are given up, and those of a cursor that nothing comes after: what was read begins the state anew. */
+/** What the state is made of. When all of the source was read, damaged and undecoded loads are given up, and those of a cursor that nothing comes after: what was read begins the state anew. */
 async function readableHistory(
   { dataset, cursorFrom }: LandRequest,
-  loads: readonly LoadManifest[],
+  state: StateLoads,
   store: LandTools['store'],
   ctx: RunContext,
-): Promise<readonly LoadManifest[]> {
-  const history = loadsOfState(loads)
-  if (cursorFrom !== undefined) return history
-  if (history.some(({ undecoded }) => undecoded) || hasEndlessCursor(loads.at(-1))) return []
+): Promise<StateLoads | undefined> {
+  if (cursorFrom !== undefined) return state
+  if (state.loads.some(({ undecoded }) => undecoded) || hasEndlessCursor(state.newest)) return undefined
   try {
-    await verifyFiles(store, history)
-    return history
+    await verifyFiles(store, state.compacted ? [state.compacted, ...state.loads] : state.loads)
+    return state
   } catch (error) {
     if (!(error instanceof CheckError)) throw error
     ctx.emit({ type: 'warning', stage: 'land', dataset, message: `${error.message}; the state begins anew with this read` })
-    return []
+    return undefined
   }
 }

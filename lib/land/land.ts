@@ -1,15 +1,18 @@
 import { join } from 'node:path'
 import { type Relation, runOver } from '../connectors/source.ts'
 import type { RunContext } from '../core/context.ts'
+import { messageOf } from '../core/errors.ts'
 import { tellBytesOf } from '../core/progress.ts'
 import { openDuckDB } from '../engines/duckdb.ts'
 import { lazyEngine } from '../engines/lazy-engine.ts'
 import { copyStatement } from '../formats/parquet.ts'
+import { compactLoads } from './compact.ts'
 import { landDelta } from './land-delta.ts'
 import { landWhole } from './land-whole.ts'
 import { asLanding } from './landing.ts'
 import { loadsOf } from './loads.ts'
 import type { Landed, LandRequest, LandTools, Selected, Staged, Work } from './request.ts'
+import { type StateOf, stateLoads } from './state-loads.ts'
 import { sweepLanding } from './sweep.ts'
 
 /**
@@ -39,16 +42,39 @@ async function landWith(request: LandRequest, tools: LandTools, work: Work): Pro
   const { dataset, partition } = request
   const { store } = tools
   const { ctx } = work
-  const loads = await loadsOf(store, ctx.pipeline, dataset, partition)
-  await sweepLanding(store, ctx.pipeline, dataset, partition, loads)
+  const { kind } = request
+  const state = kind.by === 'cursor' ? await stateLoads(store, stateOf(request, kind, ctx), ctx) : undefined
+  const loads = state?.loads ?? (await loadsOf(store, ctx.pipeline, dataset, partition))
+  const from = state?.compacted ? state.compacted.to + 1 : state?.loads[0]?.id
+  await sweepLanding(store, ctx.pipeline, dataset, partition, loads, from)
   const staged = await stageRows(request.select, request.relation, 'read', request, tools, work)
   const keys = request.keys && (await stageRows(request.keys.select, request.keys.relation, 'keys', request, tools, work))
   await request.relation.verify?.()
   await request.keys?.relation.verify?.()
   ctx.signal.throwIfAborted()
-  return request.kind.by === 'cursor'
-    ? landDelta(request, request.kind, { staged, ...(keys !== undefined && { keys }), loads }, tools, work)
-    : landWhole(request, staged, loads.at(-1), tools, work)
+  if (kind.by !== 'cursor' || !state) return landWhole(request, staged, loads.at(-1), tools, work)
+  const landed = await landDelta(request, kind, { staged, ...(keys !== undefined && { keys }), state }, tools, work)
+  return { ...landed, ...(await compacted(request, kind, tools, work)) }
+}
+
+/** Compacts what is due. The landing is committed and its readers need no compaction, so one that fails ends nothing: the next landing tries again. */
+async function compacted(request: LandRequest, kind: CursorKind, tools: LandTools, work: Work): Promise<Pick<Landed, 'compacted'>> {
+  const { ctx } = work
+  try {
+    const record = await compactLoads(stateOf(request, kind, ctx), kind.compact, tools, work)
+    return record ? { compacted: record } : {}
+  } catch (error) {
+    ctx.signal.throwIfAborted()
+    const message = `the loads of "${request.dataset}" were not compacted: ${messageOf(error)}`
+    ctx.emit({ type: 'warning', stage: 'land', dataset: request.dataset, message })
+    return {}
+  }
+}
+
+type CursorKind = LandRequest['kind'] & { readonly by: 'cursor' }
+
+function stateOf({ dataset, columns }: LandRequest, { key, column }: CursorKind, { pipeline }: RunContext): StateOf {
+  return { pipeline, dataset, columns, key, cursor: column }
 }
 
 /** Writes a SELECT's rows by the reader child; gives the file, and how many the child says that it has written. */

@@ -32,7 +32,7 @@ export async function asLanding(
       bytes: landed.bytes,
       inputRows: landed.read,
       inputKey: landed.manifest.contentHash,
-      files: landed.manifest.files.map(({ key }) => key),
+      files: [...landed.manifest.files, ...(landed.compacted?.files ?? [])].map(({ key }) => key),
       counts: { read: landed.read, unchanged: landed.unchanged, superseded: landed.superseded, gone: landed.removed },
       ms: elapsedMs(ctx.clock) - begun,
       outcome: landed.outcome,

@@ -15,13 +15,13 @@ interface Records {
 
 /**
  * All loads of a dataset's partition (`_all` when it has none), by ascending id; the last one is current. `open`, `readKey`, `window` and `sourceVersion` are as last confirmed: a window that was open
- * when it was read and found the same after its end is complete.
+ * when it was read and found the same after its end is complete. With `after` only those of higher ids are read.
  * @throws CheckError for a damaged manifest
  */
-export async function loadsOf(store: Store, pipeline: string, dataset: string, partition: string): Promise<LoadManifest[]> {
+export async function loadsOf(store: Store, pipeline: string, dataset: string, partition: string, after = 0): Promise<LoadManifest[]> {
   const records = await recordsOf(store, pipeline, dataset, partition)
   const loads: LoadManifest[] = []
-  for (const id of records.ids) loads.push(await loadOf(store, pipeline, dataset, partition, id, records))
+  for (const id of records.ids) if (id > after) loads.push(await loadOf(store, pipeline, dataset, partition, id, records))
   return loads
 }
 

@@ -9,11 +9,16 @@ import { CheckError, ConfigError, NotFound } from '../core/errors.ts'
 import type { LandedFile, LoadManifest } from '../state/manifest.ts'
 import { fingerprintOfStream } from './fingerprint.ts'
 
+/** What is landed under names in the store: a load, or loads compacted. */
+export type Landing = Pick<LoadManifest, 'pipeline' | 'dataset' | 'partition' | 'files' | 'undecoded' | 'tombstones'> & {
+  readonly run: Pick<LoadManifest['run'], 'id'>
+}
+
 /**
  * Local paths of landed files, for engines: those of a local store after a look at presence and size, those of another store copied into the workspace and compared byte for byte.
  * @throws CheckError naming the file that is missing or is not what the manifest says, ConfigError for a load that is not Parquet
  */
-export async function localFiles(store: Store, load: LoadManifest, files: readonly LandedFile[], ctx: RunContext): Promise<string[]> {
+export async function localFiles(store: Store, load: Landing, files: readonly LandedFile[], ctx: RunContext): Promise<string[]> {
   if (load.undecoded) throw undecodedError(load, load.undecoded.format)
   const paths: string[] = []
   for (const file of files) {
@@ -29,7 +34,7 @@ const compared = new WeakMap<Store, Set<string>>()
  * The same for what is about to be computed from: every file once in the life of a store, and none of those that this very run has landed.
  * @throws CheckError naming the first file that is missing or differs
  */
-export async function verifyOnce(store: Store, loads: readonly LoadManifest[], ctx: RunContext): Promise<void> {
+export async function verifyOnce(store: Store, loads: readonly Landing[], ctx: RunContext): Promise<void> {
   const known = compared.get(store) ?? new Set()
   compared.set(store, known)
   for (const load of loads) {
@@ -44,7 +49,7 @@ export async function verifyOnce(store: Store, loads: readonly LoadManifest[], c
  * Compares every file of the loads with its manifest byte for byte (SHA-256), rows and tombstones alike.
  * @throws CheckError naming the first file that is missing or differs
  */
-export async function verifyFiles(store: Store, loads: readonly LoadManifest[]): Promise<void> {
+export async function verifyFiles(store: Store, loads: readonly Landing[]): Promise<void> {
   for (const load of loads)
     for (const file of [...load.files, ...(load.tombstones ?? [])]) {
       const stream = await store.get(file.key).catch((error: unknown) => {
@@ -56,14 +61,14 @@ export async function verifyFiles(store: Store, loads: readonly LoadManifest[]):
     }
 }
 
-async function checked(store: Store, load: LoadManifest, file: LandedFile, path: string): Promise<string> {
+async function checked(store: Store, load: Landing, file: LandedFile, path: string): Promise<string> {
   const found = await store.head(file.key)
   if (!found) throw damaged(load, file, 'is missing')
   if (found.bytes !== file.bytes) throw damaged(load, file, `has ${found.bytes} bytes, not ${file.bytes}`)
   return path
 }
 
-async function download(store: Store, load: LoadManifest, file: LandedFile, ctx: RunContext): Promise<string> {
+async function download(store: Store, load: Landing, file: LandedFile, ctx: RunContext): Promise<string> {
   const folder = join(ctx.workspace, 'landed')
   const path = join(folder, `${createHash('sha256').update(file.key).digest('hex').slice(0, 32)}.parquet`)
   if (await exists(path)) return path
@@ -83,7 +88,10 @@ async function download(store: Store, load: LoadManifest, file: LandedFile, ctx:
   }
 }
 
-function undecodedError({ pipeline, dataset, partition }: LoadManifest, format: string): ConfigError {
+function undecodedError(
+  { pipeline, dataset, partition }: Pick<Landing, 'pipeline' | 'dataset' | 'partition'>,
+  format: string,
+): ConfigError {
   return new ConfigError(`"${dataset}" has landed undecoded, as ${format}: nothing reads it but the load into its table`, {
     ...{ stage: 'land', pipeline, dataset, ...(partition !== '_all' && { partition }) },
     hint: 'query the table; or leave `forward` away and run again: the dataset then lands as Parquet, and everything may read it',
@@ -91,7 +99,11 @@ function undecodedError({ pipeline, dataset, partition }: LoadManifest, format: 
 }
 
 /** The error of a landed file that is not what its manifest says. */
-export function damaged({ pipeline, dataset, partition }: LoadManifest, file: LandedFile, what: string): CheckError {
+export function damaged(
+  { pipeline, dataset, partition }: Pick<Landing, 'pipeline' | 'dataset' | 'partition'>,
+  file: LandedFile,
+  what: string,
+): CheckError {
   return new CheckError(`the landed file ${file.key} ${what}`, {
     ...{ stage: 'land', pipeline, dataset, file: file.key, ...(partition !== '_all' && { partition }) },
     hint: `read the source again: millrace run ${pipeline}${partition === '_all' ? '' : ` --partition ${partition}`} --refresh`,

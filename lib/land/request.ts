@@ -6,12 +6,18 @@ import type { DuckDB, SqlValues } from '../engines/duckdb.ts'
 import type { OpenEngine } from '../engines/engine-pool.ts'
 import type { Reader, ReaderStatement } from '../engines/reader.ts'
 import type { CountRows } from '../formats/count-rows.ts'
-import type { LoadManifest } from '../state/manifest.ts'
+import type { CompactedLoads, LoadManifest } from '../state/manifest.ts'
 
 /** How rows are chosen; a pipeline's `ReadKind` fits it. */
 export type LandKind =
   | { readonly by: 'window'; readonly column: string }
-  | { readonly by: 'cursor'; readonly column: string; readonly key: readonly string[]; readonly deletes: 'ignore' | 'keys' }
+  | {
+      readonly by: 'cursor'
+      readonly column: string
+      readonly key: readonly string[]
+      readonly deletes: 'ignore' | 'keys'
+      readonly compact?: number
+    }
   | { readonly by: 'whole' }
 
 /** The one SELECT of declared types over a relation, already cut to the window or the cursor. */
@@ -75,6 +81,8 @@ export interface Landed {
   readonly removed: number
   /** Bytes of the new load's files. */
   readonly bytes: number
+  /** What a cursor dataset's loads were written as, where that was due. */
+  readonly compacted?: CompactedLoads
 }
 
 /** A read as the reader child has written it, in the workspace. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Confirmation, LoadManifest } from './manifest.ts'
+import type { CompactedLoads, Confirmation, LoadManifest } from './manifest.ts'
 
 const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`))
 const count = z.int().nonnegative()
@@ -36,6 +36,22 @@ export const manifestSchema = z.object({
   sourceVersion: z.string().exactOptional(),
   run: runSchema,
 }) satisfies z.ZodType<LoadManifest>
+
+const columnsSchema = z.record(z.string(), z.string())
+
+/** What the record of compacted loads must be. */
+export const compactedSchema = z.object({
+  pipeline: z.string(),
+  dataset: z.string(),
+  partition: z.string(),
+  to: z.int().positive(),
+  contentHash: hex(32),
+  key: columnsSchema,
+  cursor: columnsSchema,
+  files: z.array(fileSchema.extend({ columns: columnsSchema })),
+  rows: count,
+  run: runSchema.extend({ load: z.string() }),
+}) satisfies z.ZodType<CompactedLoads>
 
 /** What a confirmation must be. */
 export const confirmationSchema = z.object({

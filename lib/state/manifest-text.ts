@@ -1,22 +1,30 @@
 import type { z } from 'zod'
 import { CheckError } from '../core/errors.ts'
 import { canonicalJson, hashOf } from '../core/hash.ts'
-import type { Confirmation, LoadManifest } from './manifest.ts'
+import type { CompactedLoads, Confirmation, LoadManifest } from './manifest.ts'
 
 /**
- * The text of a manifest or a confirmation: JSON for people, with a SHA-256 over all the rest of it, so that one flipped byte is found. It covers the run, so it stands under `run`: what lies outside is the
+ * The text of a manifest, a confirmation or a compaction: JSON for people, with a SHA-256 over all the rest of it, so that one flipped byte is found. It covers the run, so it stands under `run`: what lies outside is the
  * same for every run of the same input.
  */
-export function textOfRecord(record: LoadManifest | Confirmation): string {
+export function textOfRecord(record: LoadManifest | Confirmation | CompactedLoads): string {
   return `${JSON.stringify({ ...record, run: { ...record.run, checksum: hashOf(record) } }, null, 2)}\n`
 }
 
 /** Reads a manifest. @throws CheckError naming `key` when it is damaged */
 export async function parseManifest(text: string, key: string): Promise<LoadManifest> {
-  const manifest = parse((await schemas()).manifestSchema, text, key)
-  const rows = manifest.files.reduce((sum, file) => sum + file.rows, 0)
-  if (rows !== manifest.rows) throw damaged(key, `its files have ${rows} rows, not ${manifest.rows}`)
-  return manifest
+  return balanced(parse((await schemas()).manifestSchema, text, key), key)
+}
+
+/** Reads the record of compacted loads. @throws CheckError naming `key` when it is damaged */
+export async function parseCompacted(text: string, key: string): Promise<CompactedLoads> {
+  return balanced(parse((await schemas()).compactedSchema, text, key), key)
+}
+
+function balanced<T extends LoadManifest | CompactedLoads>(record: T, key: string): T {
+  const rows = record.files.reduce((sum, file) => sum + file.rows, 0)
+  if (rows !== record.rows) throw damaged(key, `its files have ${rows} rows, not ${record.rows}`)
+  return record
 }
 
 /** Reads a confirmation. @throws CheckError naming `key` when it is damaged */

@@ -62,6 +62,32 @@ export interface LoadManifest {
   readonly run: { readonly id: string; readonly at: string; readonly millrace: string; readonly duckdb: string }
 }
 
+/** A file of a compaction: rows of loads that had the same columns, each with the number of the load that it came with, in a column of its own. */
+export interface CompactedFile extends LandedFile {
+  readonly columns: Columns
+}
+
+/**
+ * What a cursor dataset's loads up to `to` add up to, written as one: of each key the row that counts. An immutable object `<pipeline>/<dataset>/_compacted/<to>.json`, written last by create-if-absent. It takes the place of
+ * no load and has no number among them: whoever wants the state reads it and the loads after `to`, whoever wants changes reads the loads. Without it the state is the same.
+ */
+export interface CompactedLoads {
+  readonly pipeline: string
+  readonly dataset: string
+  readonly partition: string
+  /** The last load that is in it. */
+  readonly to: number
+  /** Of that load: where another one has its number, somebody has begun the landing anew, and this counts for nothing. */
+  readonly contentHash: string
+  /** By which columns of which types the rows that count were told: others may tell others. */
+  readonly key: Columns
+  readonly cursor: Columns
+  readonly files: readonly CompactedFile[]
+  readonly rows: number
+  /** `load`: the run that landed the last load. */
+  readonly run: LoadManifest['run'] & { readonly load: string }
+}
+
 /**
  * What is found of a load after it was committed, when the source is read again and its content is the same: the window has ended since, or what was asked, the window or the source's version are others. An
  * immutable object `_manifests/<id>.confirmed-<n>.json`; the highest n counts.

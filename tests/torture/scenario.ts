@@ -57,7 +57,7 @@ export default pipeline({
   partition: day({ from: '2024-01-01' }),
   extract: {
     sale: source('data').files('sales/*.csv', { window: 'sold', lookback: '1d' }),
-    customer: source('data').files('customers.csv', { cursor: 'changed', key: 'id', deletes: 'keys' }),
+    customer: source('data').files('customers.csv', { cursor: 'changed', key: 'id', deletes: 'keys', compact: 2 }),
     shop: source('data').files('shops.csv'),
   },
   transform: {

@@ -101,8 +101,10 @@ async function landedInput(name: string, { pipeline, dataset, partition }: Lande
   const store = project.config.landing.openStore()
   try {
     const columns = definition.schema?.[dataset]
-    if (kind.by === 'cursor' && columns)
-      return { ...(await currentState(store, { pipeline, dataset, columns, key: kind.key, cursor: kind.column }, ctx)), name }
+    if (kind.by === 'cursor' && columns) {
+      const { manifests: _, ...state } = await currentState(store, { pipeline, dataset, columns, key: kind.key, cursor: kind.column }, ctx)
+      return { ...state, name }
+    }
     const now = project.clock(pipeline).now()
     const { partition: by } = definition
     const partitions =

@@ -2,8 +2,8 @@ import type { RunContext } from '../../core/context.ts'
 import type { Dataset } from '../../core/dataset.ts'
 import { CheckError } from '../../core/errors.ts'
 import { changesOf } from '../../land/datasets.ts'
-import { loadsOfState } from '../../land/history.ts'
 import { loadsOf } from '../../land/loads.ts'
+import { loadsOfState } from '../../land/state-loads.ts'
 import type { LoadManifest } from '../../state/manifest.ts'
 import type { Target } from '../define/bind.ts'
 import { emptyDataset } from '../define/empty-dataset.ts'
@@ -29,8 +29,8 @@ function appliesLoads({ choices }: Session, target: Target): target is LoadTarge
 async function loadsToApply({ pipeline, store, tokens, choices }: Session, { appliesLoadsOf, load }: LoadTarget): Promise<LoadManifest[]> {
   const again = choices.force && load.disposition.mode !== 'append'
   const done = again ? {} : (tokens.get(load.table, '')?.loads ?? {})
-  const loads = await Promise.all(appliesLoadsOf.map((source) => loadsOf(store, pipeline.definition.name, source, ALL)))
-  return loads.flatMap(loadsOfState).filter(({ dataset, id }) => id > (done[dataset] ?? 0))
+  const loads = await Promise.all(appliesLoadsOf.map((source) => loadsOf(store, pipeline.definition.name, source, ALL, done[source])))
+  return loads.flatMap(loadsOfState)
 }
 
 /**

@@ -5,7 +5,7 @@ import { placed } from '../../core/errors.ts'
 import { currentState } from '../../land/current-state.ts'
 import { datasetOfLoads, verifyOnce } from '../../land/datasets.ts'
 import { landingPlace } from '../../land/keys.ts'
-import { currentLoad, loadsOf } from '../../land/loads.ts'
+import { currentLoad } from '../../land/loads.ts'
 import type { LoadManifest } from '../../state/manifest.ts'
 import { transform } from '../../transform/run.ts'
 import { closureOf } from '../define/input-key.ts'
@@ -17,18 +17,15 @@ import type { Session } from './session.ts'
 export async function sharedDataset(session: Session, name: string, ctx: RunContext): Promise<Dataset> {
   const { pipeline, schema, store } = session
   const kind = pipeline.definition.extract[name]?.kind
-  const loads = await loadsOf(store, pipeline.definition.name, name, ALL)
-  // A current state is made of all loads, any other dataset is its newest.
-  for (const each of kind?.by === 'cursor' ? loads : loads.slice(-1)) pin(session, each)
-  if (kind?.by === 'cursor')
-    return currentState(
-      store,
-      { pipeline: pipeline.definition.name, dataset: name, columns: schema[name] ?? {}, key: kind.key, cursor: kind.column },
-      ctx,
-      session.openEngine,
-    )
-  const newest = loads.at(-1)
+  if (kind?.by === 'cursor') {
+    const of = { pipeline: pipeline.definition.name, dataset: name, columns: schema[name] ?? {}, key: kind.key, cursor: kind.column }
+    const { manifests, ...state } = await currentState(store, of, ctx, session.openEngine)
+    for (const manifest of manifests) session.pinned.add(manifest)
+    return state
+  }
+  const newest = await currentLoad(store, pipeline.definition.name, name, ALL)
   if (!newest) return landedDataset(session, name, undefined, ctx)
+  pin(session, newest)
   session.whole.set(name, newest)
   return datasetOfLoads(store, [newest], ctx)
 }

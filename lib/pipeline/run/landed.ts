@@ -46,7 +46,7 @@ export function readKey(
 ): string {
   const extract = definition.extract[dataset]
   if (!extract) throw new RangeError(`${dataset} is not extracted`)
-  const { lookback: _, ...kind } = { lookback: undefined, ...extract.kind }
+  const { lookback: _, compact: __, ...kind } = { lookback: undefined, compact: undefined, ...extract.kind }
   const zone = naiveZones[dataset]
   return hashOf({
     connection: extract.connection,

@@ -14,6 +14,7 @@ import { ALL } from '../run/landed.ts'
 import { LOOKING, openSession } from '../run/open-session.ts'
 import type { Session } from '../run/session.ts'
 import { sweepDeadRuns } from '../run/sweep.ts'
+import { pruneCompactions } from './prune-compactions.ts'
 import { pointersOf, pruneDeliveries } from './prune-deliveries.ts'
 
 /** Run records that are kept of each pipeline, besides those that a delivery names. */
@@ -27,7 +28,7 @@ export interface PruneOptions {
 
 /**
  * Removes what nothing names any more: landed loads that a later one has replaced, delivered objects that no `latest.json` leads to, workspaces of dead runs and what they were writing, old run records. Kept are
- * the current load of each partition, every load of a cursor dataset (its state is made of all), and the loads pinned by the last run and by the runs whose deliveries are current. Of a
+ * the current load of each partition, every load of a cursor dataset with the newest compaction that its state is read from, and the loads pinned by the last run and by the runs whose deliveries are current. Of a
  * pipeline that cannot be read nothing is removed.
  */
 export function prune(project: Project, options: PruneOptions = {}): Promise<EachPipeline<PruneReport>> {
@@ -39,7 +40,7 @@ type Removed = PruneReport['removed'][number]
 async function pruneOne(project: Project, name: string, { dryRun = false, signal }: PruneOptions): Promise<PruneReport> {
   const { state } = project.config
   const { locks, workspaces } = statePaths(state)
-  const { session, close } = await openSession(project, name, LOOKING, signal ? { signal } : {})
+  const { session, workspace, context, close } = await openSession(project, name, LOOKING, signal ? { signal } : {})
   const removed: Removed[] = []
   let kept = 0
   const remove = async (what: Removed['what'], key: string, bytes: number, act: () => Promise<unknown>) => {
@@ -79,7 +80,12 @@ async function pruneOne(project: Project, name: string, { dryRun = false, signal
       (await Promise.all([...pinningRuns].map((run) => readRunRecord(state, run)))).flatMap((record) => record?.manifests ?? []),
     )
     for (const [dataset, { kind }] of Object.entries(session.pipeline.definition.extract)) {
-      if (kind.by === 'cursor') continue
+      if (kind.by === 'cursor') {
+        const { path, what } = sharedLock(locks, name)
+        using _held = await lock(path, { what, ...(signal && { signal }) })
+        kept += await pruneCompactions(session, { dataset, kind, pinned }, context(undefined, workspace.folder), remove)
+        continue
+      }
       const partitioned = session.pipeline.bound.datasets[dataset]?.partitioned ?? false
       for (const partition of partitioned ? partitions.map((each) => each.name) : [ALL]) {
         const { path, what } = partition === ALL ? sharedLock(locks, name) : partitionLock(locks, name, partition)

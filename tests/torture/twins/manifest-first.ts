@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { wrapDisk } from '../../kit/failing-disk.ts'
 
-// A broken twin, imported by Node before millrace and after disk-fault.ts: data files get their names only after what leads a reader to them has got its own: a load's manifest, a delivery's latest.json.
+// A broken twin, imported by Node before millrace and after disk-fault.ts: data files get their names only after what leads a reader to them has got its own: a load's manifest, the record of a compaction, a delivery's latest.json.
 
 interface Held {
   readonly from: string
@@ -18,7 +18,7 @@ wrapDisk(async (name, [from = '', to = ''], work) => {
     held.push({ from, folder: held.find((each) => each.from === from)?.folder ?? '', work })
   else {
     await work()
-    if ((name !== 'link' && name !== 'rename') || !/\/(_manifests\/\d+|latest)\.json$/.test(to)) return
+    if ((name !== 'link' && name !== 'rename') || !/\/(_manifests\/\d+|_compacted\/\d+|latest)\.json$/.test(to)) return
     const due = held.filter(({ folder }) => to.startsWith(folder))
     held = held.filter((each) => !due.includes(each))
     for (const each of due) await each.work()
