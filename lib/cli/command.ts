@@ -46,6 +46,8 @@ export interface CommandContext {
   /** Aborted by the first Ctrl-C or SIGTERM. */
   readonly drain: AbortSignal
   readonly color: boolean
+  /** Cells of a line of the terminal; 100 where it is none. */
+  readonly width: number
   /** Begins to show events on standard error; the frame closes it before it prints. */
   events(options?: OutletOptions): Promise<EventSink>
 }

@@ -84,6 +84,7 @@ function contextOf(
     signal,
     drain,
     color: colorWanted(stdout, environment),
+    width: stdout.columns || 100,
     events: async (options) => {
       const sink = await outlet(logMode(stderr, json, environment), stderr, environment, options)
       open.push(sink)

@@ -1,9 +1,14 @@
+import { resolve } from 'node:path'
+import { disk, isErrno } from '../core/disk.ts'
+import { refusedByDisk } from '../core/disk-refusal.ts'
+import { ConfigError } from '../core/errors.ts'
 import { painter } from '../observe/color.ts'
 import { staleText } from '../observe/stale.ts'
 import { table } from '../observe/table.ts'
+import { formatCount } from '../observe/units.ts'
 import type { PendingNotice, PipelineStatus } from '../pipeline/report.ts'
 import { brokenPipelines } from './broken-pipelines.ts'
-import { command } from './command.ts'
+import { type CommandContext, type CommandResult, command } from './command.ts'
 import { scheduleText } from './due-text.ts'
 import { named } from './plan.ts'
 
@@ -13,9 +18,16 @@ export const status = command({
   describe: 'say which partitions are done, due, open or failed, as last seen',
   options: {
     pipeline: { type: 'string', positional: true, describe: 'one pipeline, with each partition; absent: all, a line each' },
+    grid: {
+      type: 'boolean',
+      describe: 'how each stage of each partition of the pipeline stands, with time, memory and attempts; --json: each dataset of each',
+    },
+    html: { type: 'string', value: 'file', describe: 'write the grid as one page that any browser shows, into this file' },
   },
   example: ['millrace status quakes', 'see what a run would do and what failed last time'],
-  handler: async ({ pipeline }, { folder, profile, color }) => {
+  handler: async ({ pipeline, grid, html }, context) => {
+    if (grid || html !== undefined) return showGrid(pipeline, html, context)
+    const { folder, profile, color } = context
     const [{ openProject }, { status: statusOf }] = await Promise.all([
       import('../pipeline/project.ts'),
       import('../pipeline/state/status.ts'),
@@ -29,6 +41,34 @@ export const status = command({
     return { text: text || 'no pipelines yet; millrace init <name> makes one', json: { pipelines: found, ...json }, exitCode }
   },
 })
+
+async function showGrid(
+  pipeline: string | undefined,
+  html: string | undefined,
+  { folder, profile, color, width }: CommandContext,
+): Promise<CommandResult> {
+  if (pipeline === undefined)
+    throw new ConfigError('a grid is of one pipeline', { hint: 'name it: millrace status <pipeline> --grid [--html <file>]' })
+  // Before the project makes its own folder the working folder.
+  const file = html === undefined ? undefined : resolve(html)
+  const [{ openProject }, { gridOf }] = await Promise.all([import('../pipeline/project.ts'), import('../pipeline/state/grid.ts')])
+  const grid = await gridOf(await openProject(folder, profile), pipeline)
+  if (file === undefined) {
+    const { gridText } = await import('./grid-text.ts')
+    return { text: gridText(grid, { color, width }), json: grid, exitCode: 0 }
+  }
+  const { gridHtml } = await import('./grid-html.ts')
+  await disk.write(file, gridHtml(grid)).catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT')) throw new ConfigError(`--html ${html}: there is no such folder`, { hint: 'make it first' })
+    throw refusedByDisk(error, file)
+  })
+  const count = grid.partitions.length
+  return {
+    text: `${file}: ${count === 1 ? '1 partition' : `${formatCount(count)} partitions`}`,
+    json: { ...grid, html: file },
+    exitCode: 0,
+  }
+}
 
 function headline(
   { pipeline, profile, partitions, shared, stale, notices = [], warnings, schedule, lastRun }: PipelineStatus,

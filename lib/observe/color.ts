@@ -12,7 +12,7 @@ export function colorWanted(stream: { readonly isTTY?: boolean }, environment: N
   return !no && stream.isTTY === true && term !== 'dumb'
 }
 
-const CODES = { red: 31, green: 32, yellow: 33, bold: 1, dim: 2 } as const
+const CODES = { red: 31, green: 32, yellow: 33, blue: 34, magenta: 35, cyan: 36, bold: 1, dim: 2 } as const
 
 /** Puts a text into a colour where colours are wanted. */
 export type Paint = (style: keyof typeof CODES, text: string) => string
