@@ -12,14 +12,46 @@ const MAGIC = 'PAR1'
  * @throws RangeError where it is none, or not whole
  */
 export function parquetFooter(tail: Buffer): ParquetFooter {
-  const size = tail.length < 12 ? 0 : tail.readUInt32LE(tail.length - 8)
-  if (tail.subarray(-4).toString('latin1') !== MAGIC || size > tail.length - 8) throw new RangeError('its footer is missing or not whole')
-  const metadata = reader(tail.subarray(tail.length - 8 - size, tail.length - 8)).struct()
+  const metadata = metadataOf(tail)
   const [root, ...elements] = metadata.get(2) as readonly Struct[]
   const columns: string[] = []
   for (let at = 0; at < elements.length; at += width(elements, at)) columns.push(String(elements[at]?.get(4)))
   if (root?.get(5) !== columns.length) throw new RangeError('its schema is not whole')
   return { rows: Number(metadata.get(3)), columns }
+}
+
+/** Where the pages of one column of one row group lie. */
+export interface ColumnChunk {
+  /** Name of the column, also of what is inside of it. */
+  readonly column: string
+  readonly start: number
+  readonly bytes: number
+}
+
+/** The pages of every column, row group by row group, in the order of the columns. @throws RangeError as `parquetFooter` does */
+export function columnChunks(tail: Buffer): readonly ColumnChunk[] {
+  const groups = (metadataOf(tail).get(4) ?? []) as readonly Struct[]
+  return groups.flatMap((group) =>
+    (group.get(1) as readonly Struct[]).map((chunk) => {
+      const metadata = chunk.get(3) as Struct
+      const [column] = metadata.get(3) as readonly string[]
+      const [data, dictionary] = [Number(metadata.get(9)), metadata.get(11)]
+      if (column === undefined || !Number.isSafeInteger(data)) throw new RangeError('its footer is damaged')
+      return { column, start: dictionary === undefined ? data : Math.min(data, Number(dictionary)), bytes: Number(metadata.get(7)) }
+    }),
+  )
+}
+
+/** How many of a file's last bytes are its footer, as its last 8 bytes say. @throws RangeError where they do not */
+export function footerBytes(end: Buffer): number {
+  if (end.length < 8 || end.subarray(-4).toString('latin1') !== MAGIC) throw new RangeError('its footer is missing or not whole')
+  return end.readUInt32LE(end.length - 8) + 8
+}
+
+function metadataOf(tail: Buffer): Struct {
+  const size = tail.length < 12 ? 0 : tail.readUInt32LE(tail.length - 8)
+  if (tail.subarray(-4).toString('latin1') !== MAGIC || size > tail.length - 8) throw new RangeError('its footer is missing or not whole')
+  return reader(tail.subarray(tail.length - 8 - size, tail.length - 8)).struct()
 }
 
 /** How many elements a column takes with all that is inside of it. */

@@ -5,6 +5,7 @@ import type { DuckDB } from '../engines/duckdb.ts'
 import { rowCounter } from '../formats/count-rows.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 import { requireBalance } from './balance.ts'
+import { columnHashes } from './column-hashes.ts'
 import { bytesOf, commitLoad, confirmed, draftOf } from './commit.ts'
 import { contentOf, contentOfBytes } from './content-hash.ts'
 import { fingerprintOf } from './fingerprint.ts'
@@ -27,7 +28,7 @@ export async function landWhole(
     const manifest = await confirmed(current, request, store, ctx)
     return { manifest, outcome: 'unchanged', read: rows, rows: 0, unchanged: rows, superseded: 0, removed: 0, bytes: 0 }
   }
-  const draft = draftOf(request, (current?.id ?? 0) + 1, content)
+  const draft = { ...draftOf(request, (current?.id ?? 0) + 1, content), columnHashes: await columnHashes(staged.file, ctx.signal) }
   const manifest = await commitLoad(draft, [{ file: staged.file, rows, kind: '', fingerprint }], store, ctx)
   return { manifest, outcome: 'done', read: rows, rows, unchanged: 0, superseded: 0, removed: 0, bytes: bytesOf(manifest) }
 }

@@ -29,6 +29,7 @@ export const manifestSchema = z.object({
   rows: count,
   contentHash: hex(32),
   hashName: z.string(),
+  columnHashes: z.record(z.string(), hex(32)).exactOptional(),
   window: windowSchema.exactOptional(),
   open: z.boolean(),
   cursor: z.object({ column: z.string(), from: z.string().exactOptional(), to: z.string().exactOptional() }).exactOptional(),

@@ -49,6 +49,8 @@ export interface LoadManifest {
   readonly contentHash: string
   /** Which hash it is: of the file's bytes, of undecoded bytes as they came, or of the rows in whatever order, then with the engine version that defines it. */
   readonly hashName: string
+  /** Of each column in the order of the rows (hex, 128 bits), by name: where those of some columns are equal, and the number of rows is, the rows are as far as they consist of them. Absent: a cursor dataset's load, undecoded rows, a load of before there were any. */
+  readonly columnHashes?: Readonly<Record<string, string>>
   /** UTC instants, ISO 8601. */
   readonly window?: { readonly start: string; readonly end: string }
   /** The window had not ended when it was read: it is read again. */

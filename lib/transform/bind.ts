@@ -17,6 +17,7 @@ import {
   type ExtractedInput,
   type LoadedStep,
 } from './bound.ts'
+import { columnsRead } from './columns-read.ts'
 import { refuseBuiltIns, registerUdfs } from './udf.ts'
 
 const BIND_MEMORY_BYTES = 256 * 2 ** 20
@@ -85,6 +86,7 @@ class Binder implements AsyncDisposable {
       engine: 'extract',
       columns,
       reads: [],
+      columnsRead: {},
       inputs: [name],
       parameters: [],
       partitioned,
@@ -131,7 +133,11 @@ class Binder implements AsyncDisposable {
       name,
       select.warnings.map((message) => ({ message })),
     )
-    return this.#computed(name, step, columns, read, select.parameters, floatAggregates)
+    const named = read.flatMap((each) => {
+      const found = columnsRead(select.tree, each.columns)
+      return found ? [[each.name, found] as const] : []
+    })
+    return this.#computed(name, step, columns, read, select.parameters, floatAggregates, Object.fromEntries(named))
   }
 
   async #bindFrame(name: string, step: Extract<LoadedStep, { engine: 'polars' }>, path: readonly string[]): Promise<BoundDataset> {
@@ -174,6 +180,7 @@ class Binder implements AsyncDisposable {
     read: readonly BoundDataset[],
     parameters: readonly string[],
     floatAggregates: readonly string[],
+    columnsRead: BoundDataset['columnsRead'] = {},
   ): BoundDataset {
     const lookback = read.some((each) => each.lookback)
     this.#checkWindow(name, step, columns, lookback)
@@ -191,6 +198,7 @@ class Binder implements AsyncDisposable {
       engine: step.engine,
       columns,
       reads: read.map((each) => each.name),
+      columnsRead,
       inputs: [...new Set(read.flatMap((each) => each.inputs))].sort(),
       parameters,
       partitioned: read.some((each) => each.partitioned) || parameters.some((each) => ['start', 'end', 'partition'].includes(each)),

@@ -46,6 +46,8 @@ export interface BoundDataset {
   readonly columns: Columns
   /** Datasets read directly, in the order met; `customer.changes` is one of its own. */
   readonly reads: readonly string[]
+  /** Of each dataset read directly the columns that its result can depend on; of one that is not named here, all. */
+  readonly columnsRead: Readonly<Record<string, readonly string[]>>
   /** Extracted datasets (and `.changes`) that it is computed from, directly or not, sorted; itself if extracted. */
   readonly inputs: readonly string[]
   /** Parameters that this step asks for: `start`, `end`, `partition` and names of the pipeline's own. */

@@ -13,6 +13,8 @@ import { hashOf } from '../../core/hash.ts'
 export interface PipelineCode {
   /** The hash of a function's text together with everything of the file and its local modules that it can reach. */
   hashOfFunction(text: string): string
+  /** Hashes of what that one is made of: the function's own text, the rest of the file, the local modules and packages that it reaches, by how they are imported. */
+  partsOfFunction(text: string): { readonly own: string; readonly outside: string; readonly modules: Readonly<Record<string, string>> }
 }
 
 /** Reads what `hashOfFunction` needs. @throws ConfigError when a local module is missing or does not parse. */
@@ -22,14 +24,26 @@ export async function readPipelineCode(file: string): Promise<PipelineCode> {
     .filter((node) => node.type !== 'ImportDeclaration' && !isPipelineExport(node))
     .map((node) => tokens(text.slice(node.start, node.end)))
   const imports = await Promise.all(
-    importsOf(program).map(async (found) => ({ names: found.names, code: await moduleCode(file, found.from, new Set()) })),
+    importsOf(program).map(async (found) => ({
+      from: found.from,
+      names: found.names,
+      code: await moduleCode(file, found.from, new Set()),
+    })),
   )
   const outsideText = outside.flat()
+  const reachedFrom = (own: readonly string[]) => {
+    const used = new Set([...own, ...outsideText])
+    return imports.filter(({ names }) => names.some((name) => used.has(name)))
+  }
   return {
     hashOfFunction(functionText) {
       const own = tokens(functionText)
-      const used = new Set([...own, ...outsideText])
-      return hashOf({ own, outside, modules: imports.filter(({ names }) => names.some((name) => used.has(name))).map(({ code }) => code) })
+      return hashOf({ own, outside, modules: reachedFrom(own).map(({ code }) => code) })
+    },
+    partsOfFunction(functionText) {
+      const own = tokens(functionText)
+      const modules = reachedFrom(own).map(({ from, code }) => [from, hashOf(code ?? null)] as const)
+      return { own: hashOf(own), outside: hashOf(outside), modules: Object.fromEntries(modules) }
     },
   }
 }

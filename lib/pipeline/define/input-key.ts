@@ -1,42 +1,17 @@
 import { canonicalJson, hashOf } from '../../core/hash.ts'
-import { quoteLiteral } from '../../core/quote.ts'
-import type { DuckDB } from '../../engines/duckdb.ts'
 import type { Export } from '../../export/contract/export.ts'
-import { type BoundDataset, datasetOfName, type LoadedStep } from '../../transform/bound.ts'
-import type { Udf } from '../../transform/steps.ts'
+import { datasetOfName } from '../../transform/bound.ts'
 import type { BoundPipeline, Target } from './bind.ts'
-import { type PipelineCode, readPipelineCode } from './code.ts'
+import { closureOf } from './closure.ts'
 import type { Partition } from './partitions.ts'
-
-/** The hashes of a pipeline's steps: of what they say, not of how it is written. */
-export type StepHashes = Readonly<Record<string, string>>
-
-/** Hashes each step: SQL as DuckDB's parsed tree says it, a frame by its tokens and those of the local code that it reaches. */
-export async function stepHashes(pipeline: BoundPipeline, db: DuckDB): Promise<StepHashes> {
-  const needsCode = Object.values(pipeline.bound.steps).some((step) => step.engine === 'polars' || step.udf)
-  const code = needsCode ? await readPipelineCode(pipeline.loaded.file) : undefined
-  return Object.fromEntries(
-    await Promise.all(Object.entries(pipeline.bound.steps).map(async ([name, step]) => [name, await stepHash(step, code, db)])),
-  )
-}
-
-async function stepHash(step: LoadedStep, code: PipelineCode | undefined, db: DuckDB): Promise<string> {
-  if (step.engine === 'polars') return hashOf({ frame: code?.hashOfFunction(step.frame.toString()), window: step.window })
-  const [row] = await db.meta(`SELECT json_deserialize_sql(json_serialize_sql(${quoteLiteral(step.text)})) AS text`)
-  const udfs = Object.entries(step.udf ?? {}).map(([name, { parameters, returns, apply }]: [string, Udf]) => ({
-    name,
-    parameters,
-    returns,
-    apply: code?.hashOfFunction(apply.toString()),
-  }))
-  return hashOf({ sql: row?.text ?? step.text, values: step.values.map(String), window: step.window, udfs })
-}
+import { readColumns, type SeenContent } from './read-columns.ts'
+import type { StepHashes } from './step-code.ts'
 
 /** What a target was made from. */
 export interface KeyInputs {
   readonly steps: StepHashes
-  /** Content hashes of the loads behind each extracted dataset that the target is computed from; a look-back has several. */
-  readonly contents: (dataset: string) => readonly string[]
+  /** Contents of the loads behind each extracted dataset that the target is computed from; a look-back has several. */
+  readonly contents: (dataset: string) => readonly SeenContent[]
   readonly partition: Partition | undefined
 }
 
@@ -44,26 +19,88 @@ export interface KeyInputs {
 const WINDOW: readonly string[] = ['start', 'end', 'partition']
 
 /**
- * The input key of a target: hash of code, content of the inputs, and parameters. Never load ids (a re-read that found the same is the same), never output bytes. For a target that applies
- * loads one by one the loads are the token's, so its key is that of code and parameters alone.
+ * The input key of a target: hash of code, content of the inputs as far as it is read, and parameters. Never load ids (a re-read that found the same is the same), never output bytes. For a target that
+ * applies loads one by one the loads are the token's, so its key is that of code and parameters alone.
+ *
+ * A partition's key is `<hash of all>-<its own loads><code>-<what partitions share>`: three parts by which it is seen, without the key's inputs, what a commit was made from. The last is missing where nothing is shared.
  */
-export function inputKey(pipeline: BoundPipeline, target: Target, { steps, contents, partition }: KeyInputs): string {
-  const { bound, zone } = pipeline
-  const code = codeOf(pipeline, target, steps)
-  const inputs = (bound.datasets[target.dataset]?.inputs ?? []).filter(
-    (input) => target.appliesLoadsOf.length === 0 || !target.appliesLoadsOf.includes(datasetOfName(input)),
-  )
+export function inputKey(pipeline: BoundPipeline, target: Target, inputs: KeyInputs): string {
+  const whole = keyOver(pipeline, target, inputs, namesRead(pipeline, target))
+  const shared = target.partitioned ? sharedDigits(pipeline, target, inputs.contents) : undefined
+  return shared === undefined ? whole : `${whole}-${shared}`
+}
+
+/** Whether a committed key is that of these inputs: as it is made today, or as it was before columns that nothing reads were left out of it. */
+export function isKeyOf(key: string, pipeline: BoundPipeline, target: Target, inputs: KeyInputs): boolean {
+  return key === inputKey(pipeline, target, inputs) || key === keyOver(pipeline, target, inputs, nameWhole)
+}
+
+/** What names a content in a target's key. */
+type NameContent = (dataset: string, content: SeenContent) => string
+
+const nameWhole: NameContent = (_, { hash }) => hash
+
+/** By the columns that the target can depend on, where those and their hashes are known. */
+function namesRead(pipeline: BoundPipeline, { dataset }: Pick<Target, 'dataset'>): NameContent {
+  const columns = readColumns(pipeline, dataset)
+  return (name, content) => {
+    const read = columns.get(name)
+    return (read && content.ofColumns?.(read)) ?? content.hash
+  }
+}
+
+function keyOver(pipeline: BoundPipeline, target: Target, { steps, contents, partition }: KeyInputs, nameOf: NameContent): string {
   const hash = hashOf({
-    ...code,
-    inputs: Object.fromEntries(inputs.map((input) => [input, contents(datasetOfName(input))])),
+    ...codeOf(pipeline, target, steps),
+    inputs: Object.fromEntries(
+      inputsOf(pipeline, target).map((input) => {
+        const name = datasetOfName(input)
+        return [input, contents(name).map((content) => nameOf(name, content))]
+      }),
+    ),
     partition: target.partitioned
-      ? { name: partition?.name, start: partition?.window?.start.toISOString(), end: partition?.window?.end.toISOString(), zone }
+      ? {
+          name: partition?.name,
+          start: partition?.window?.start.toISOString(),
+          end: partition?.window?.end.toISOString(),
+          zone: pipeline.zone,
+        }
       : null,
   })
   if (!target.partitioned) return hash
-  const end = ownContents(pipeline, target, { partition, contentOf: (name) => contents(name).at(-1) }) + codeDigits(pipeline, target, steps)
+  const own = { partition, contentOf: (name: string) => contents(name).at(-1) }
+  const end = ownContents(pipeline, target, own, nameOf) + codeDigits(pipeline, target, steps)
   // Delivered objects are named by the first digits, which therefore are of the whole key.
   return `${hashOf([hash, end])}-${end}`
+}
+
+/** The inputs whose content enters a target's key. */
+function inputsOf({ bound }: BoundPipeline, { dataset, appliesLoadsOf }: Target): readonly string[] {
+  return (bound.datasets[dataset]?.inputs ?? []).filter(
+    (input) => appliesLoadsOf.length === 0 || !appliesLoadsOf.includes(datasetOfName(input)),
+  )
+}
+
+/** Those of them that are not read by partition. */
+export function sharedInputs(pipeline: BoundPipeline, target: Target): readonly string[] {
+  const { datasets } = pipeline.bound
+  return [...new Set(inputsOf(pipeline, target).map(datasetOfName))].filter((name) => !datasets[name]?.partitioned)
+}
+
+/** What names the content of each shared input in a target's key. */
+export function sharedContents(
+  pipeline: BoundPipeline,
+  target: Target,
+  contents: KeyInputs['contents'],
+): Readonly<Record<string, readonly string[]>> {
+  const nameOf = namesRead(pipeline, target)
+  return Object.fromEntries(sharedInputs(pipeline, target).map((name) => [name, contents(name).map((content) => nameOf(name, content))]))
+}
+
+/** The third part of a partition's key; undefined where its target reads nothing that is shared. */
+export function sharedDigits(pipeline: BoundPipeline, target: Target, contents: KeyInputs['contents']): string | undefined {
+  const shared = sharedContents(pipeline, target, contents)
+  return Object.keys(shared).length === 0 ? undefined : hashOf(shared).slice(0, 16)
 }
 
 /** All that a target is made by and is not data: its steps, the parameters that they ask for, its table or contract. */
@@ -75,7 +112,7 @@ function codeOf(pipeline: BoundPipeline, target: Target, steps: StepHashes) {
   const parameters = Object.entries(pipeline.definition.parameters ?? {}).filter(([name]) => any || asked.has(name))
   return {
     steps: closure
-      .flatMap(({ name }) => (steps[name] === undefined ? [] : [{ name, hash: steps[name] }]))
+      .flatMap(({ name }) => (steps[name] === undefined ? [] : [{ name, hash: steps[name].hash }]))
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     parameters: Object.fromEntries(
       parameters.map(([name, value]) => [
@@ -95,7 +132,7 @@ function exportCode({ path, contract: { format, gate: _, ...contract } }: Export
 const OWN_DIGITS = 24
 
 /** The last digits of a partition's input key: the code alone. */
-function codeDigits(pipeline: BoundPipeline, target: Target, steps: StepHashes): string {
+export function codeDigits(pipeline: BoundPipeline, target: Target, steps: StepHashes): string {
   return hashOf(codeOf(pipeline, target, steps)).slice(0, 16)
 }
 
@@ -114,17 +151,20 @@ export function partitionCode(pipeline: BoundPipeline, steps: StepHashes): strin
 /** A partition's own loads. */
 export interface OwnLoads {
   readonly partition: Partition | undefined
-  readonly contentOf: (dataset: string) => string | undefined
+  readonly contentOf: (dataset: string) => SeenContent | undefined
 }
 
 /**
  * What a partition's input key has before the code's digits: which datasets its target reads by partition, and the content of the partition's own loads of them, with its window and zone where steps see them. Each can be told
  * apart from the code, so that a commit made from an earlier load, or of another window of the same name, is seen as unfinished, one made by other code as stale.
  */
-function ownContents(pipeline: BoundPipeline, { dataset }: Target, { partition, contentOf }: OwnLoads): string {
+function ownContents(pipeline: BoundPipeline, { dataset }: Target, { partition, contentOf }: OwnLoads, nameOf: NameContent): string {
   const { datasets } = pipeline.bound
   const own = (datasets[dataset]?.inputs ?? []).map(datasetOfName).filter((name) => datasets[name]?.partitioned)
-  const contents = own.map((name) => contentOf(name) ?? '')
+  const contents = own.map((name) => {
+    const content = contentOf(name)
+    return content ? nameOf(name, content) : ''
+  })
   const window = seesWindow(pipeline, dataset) ? partition?.window : undefined
   // What a step sees besides the rows: the wall clock of its zone, and the window where it asks for it or is cut by it.
   if (partition?.window && pipeline.zone !== 'UTC') contents.push(pipeline.zone)
@@ -141,23 +181,12 @@ function seesWindow(pipeline: BoundPipeline, dataset: string): boolean {
 /** Whether a committed key is of these loads of the partition, whatever the code. Keys that do not say, and those that read other datasets, count as such. */
 export function madeFrom(key: string, pipeline: BoundPipeline, target: Target, own: OwnLoads): boolean {
   const end = key.split('-')[1]
-  const is = ownContents(pipeline, target, own)
   if (end === undefined) return true
   // What was forwarded without landing is of no load at all, and its key longer.
   if (end.length > OWN_DIGITS + 16) return false
   const was = end.slice(0, OWN_DIGITS)
-  return was === is || was.slice(0, 8) !== is.slice(0, 8)
-}
-
-/** A dataset and all that it is computed from, itself first. */
-export function closureOf({ bound }: Pick<BoundPipeline, 'bound'>, name: string): readonly BoundDataset[] {
-  const found = new Map<string, BoundDataset>()
-  const visit = (each: string) => {
-    const dataset = bound.datasets[datasetOfName(each)]
-    if (!dataset || found.has(dataset.name)) return
-    found.set(dataset.name, dataset)
-    dataset.reads.forEach(visit)
-  }
-  visit(name)
-  return [...found.values()]
+  return [namesRead(pipeline, target), nameWhole].some((nameOf) => {
+    const is = ownContents(pipeline, target, own, nameOf)
+    return was === is || was.slice(0, 8) !== is.slice(0, 8)
+  })
 }

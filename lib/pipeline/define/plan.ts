@@ -22,11 +22,12 @@ import { hasPartitions } from '../state/states.ts'
 import { type BoundPipeline, bindPipeline, type Target, targetName } from './bind.ts'
 import type { AnyPipeline, Schema } from './definition.ts'
 import { discover } from './discover.ts'
-import { partitionCode, stepHashes } from './input-key.ts'
+import { partitionCode } from './input-key.ts'
 import { type LoadedPipeline, loadPipeline } from './load-definition.ts'
 import { partitionsUntil } from './partitions.ts'
 import { extractedPart, resultingSchema } from './schema-check.ts'
 import { renderSchema, schemaDifference } from './schema-file.ts'
+import { stepHashes } from './step-code.ts'
 
 export interface PlanOptions {
   /** Ask the sources for their columns and write them into schema.ts. */

@@ -43,7 +43,11 @@ export async function applyLoads(session: Session, all: readonly Target[], ctx: 
   for (const target of all) {
     if (!appliesLoads(session, target)) continue
     const { table, disposition } = target.load
-    const key = inputKey(pipeline, target, { steps, partition: undefined, contents: (name) => [session.shared.get(name)?.hash ?? ''] })
+    const key = inputKey(pipeline, target, {
+      steps,
+      partition: undefined,
+      contents: (name) => [{ hash: session.shared.get(name)?.hash ?? '' }],
+    })
     if (choices.force && disposition.mode === 'append') {
       const message = `append to "${table}" is not computed again: its rows would double`
       ctx.emit({ type: 'warning', stage: 'load', dataset: target.dataset, message })

@@ -60,8 +60,15 @@ export async function commit(
   session.tokens.set({ pipeline, table, partition: partition?.name ?? '', inputKey: key, loads })
 }
 
-export async function isCommitted(session: Session, target: Target, key: string, partition: Partition | undefined): Promise<boolean> {
-  if ((await committedInputs(session, target, partition?.name)).includes(key)) return true
+/** Whether a target is committed under a key, or staged for a named delivery. `isSame`: which keys are as good as that one. */
+export async function isCommitted(
+  session: Session,
+  target: Target,
+  key: string,
+  partition: Partition | undefined,
+  isSame = (committed: string) => committed === key,
+): Promise<boolean> {
+  if ((await committedInputs(session, target, partition?.name)).some(isSame)) return true
   return target.stage === 'export' && isStaged(session, target, key, partition)
 }
 

@@ -10,6 +10,7 @@ import type { LoadManifest } from '../../state/manifest.ts'
 import type { BoundPipeline } from '../define/bind.ts'
 import type { Schema } from '../define/definition.ts'
 import { type Partition, partitionsBefore } from '../define/partitions.ts'
+import { columnsInUse } from '../define/read-columns.ts'
 
 /** The name under which a dataset without partitions lands. */
 export const ALL = '_all'
@@ -21,11 +22,26 @@ export interface LandedTools {
   readonly store: Store
 }
 
-/** The landing's current load of a dataset's partition (absent: of a dataset without partitions), if it may be used: landed by today's request, of today's window. */
+/**
+ * The landing's current load of a dataset's partition (absent: of a dataset without partitions), if it may be used: of today's window, landed by today's request, or by one that is other only in columns that nothing
+ * reads.
+ */
 export async function usableLoad(tools: LandedTools, dataset: string, partition: Partition | undefined): Promise<LoadManifest | undefined> {
-  const { pipeline, schema } = tools
   const current = await loadOfWindow(tools, dataset, partition)
-  return current && current.readKey === readKey(pipeline, schema, dataset) ? current : undefined
+  return current && isUsable(tools, current) ? current : undefined
+}
+
+function isUsable({ pipeline, schema }: LandedTools, load: LoadManifest): boolean {
+  const { dataset } = load
+  if (load.readKey === readKey(pipeline, schema, dataset)) return true
+  const extract = pipeline.definition.extract[dataset]
+  // A state is made of loads of all ages, a look-back of several partitions: there one column would be missing in some.
+  if (!extract || extract.kind.by === 'cursor' || extract.expressions || extract.forward !== undefined) return false
+  if (extract.kind.by === 'window' && extract.kind.lookback !== undefined) return false
+  const used = columnsInUse(pipeline, dataset)
+  const declared = schema[dataset] ?? {}
+  if (!used || [...used].some((name) => load.columns[name] !== declared[name])) return false
+  return load.readKey === readKey(pipeline, { ...schema, [dataset]: load.columns }, dataset)
 }
 
 /** The current load, if it is of the window that the partition has today: in another zone or unit partitions may have had the same names. */

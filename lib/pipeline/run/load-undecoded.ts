@@ -46,7 +46,7 @@ export async function loadUndecoded(
   for (const target of targets) {
     const load = await undecodedLoad(session, target.dataset, partition)
     pin(session, load)
-    const key = inputKey(pipeline, target, { steps, partition, contents: () => [load.contentHash] })
+    const key = inputKey(pipeline, target, { steps, partition, contents: () => [{ hash: load.contentHash }] })
     if (!choices.force && (await isCommitted(session, target, key, partition))) {
       unchanged(target, ctx)
       continue

@@ -2,8 +2,9 @@ import type { RunContext } from '../../core/context.ts'
 import { currentLoad } from '../../land/loads.ts'
 import type { LoadManifest } from '../../state/manifest.ts'
 import type { Target } from '../define/bind.ts'
-import { inputKey } from '../define/input-key.ts'
+import { inputKey, isKeyOf, type KeyInputs } from '../define/input-key.ts'
 import type { Partition } from '../define/partitions.ts'
+import { contentOfLoad, type SeenContent } from '../define/read-columns.ts'
 import { checkedDatasets } from './checked.ts'
 import { commit, isCommitted, unchanged } from './commit.ts'
 import { checkAll, compute, pin, sharedIsCurrent } from './compute.ts'
@@ -24,14 +25,15 @@ export async function makeTargets(
   const { pipeline, choices, steps } = session
   const targets = all.filter(({ appliesLoadsOf, stage }) => appliesLoadsOf.length === 0 && does(choices, stage))
   const contents = () => contentsOf(session, readableOf(session, partition !== undefined), partition)
-  const keyOf = (target: Target, hashes: Contents['hashes']) =>
-    inputKey(pipeline, target, { steps, partition, contents: (name) => hashes.get(name) ?? [] })
-  const { hashes, loads } = await contents()
+  const inputsOf = ({ seen }: Contents): KeyInputs => ({ steps, partition, contents: (name) => seen.get(name) ?? [] })
+  const now = await contents()
+  const inputs = inputsOf(now)
   const pending: { target: Target; key: string }[] = []
   for (const target of targets) {
-    const each = { target, key: keyOf(target, hashes) }
-    if (choices.force || !(await isCommitted(session, each.target, each.key, partition))) pending.push(each)
-    else unchanged(target, ctx)
+    const key = inputKey(pipeline, target, inputs)
+    const done = !choices.force && (await isCommitted(session, target, key, partition, (each) => isKeyOf(each, pipeline, target, inputs)))
+    if (done) unchanged(target, ctx)
+    else pending.push({ target, key })
   }
   const checked = checkedDatasets(pipeline, partition !== undefined)
   const guarding = (guards || choices.only === 'check') && does(choices, 'check') && checked.length > 0
@@ -54,8 +56,8 @@ export async function makeTargets(
       session,
       target,
       {
-        ...{ dataset, key, loads: {}, load: String(loads.get(target.dataset)?.id ?? key.slice(0, 12)) },
-        isCurrent: async () => (await sharedIsCurrent(session)) && keyOf(target, (await contents()).hashes) === key,
+        ...{ dataset, key, loads: {}, load: String(now.loads.get(target.dataset)?.id ?? key.slice(0, 12)) },
+        isCurrent: async () => (await sharedIsCurrent(session)) && inputKey(pipeline, target, inputsOf(await contents())) === key,
       },
       partition,
       ctx,
@@ -65,13 +67,15 @@ export async function makeTargets(
 }
 
 interface Contents {
-  readonly hashes: ReadonlyMap<string, readonly string[]>
+  readonly seen: ReadonlyMap<string, readonly SeenContent[]>
   readonly loads: ReadonlyMap<string, LoadManifest>
 }
 
-/** The content hashes of what a unit's transforms see, by extracted dataset. */
+/** The contents of what a unit's transforms see, by extracted dataset. */
 async function contentsOf(session: Session, names: readonly string[], partition: Partition | undefined): Promise<Contents> {
-  const hashes = new Map<string, readonly string[]>([...session.shared].map(([name, { hash }]) => [name, [hash]]))
+  const seen = new Map<string, readonly SeenContent[]>(
+    [...session.shared].map(([name, { hash }]) => [name, [sharedContent(session, name, hash)]]),
+  )
   const current = new Map<string, LoadManifest>()
   for (const name of names) {
     if (!partition) {
@@ -84,13 +88,19 @@ async function contentsOf(session: Session, names: readonly string[], partition:
         currentLoad(session.store, session.pipeline.definition.name, name, p.name),
       ),
     )
-    hashes.set(
+    seen.set(
       name,
-      loads.map((each) => each?.contentHash ?? ''),
+      loads.map((each) => (each ? contentOfLoad(each) : { hash: '' })),
     )
     for (const each of loads) if (each) pin(session, each)
     const own = loads.at(-1)
     if (own) current.set(name, own)
   }
-  return { hashes, loads: current }
+  return { seen, loads: current }
+}
+
+/** Of a dataset that is read whole its load; a current state is made of many, and known by all of its columns. */
+function sharedContent({ whole }: Session, name: string, hash: string): SeenContent {
+  const load = whole.get(name)
+  return load?.contentHash === hash ? contentOfLoad(load) : { hash }
 }

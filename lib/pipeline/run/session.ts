@@ -4,7 +4,7 @@ import type { Dataset } from '../../core/dataset.ts'
 import type { Stage } from '../../core/errors.ts'
 import type { LoadManifest } from '../../state/manifest.ts'
 import type { BoundPipeline } from '../define/bind.ts'
-import type { StepHashes } from '../define/input-key.ts'
+import type { StepHashes } from '../define/step-code.ts'
 import type { LandingTools } from './landing.ts'
 import type { StagingBook } from './staging-book.ts'
 

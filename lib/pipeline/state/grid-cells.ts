@@ -1,7 +1,9 @@
 import type { Stage } from '../../core/errors.ts'
 import { type Target, targetName } from '../define/bind.ts'
-import { closureOf, madeByOtherCode, madeFrom } from '../define/input-key.ts'
+import { closureOf } from '../define/closure.ts'
+import { madeByOtherCode, madeFrom } from '../define/input-key.ts'
 import type { Partition } from '../define/partitions.ts'
+import { contentOfLoad, type SeenContent } from '../define/read-columns.ts'
 import { checkedDatasets } from '../run/checked.ts'
 import { forwarded, isForwardDone } from '../run/forward.ts'
 import { loadOfWindow, usableLoad } from '../run/landed.ts'
@@ -48,12 +50,12 @@ export function planCells({ pipeline }: Pick<Session, 'pipeline'>): CellPlan {
 /** The cells of one partition, in the order of the stages. Asks no source. */
 export async function committedCells(session: Session, plan: CellPlan, partition: Partition): Promise<readonly CommittedCell[]> {
   const { definition } = session.pipeline
-  const contents = new Map<string, string>()
+  const contents = new Map<string, SeenContent>()
   const cells: CommittedCell[] = []
   for (const dataset of plan.extracted) {
     if (definition.extract[dataset]?.forward === true) continue
     const load = await usableLoad(session, dataset, partition)
-    if (load) contents.set(dataset, load.contentHash)
+    if (load) contents.set(dataset, contentOfLoad(load))
     const state = load ? (load.open ? 'due' : 'done') : (await loadOfWindow(session, dataset, partition)) ? 'due' : 'missing'
     const found = load && { inputKey: load.contentHash, rows: load.rows, bytes: load.files.reduce((sum, { bytes }) => sum + bytes, 0) }
     cells.push({ stage: 'extract', dataset, state }, { stage: 'land', dataset, state, ...found })
@@ -75,7 +77,7 @@ async function targetCell(
   session: Session,
   target: Target,
   partition: Partition,
-  contents: ReadonlyMap<string, string>,
+  contents: ReadonlyMap<string, SeenContent>,
 ): Promise<CommittedCell> {
   const { pipeline, steps } = session
   const { stage, dataset } = target
@@ -86,7 +88,7 @@ async function targetCell(
   const inputKey = newest === undefined ? {} : { inputKey: newest }
   if (newest === undefined) return { ...place, state: 'missing' }
   if (passed) return { ...place, ...inputKey, state: isForwardDone(session, passed, partition) ? 'done' : 'due' }
-  const own = { partition, contentOf: (name: string) => contents.get(name) ?? '' }
+  const own = { partition, contentOf: (name: string) => contents.get(name) }
   if (!keys.some((key) => madeFrom(key, pipeline, target, own))) return { ...place, ...inputKey, state: 'due' }
   const state: GridState = madeByOtherCode(keys, pipeline, target, steps) ? 'stale' : 'done'
   return { ...place, ...inputKey, state }

@@ -1,5 +1,7 @@
 import type { Target } from '../define/bind.ts'
-import { closureOf, inputKey } from '../define/input-key.ts'
+import { closureOf } from '../define/closure.ts'
+import { isKeyOf } from '../define/input-key.ts'
+import { contentOfLoad, type SeenContent } from '../define/read-columns.ts'
 import { hasLoadsToApply } from '../run/apply-loads.ts'
 import { usableLoad } from '../run/landed.ts'
 import { extractedOf, type Session } from '../run/session.ts'
@@ -14,21 +16,22 @@ export async function sharedState(session: Session): Promise<'done' | 'due' | un
   const names = extractedOf(session, false)
   const targets = pipeline.targets.filter(({ partitioned }) => !partitioned)
   if (names.length === 0 && targets.length === 0) return undefined
-  const contents = new Map<string, string>()
+  const contents = new Map<string, SeenContent>()
   for (const name of names) {
     const load = await usableLoad(session, name, undefined)
     if (!load) return 'due'
-    if (pipeline.definition.extract[name]?.kind.by !== 'cursor') contents.set(name, load.contentHash)
+    if (pipeline.definition.extract[name]?.kind.by !== 'cursor') contents.set(name, contentOfLoad(load))
   }
   if (await hasLoadsToApply(session, targets)) return 'due'
   for (const target of targets) if (target.appliesLoadsOf.length === 0 && !(await isMade(session, target, contents))) return 'due'
   return 'done'
 }
 
-async function isMade(session: Session, target: Target, contents: ReadonlyMap<string, string>): Promise<boolean> {
+async function isMade(session: Session, target: Target, contents: ReadonlyMap<string, SeenContent>): Promise<boolean> {
   const { pipeline, steps } = session
   const keys = await committedInputs(session, target, undefined)
   const known = closureOf(pipeline, target.dataset).every(({ engine, name }) => engine !== 'extract' || contents.has(name))
   if (!known) return keys.length > 0
-  return keys.includes(inputKey(pipeline, target, { steps, partition: undefined, contents: (name) => [contents.get(name) ?? ''] }))
+  const inputs = { steps, partition: undefined, contents: (name: string) => [contents.get(name) ?? { hash: '' }] }
+  return keys.some((key) => isKeyOf(key, pipeline, target, inputs))
 }

@@ -1,8 +1,10 @@
 import type { Store } from '../../connectors/store.ts'
 import type { BoundPipeline, Target } from '../define/bind.ts'
 import type { Schema } from '../define/definition.ts'
-import { madeByOtherCode, madeFrom, type StepHashes } from '../define/input-key.ts'
+import { madeByOtherCode, madeFrom } from '../define/input-key.ts'
 import { type Partition, partitionsUntil } from '../define/partitions.ts'
+import { contentOfLoad, type SeenContent } from '../define/read-columns.ts'
+import type { StepHashes } from '../define/step-code.ts'
 import { forwarded, isForwardDone } from '../run/forward.ts'
 import { usableLoad } from '../run/landed.ts'
 import type { TokenBook } from '../run/session.ts'
@@ -57,12 +59,12 @@ async function keysOfDone(
   partition: Partition,
 ): Promise<ReadonlyMap<Target, readonly string[]> | undefined> {
   const { name } = partition
-  const contents = new Map<string, string>()
+  const contents = new Map<string, SeenContent>()
   for (const [dataset, { forward }] of Object.entries(pipeline.definition.extract)) {
     if (forward === true || !pipeline.bound.datasets[dataset]?.partitioned) continue
     const load = await usableLoad({ pipeline, schema, store }, dataset, partition)
     if (load === undefined || load.open) return undefined
-    contents.set(dataset, load.contentHash)
+    contents.set(dataset, contentOfLoad(load))
   }
   const committed = new Map<Target, readonly string[]>()
   for (const target of pipeline.targets) {
@@ -72,8 +74,7 @@ async function keysOfDone(
     if (passed) continue
     const keys = await committedInputs({ tokens, exports }, target, name)
     // What landed since the commit may be the rest of a window that was open, or a read whose check failed.
-    if (!keys.some((key) => madeFrom(key, pipeline, target, { partition, contentOf: (dataset) => contents.get(dataset) ?? '' })))
-      return undefined
+    if (!keys.some((key) => madeFrom(key, pipeline, target, { partition, contentOf: (dataset) => contents.get(dataset) }))) return undefined
     committed.set(target, keys)
   }
   return committed
