@@ -1,3 +1,4 @@
+import { ConfigError } from '../core/errors.ts'
 import { painter } from '../observe/color.ts'
 import { staleText } from '../observe/stale.ts'
 import { columnsOf } from '../observe/table.ts'
@@ -6,6 +7,7 @@ import { truncate } from '../observe/width.ts'
 import type { PlannedDataset, PlanReport } from '../pipeline/report.ts'
 import { command } from './command.ts'
 import { scheduleText } from './due-text.ts'
+import { stalePlanText } from './stale-text.ts'
 
 /** `millrace plan`: binds a pipeline on zero rows and says what a run would do. */
 export const plan = command({
@@ -14,10 +16,20 @@ export const plan = command({
   options: {
     pipeline: { type: 'string', positional: true, required: true, describe: 'the name of a folder in pipelines/' },
     discover: { type: 'boolean', describe: "ask the sources for their columns and write them to the pipeline's schema.ts" },
+    stale: { type: 'boolean', describe: 'say instead what changed since the partitions were made, and what follows from it' },
     frozen: { type: 'boolean', describe: 'write nothing; fail when schema.ts is out of date (for CI)' },
   },
   example: ['millrace plan quakes', 'find every wrong name and type before anything is read'],
-  handler: async ({ pipeline, discover, frozen }, { folder, profile, signal, color }) => {
+  handler: async ({ pipeline, stale, discover, frozen }, { folder, profile, signal, color }) => {
+    if (stale && (discover || frozen)) throw new ConfigError(`--stale and --${discover ? 'discover' : 'frozen'} exclude each other`)
+    if (stale) {
+      const [{ openProject }, { stalePlan }] = await Promise.all([
+        import('../pipeline/project.ts'),
+        import('../pipeline/state/stale-plan.ts'),
+      ])
+      const report = await stalePlan(await openProject(folder, profile), pipeline, { signal })
+      return { text: stalePlanText(report, color), json: report, exitCode: 0 }
+    }
     const [{ openProject }, { plan: makePlan }] = await Promise.all([
       import('../pipeline/project.ts'),
       import('../pipeline/define/plan.ts'),

@@ -17,6 +17,7 @@ export const run = command({
     partition: { type: 'string', value: 'name', describe: 'this partition only, also when it is done but stale' },
     from: { type: 'string', value: 'name', describe: 'partitions from this one on' },
     to: { type: 'string', value: 'name', describe: 'partitions before this one' },
+    stale: { type: 'boolean', describe: 'those that are made of what has changed since, as plan --stale names them' },
     keepGoing: { type: 'boolean', describe: 'go on with the other partitions when one fails' },
     force: { type: 'boolean', describe: 'compute, load and export again from what has landed; of partitions those that are named' },
     refresh: { type: 'boolean', describe: 'read the sources again, also what has landed complete; of partitions those that are named' },

@@ -34,6 +34,7 @@ export async function openProject(folder: string, profile?: string): Promise<Pro
 export const statePaths = (state: string) => ({
   ledger: join(state, 'ledger.sqlite'),
   locks: join(state, 'locks'),
+  recipes: join(state, 'recipes'),
   runs: join(state, 'runs'),
   workspaces: join(state, 'workspace'),
 })

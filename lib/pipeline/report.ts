@@ -70,6 +70,64 @@ export interface PlanReport {
   readonly ms: number
 }
 
+/**
+ * What changed: a step's SQL, a frame, a function of SQL, a module (or the rest of pipeline.ts), a parameter, a contract or what else is said of an export, a table's disposition, the content of an input, the
+ * columns of a source, what is asked of it, a whole step; `unknown`: what it was is not recorded.
+ */
+export type ChangeKind =
+  | 'sql'
+  | 'frame'
+  | 'function'
+  | 'module'
+  | 'parameter'
+  | 'contract'
+  | 'table'
+  | 'input'
+  | 'columns'
+  | 'request'
+  | 'step'
+  | 'unknown'
+
+/** A dataset that comes out otherwise, and what is written of it. */
+export interface Consequence {
+  readonly dataset: string
+  readonly targets: readonly {
+    readonly stage: 'load' | 'export'
+    /** Table or path. */
+    readonly target: string
+    /** Oldest first; empty for a target without partitions. */
+    readonly partitions: readonly string[]
+  }[]
+  /** What is computed from it, as far as it leads there. */
+  readonly derived: readonly Consequence[]
+}
+
+/** One change, and what follows from it. */
+export interface Cause {
+  readonly kind: ChangeKind
+  /** The step, function, module, parameter, path, table or dataset. */
+  readonly name: string
+  /** What of it changed; empty where the name says all. */
+  readonly what: string
+  /** Empty: what follows is known when the source has been read. */
+  readonly follows: readonly Consequence[]
+}
+
+/** What is made of what has changed since: see `stalePlan`. */
+export interface StaleReport {
+  readonly pipeline: string
+  readonly profile: string
+  readonly causes: readonly Cause[]
+  /** Partitions that are done and whose results would come out under another input key; made again when they are named. */
+  readonly partitions: readonly string[]
+  /** Partitions that are to be read again because of a change: every run takes them. */
+  readonly due: readonly string[]
+  /** Partitions that are done, stale ones among them. */
+  readonly done: number
+  /** The command that makes the stale ones again; absent where there is none. */
+  readonly again?: string
+}
+
 /** Switches of a delivery of which somebody has not been told. */
 export interface PendingNotice {
   /** The name in the profile's `notify`. */

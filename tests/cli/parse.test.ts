@@ -33,6 +33,7 @@ describe('parse', () => {
       keepGoing: false,
       force: false,
       refresh: false,
+      stale: false,
     })
   })
 

@@ -104,7 +104,7 @@ export function sharedDigits(pipeline: BoundPipeline, target: Target, contents: 
 }
 
 /** All that a target is made by and is not data: its steps, the parameters that they ask for, its table or contract. */
-function codeOf(pipeline: BoundPipeline, target: Target, steps: StepHashes) {
+export function codeOf(pipeline: BoundPipeline, target: Target, steps: StepHashes) {
   const closure = closureOf(pipeline, target.dataset)
   const asked = new Set(closure.flatMap(({ parameters }) => parameters))
   // A frame's parameters are those that it has asked for on zero rows; one that looks at the partition may ask for others in another.
@@ -134,6 +134,12 @@ const OWN_DIGITS = 24
 /** The last digits of a partition's input key: the code alone. */
 export function codeDigits(pipeline: BoundPipeline, target: Target, steps: StepHashes): string {
   return hashOf(codeOf(pipeline, target, steps)).slice(0, 16)
+}
+
+/** What a partition's committed key tells without its inputs: the digits of its code, and of what it shares with others; undefined where it does not say. */
+export function keyParts(key: string): { readonly code: string | undefined; readonly shared: string | undefined } {
+  const [, end = '', shared] = key.split('-')
+  return { code: end.length === OWN_DIGITS + 16 ? end.slice(OWN_DIGITS) : undefined, shared }
 }
 
 /** Whether a partition's commit under these keys was made by other code than today's. Keys that do not say count as today's. */

@@ -8,6 +8,8 @@ export interface PartitionChoice {
   readonly from?: string
   /** Exclusive. */
   readonly to?: string
+  /** Of those that are named, or of all, the ones that are made of what has changed since: see `stalePlan`. */
+  readonly stale?: boolean
 }
 
 /** The partitions named, oldest first; undefined when none were. @throws ConfigError for a name that is none, and names where there are no partitions. */
@@ -16,7 +18,12 @@ export function chosenPartitions(
   choice: PartitionChoice,
   now: Date,
 ): readonly Partition[] | undefined {
-  const { partition, from, to } = choice
+  const { partition, from, to, stale } = choice
+  if (stale && !partitioning)
+    throw new ConfigError(`pipeline "${name}" has no partitions`, {
+      pipeline: name,
+      hint: `run it without --stale: what changed is made again by every run`,
+    })
   if (partition === undefined && from === undefined && to === undefined) return undefined
   if (partition !== undefined && (from !== undefined || to !== undefined))
     throw new ConfigError('--partition and --from/--to exclude each other', { pipeline: name })

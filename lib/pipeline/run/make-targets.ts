@@ -1,14 +1,12 @@
 import type { RunContext } from '../../core/context.ts'
-import { currentLoad } from '../../land/loads.ts'
-import type { LoadManifest } from '../../state/manifest.ts'
 import type { Target } from '../define/bind.ts'
 import { inputKey, isKeyOf, type KeyInputs } from '../define/input-key.ts'
 import type { Partition } from '../define/partitions.ts'
-import { contentOfLoad, type SeenContent } from '../define/read-columns.ts'
+import { keepRecipe } from '../define/recipe.ts'
 import { checkedDatasets } from './checked.ts'
 import { commit, isCommitted, unchanged } from './commit.ts'
-import { checkAll, compute, pin, sharedIsCurrent } from './compute.ts'
-import { ALL, partitionsSeen } from './landed.ts'
+import { checkAll, compute, sharedIsCurrent } from './compute.ts'
+import { type Contents, contentsOf } from './contents.ts'
 import { does, readableOf, type Session } from './session.ts'
 
 /**
@@ -52,6 +50,7 @@ export async function makeTargets(
   for (const { target, key } of pending) {
     const dataset = datasets[target.dataset]
     if (!dataset) throw new RangeError(`${target.dataset} was not computed`)
+    await keepRecipe(session.recipes, pipeline, target, inputs, key)
     await commit(
       session,
       target,
@@ -64,43 +63,4 @@ export async function makeTargets(
     )
   }
   return pending.length > 0 || choices.only !== undefined
-}
-
-interface Contents {
-  readonly seen: ReadonlyMap<string, readonly SeenContent[]>
-  readonly loads: ReadonlyMap<string, LoadManifest>
-}
-
-/** The contents of what a unit's transforms see, by extracted dataset. */
-async function contentsOf(session: Session, names: readonly string[], partition: Partition | undefined): Promise<Contents> {
-  const seen = new Map<string, readonly SeenContent[]>(
-    [...session.shared].map(([name, { hash }]) => [name, [sharedContent(session, name, hash)]]),
-  )
-  const current = new Map<string, LoadManifest>()
-  for (const name of names) {
-    if (!partition) {
-      const load = await currentLoad(session.store, session.pipeline.definition.name, name, ALL)
-      if (load) current.set(name, load)
-      continue
-    }
-    const loads = await Promise.all(
-      partitionsSeen(session.pipeline, name, partition).map((p) =>
-        currentLoad(session.store, session.pipeline.definition.name, name, p.name),
-      ),
-    )
-    seen.set(
-      name,
-      loads.map((each) => (each ? contentOfLoad(each) : { hash: '' })),
-    )
-    for (const each of loads) if (each) pin(session, each)
-    const own = loads.at(-1)
-    if (own) current.set(name, own)
-  }
-  return { seen, loads: current }
-}
-
-/** Of a dataset that is read whole its load; a current state is made of many, and known by all of its columns. */
-function sharedContent({ whole }: Session, name: string, hash: string): SeenContent {
-  const load = whole.get(name)
-  return load?.contentHash === hash ? contentOfLoad(load) : { hash }
 }

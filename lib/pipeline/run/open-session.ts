@@ -9,7 +9,9 @@ import { openReader, type Reader } from '../../engines/reader.ts'
 import { rowCounter } from '../../formats/count-rows.ts'
 import { type EventSink, emitTo, fanOut, silent } from '../../observe/events.ts'
 import type { MemoryWatch } from '../../observe/memory.ts'
+import { recipesIn } from '../../state/recipes.ts'
 import { type BoundPipeline, bindPipeline } from '../define/bind.ts'
+
 import { loadPipeline } from '../define/load-definition.ts'
 import { requireCurrentSchema } from '../define/schema-check.ts'
 import { stepHashes } from '../define/step-code.ts'
@@ -139,6 +141,7 @@ export async function openSession(project: Project, name: string, choices: RunCh
       refresh: choices.refresh,
       choices,
       locks: statePaths(config.state).locks,
+      recipes: recipesIn(statePaths(config.state).recipes),
       steps: await stepHashes(pipeline, binder),
       warehouse: () => warehouse,
       tokens: tokenBook(loads && !within ? await warehouse.tokens(name, context(undefined, workspace.folder)) : []),

@@ -4,6 +4,7 @@ import type { Partition } from '../define/partitions.ts'
 import { notifyingFolders } from '../notice/notices.ts'
 import type { Project } from '../project.ts'
 import type { PartitionReport, RunReport, Stale } from '../report.ts'
+import { stalePartitions } from '../state/restatement.ts'
 import { staleReport } from '../state/stale.ts'
 import { partitionStates } from '../state/states.ts'
 import { attemptUnit } from './attempt.ts'
@@ -78,8 +79,8 @@ async function runUnits(running: Running, choice: PartitionChoice): Promise<RunR
 }
 
 /** Nothing was named: it does all that is due. */
-function isWhole({ session: { choices } }: Running, { partition, from, to }: PartitionChoice): boolean {
-  return [partition, from, to, choices.only].every((choice) => choice === undefined)
+function isWhole({ session: { choices } }: Running, { partition, from, to, stale = false }: PartitionChoice): boolean {
+  return !stale && [partition, from, to, choices.only].every((choice) => choice === undefined)
 }
 
 interface Planned {
@@ -100,10 +101,11 @@ function leftAlone({ session: { choices } }: Running, unnamed: number): string |
 }
 
 /** What there is to run. */
-async function plannedUnits({ session, clock, name }: Running, choice: PartitionChoice): Promise<Planned> {
+async function plannedUnits(running: Running, choice: PartitionChoice): Promise<Planned> {
+  const { session, clock, name } = running
   const { pipeline } = session
   const now = clock.now()
-  const named = chosenPartitions(pipeline.definition, choice, now)
+  const named = await namedPartitions(running, choice, now)
   const again = checksPartitionsAlone(pipeline)
   const states = named ? [] : await partitionStates(session, now)
   const partitions = named ?? states.filter(({ state }) => state === 'due' || (again && state === 'done')).map(({ partition }) => partition)
@@ -113,6 +115,16 @@ async function plannedUnits({ session, clock, name }: Running, choice: Partition
     stale: staleReport(name, left),
     unnamed: states.filter(({ state, partition }) => state === 'done' && !partitions.includes(partition)).length,
   }
+}
+
+async function namedPartitions(
+  { session, context, workspace }: Running,
+  choice: PartitionChoice,
+  now: Date,
+): Promise<readonly Partition[] | undefined> {
+  const named = chosenPartitions(session.pipeline.definition, choice, now)
+  if (!choice.stale) return named
+  return stalePartitions(session, named, now, context(undefined, workspace.folder))
 }
 
 /** Whether anybody wants what the partitions share; `some`: partitions are run. */

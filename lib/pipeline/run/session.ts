@@ -3,6 +3,7 @@ import type { Token, Warehouse } from '../../connectors/warehouse.ts'
 import type { Dataset } from '../../core/dataset.ts'
 import type { Stage } from '../../core/errors.ts'
 import type { LoadManifest } from '../../state/manifest.ts'
+import type { Recipes } from '../../state/recipes.ts'
 import type { BoundPipeline } from '../define/bind.ts'
 import type { StepHashes } from '../define/step-code.ts'
 import type { LandingTools } from './landing.ts'
@@ -23,6 +24,8 @@ export interface Session extends LandingTools {
   readonly pipeline: BoundPipeline
   readonly choices: RunChoices
   readonly steps: StepHashes
+  /** What the parts of committed keys were made from. */
+  readonly recipes: Recipes
   readonly exports: Store
   /** Opened at first use, since a warehouse file has one writer. */
   readonly warehouse: () => Warehouse

@@ -1,0 +1,76 @@
+import { painter } from '../observe/color.ts'
+import { formatCount } from '../observe/units.ts'
+import type { Cause, ChangeKind, Consequence, StaleReport } from '../pipeline/report.ts'
+
+/** `plan --stale` for people: each change with the tree of what follows from it, then the command. */
+export function stalePlanText({ pipeline, profile, causes, partitions, due, done, again }: StaleReport, color: boolean): string {
+  const paint = painter(color)
+  const head = `${paint('bold', pipeline)} (${profile}): ${summary(partitions.length, due.length, done, causes.length > 0)}`
+  const blocks = causes.map((cause) => [paint('yellow', titleOf(cause)), ...treeOf(cause)].join('\n'))
+  const then = [
+    ...(again === undefined
+      ? []
+      : [
+          `only ${partitions.length === 1 ? 'that partition is' : `those ${formatCount(partitions.length)} partitions are`} made again by: ${again}`,
+        ]),
+    ...(due.length === 0 ? [] : [`to be read again, and taken by every run: ${span(due)}`]),
+  ]
+  return [head, ...blocks, then.join('\n')].filter((each) => each !== '').join('\n\n')
+}
+
+function summary(stale: number, due: number, done: number, any: boolean): string {
+  if (!any) return done === 0 ? 'nothing is made yet' : 'nothing changed since it was made'
+  const parts = [
+    ...(stale > 0 ? [`${formatCount(stale)} of ${formatCount(done)} partitions that are done ${stale === 1 ? 'is' : 'are'} stale`] : []),
+    ...(due > 0 ? [`${formatCount(due)} ${due === 1 ? 'is' : 'are'} to be read again`] : []),
+  ]
+  return parts.join('; ') || 'no partition is stale; the next run makes again what changed'
+}
+
+const TITLES: Readonly<Record<ChangeKind, string>> = {
+  sql: 'SQL of',
+  frame: 'frame',
+  function: 'function',
+  module: 'code in',
+  parameter: 'parameter',
+  contract: 'contract of',
+  table: 'table',
+  input: 'input',
+  columns: 'columns of',
+  request: 'source of',
+  step: 'step',
+  unknown: '',
+}
+
+function titleOf({ kind, name, what }: Cause): string {
+  return `${[TITLES[kind], name].filter(Boolean).join(' ')} changed${what === '' ? '' : `: ${what}`}`.replace(
+    /^(made by other code.*) changed/,
+    '$1',
+  )
+}
+
+function treeOf({ follows }: Cause): string[] {
+  if (follows.length === 0) return ['└─ what follows is known when it has been read again: millrace run']
+  return branches(follows, '')
+}
+
+function branches(nodes: readonly Consequence[], indent: string): string[] {
+  const under = nodes.map((node) => ({
+    title: node.dataset,
+    leaves: node.targets.map(
+      ({ stage, target, partitions }) =>
+        `${stage} ${target}${partitions.length === 0 ? '' : `: ${formatCount(partitions.length)} ${partitions.length === 1 ? 'partition' : 'partitions'} (${span(partitions)})`}`,
+    ),
+    node,
+  }))
+  return under.flatMap(({ title, leaves, node }, i) => {
+    const last = i === under.length - 1
+    const inner = `${indent}${last ? '   ' : '│  '}`
+    const own = leaves.map((leaf, at) => `${inner}${at === leaves.length - 1 && node.derived.length === 0 ? '└─' : '├─'} ${leaf}`)
+    return [`${indent}${last ? '└─' : '├─'} ${title}`, ...own, ...branches(node.derived, inner)]
+  })
+}
+
+function span(partitions: readonly string[]): string {
+  return partitions.length <= 3 ? partitions.join(', ') : `${partitions[0]} … ${partitions.at(-1)}`
+}
