@@ -43,7 +43,7 @@ export const plan = command({
 export function planText(report: PlanReport, color: boolean): string {
   const paint = painter(color)
   const { datasets, targets, partitions, warnings, schemaChanges } = report
-  const { done, due, open, failed, stale } = partitions
+  const { done, due, open, failed, held, stale } = partitions
   const blocks = [
     `${paint('bold', report.pipeline)} (${report.profile}): ${paint('green', 'the plan holds')} (${formatDuration(report.ms)})`,
     block(
@@ -75,7 +75,9 @@ export function planText(report: PlanReport, color: boolean): string {
       ),
     ),
     report.schedule ? scheduleText(report.schedule) : '',
-    [partitionsText(done, due, open, failed), ...(stale ? [paint('yellow', staleText(stale))] : [])].join('\n'),
+    [partitionsText({ done, due, open, failed, held }), ...heldNote(report), ...(stale ? [paint('yellow', staleText(stale))] : [])].join(
+      '\n',
+    ),
     block(report.schemaFile, schemaChanges.map((line) => `  ${line}`).join('\n')),
     warnings.map((warning) => `${paint('yellow', 'warning')}: ${warning}`).join('\n'),
   ]
@@ -86,10 +88,17 @@ const block = (title: string, body: string) => (body === '' ? '' : `${title}\n${
 const fromText = ({ reads, request }: PlannedDataset) => truncate(`from ${[...reads, request].filter(Boolean).join(' ')}`, 60)
 const columnCount = (columns: object) => `${Object.keys(columns).length} columns`
 
-function partitionsText(done: number, due: readonly string[], open: readonly string[], failed: readonly string[]): string {
-  if (done + due.length + open.length + failed.length === 0) return ''
-  const parts = [`${formatCount(done)} done`, named('due', due), named('open', open), named('failed', failed)]
+function partitionsText({ done, due, open, failed, held }: PlanReport['partitions']): string {
+  if (done + due.length + open.length + failed.length + held.length === 0) return ''
+  const parts = [`${formatCount(done)} done`, named('due', due), named('open', open), named('failed', failed), named('held', held)]
   return `partitions, as last seen: ${parts.filter(Boolean).join('; ')}`
+}
+
+/** Readers keep the last delivery of what a gate holds, until a person decides. */
+function heldNote({ pipeline, held, partitions }: PlanReport): readonly string[] {
+  if (held.length + partitions.held.length === 0) return []
+  const what = held.length === 0 ? 'what is held waits' : `held, as last seen: ${held.join(', ')}; it waits`
+  return [`${what} for a person: millrace status ${pipeline} says why, and what lets it through`]
 }
 
 /** `3 due (2018-02-04 … 2018-02-06)`. */

@@ -26,6 +26,8 @@ export interface SetRequest {
   /** Paths of all exports that are part of it: what it holds of others is left out. */
   readonly paths: readonly string[]
   readonly staged: readonly Staged[]
+  /** Compare anew what is held already. */
+  readonly force?: boolean
   /** Who is told of the switch. */
   readonly notify: readonly string[]
 }
@@ -41,7 +43,7 @@ export interface SetReceipt {
 /**
  * Commits all that was staged of a named delivery as one: a manifest of what it holds, old and new, then the one switch of its `latest.json`, then the plain copies. The caller holds the delivery's lock; between
  * machines the switch's precondition decides. A member that is beyond its contract's gate holds all.
- * @throws CheckError where it is held; OutrunError where another run has switched to other rows of what was staged meanwhile; then nothing is switched
+ * @throws HeldError where it is held; OutrunError where another run has switched to other rows of what was staged meanwhile; then nothing is switched
  */
 export async function switchSet(
   request: SetRequest,
@@ -106,7 +108,8 @@ async function settle(request: SetRequest, { store, ctx, openEngine, place }: Sw
     ctx,
     place,
   }
-  const release = await judgeSet(judged, { key, sha256: manifestSha256 }, gated, { ctx, openEngine })
+  const set = { key, sha256: manifestSha256 }
+  const release = await judgeSet(judged, set, gated, { ctx, openEngine, anew: request.force ?? false })
   const next = { pipeline, dataset: null, path: delivery, partition: partition ?? null, inputKey, manifest: key, manifestSha256, notify }
   const switched = await switchPointer({ store, ctx, place }, pointer, pointed, next)
   let copied = false

@@ -59,10 +59,15 @@ export interface PlanReport {
     readonly done: number
     readonly due: readonly string[]
     readonly open: readonly string[]
+    /** Without those that a gate holds. */
     readonly failed: readonly string[]
+    /** Of which a gate held a delivery. */
+    readonly held: readonly string[]
     /** Which of those that are done were made by other code; absent where none was, and nothing is said of what no run of this state folder has made. */
     readonly stale?: Stale
   }
+  /** Named deliveries that a gate held in the last run, and what has no partition of which one is held: by path. */
+  readonly held: readonly string[]
   readonly warnings: readonly string[]
   /** What changed in schema.ts; with `frozen` any line is an error. */
   readonly schemaChanges: readonly string[]

@@ -21,7 +21,8 @@ const report: PlanReport = {
     { dataset: 'quake', stage: 'load', target: 'quake', how: 'merge, by id' },
     { dataset: 'daily', stage: 'export', target: 'daily/{partition}.csv', how: 'csv' },
   ],
-  partitions: { done: 1200, due: ['a', 'b', 'c', 'd'], open: ['e'], failed: [] },
+  partitions: { done: 1200, due: ['a', 'b', 'c', 'd'], open: ['e'], failed: [], held: [] },
+  held: [],
   warnings: ['one', 'two'],
   schemaChanges: ['+ daily: day date'],
   schemaFile: 'pipelines/quakes/schema.ts',
@@ -57,7 +58,7 @@ test('planText leaves out what there is none of', () => {
     ...report,
     datasets: [],
     targets: [],
-    partitions: { done: 0, due: [], open: [], failed: [] },
+    partitions: { done: 0, due: [], open: [], failed: [], held: [] },
     warnings: [],
     schemaChanges: [],
   }

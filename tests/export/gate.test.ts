@@ -197,7 +197,7 @@ test('an Excel workbook has none: its contract is refused', () => {
 
 const stageOf = async (store: Store, target: ReturnType<typeof gated>, dataset: Dataset, key: string, partition?: string) =>
   stage(requestOf(dataset, { export: target, inputKey: keyOf(key), partition }), store, testContext(), connectToTestEngine)
-const switchTo = (store: Store, staged: readonly Staged[], engine = connectToTestEngine) =>
+const switchTo = (store: Store, staged: readonly Staged[], engine = connectToTestEngine, force = false) =>
   switchSet(
     {
       pipeline: 'p',
@@ -206,6 +206,7 @@ const switchTo = (store: Store, staged: readonly Staged[], engine = connectToTes
       pointer: pointerLayout('all'),
       paths: staged.map((each) => each.export.path),
       staged,
+      force,
       notify: [],
     },
     store,
@@ -233,6 +234,11 @@ test('of a named delivery one member beyond its gate holds all, with a sentence 
   expect((await delivered(store, names, '2018-02-04'))?.switch).toBe(1)
   // Still, without a comparison.
   await expect(switchTo(store, staged, noEngine as never)).rejects.toThrow('removed 50 of 100 rows')
+  // But with force, also the rows that differ are written again.
+  const [sample = ''] = await keysOf(store, 'all/names/2018-02-04/sample-')
+  await store.delete(sample)
+  await expect(switchTo(store, staged, connectToTestEngine, true)).rejects.toThrow('removed 50 of 100 rows')
+  expect(await keysOf(store, 'all/names/2018-02-04/sample-')).toEqual([sample])
   expect(await switchTo(store, await both(95, 'c'))).toMatchObject({ outcome: 'delivered' })
   expect(await keysOf(store, 'all/held')).toEqual([])
 })

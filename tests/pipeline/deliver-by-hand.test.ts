@@ -47,6 +47,9 @@ it('what is held is accepted, what was wrong is rolled back, and runs of the sam
   expect((await millrace(p, 'status', 'p')).stdout).toContain(
     "sales/{partition}.csv krakow is held: removed 15 of 20 rows (75 %), the contract allows 10 %; if it is right: millrace deliver accept p 'sales/{partition}.csv' --partition krakow",
   )
+  const planned = (await millrace(p, 'plan', 'p')).stdout
+  expect(planned).toContain('1 held (krakow)')
+  expect(planned).toContain('what is held waits for a person: millrace status p says why')
   const diff = await millrace(p, 'deliver', 'diff', ...one, '--sample', p.path('sample.parquet'))
   expect(diff.stdout).toContain('krakow: 1 against held')
   expect(diff.stdout).toContain('removed 15 of 20 rows (75 %)')
@@ -65,11 +68,13 @@ it('what is held is accepted, what was wrong is rolled back, and runs of the sam
   const set = await millrace(p, 'run', 'p')
   expect(set.code).toBe(3)
   expect(set.error).toContain('all/krakow: removed 15 of 20 rows')
+  expect((await millrace(p, 'plan', 'p')).stdout).toContain('held, as last seen: set; it waits for a person')
   expect(plainRows(p, 'all/krakow.csv')).toBe(20)
   expect((await millrace(p, 'deliver', 'accept', 'p', 'set', '--reason', 'as above')).code).toBe(0)
   expect(plainRows(p, 'all/krakow.csv')).toBe(5)
   expect((await millrace(p, 'run', 'p')).stdout).toContain('nothing to do')
   expect((await millrace(p, 'status', 'p')).stdout).not.toContain('is held')
+  expect((await millrace(p, 'plan', 'p')).stdout).not.toContain('held')
 
   const back = await millrace(p, 'deliver', 'rollback', ...one, '--reason', 'it was not closed')
   expect(back.stdout).toContain('switch 3')
@@ -118,6 +123,20 @@ it('a plain copy that a killed rollback has not brought is brought by the next r
   expect(latest(p, 'sales/krakow')).toMatchObject({ switch: 3, rolledBack: { reason: 'x' } })
   expect(latest(p, 'set')).toMatchObject({ switch: 3, rolledBack: { reason: 'x' } })
   expect((await millrace(p, 'run', 'p')).stdout).toContain('nothing to do')
+})
+
+it('what an accept that was killed after its switch has left waits no more, also once one has gone back', async () => {
+  const p = project()
+  await millrace(p, 'run', 'p')
+  p.write({ 'data/krakow.csv': sales(5) })
+  await millrace(p, 'run', 'p', '--partition', 'krakow', '--refresh')
+  const record = read(p, 'sales/krakow/held.json')
+  await millrace(p, 'deliver', 'accept', ...one, '--reason', 'closed')
+  p.write({ '.millrace/dev/export/sales/krakow/held.json': record })
+  expect((await millrace(p, 'status', 'p')).stdout).not.toContain('is held')
+  expect((await millrace(p, 'deliver', 'rollback', ...one, '--reason', 'open')).code).toBe(0)
+  expect((await millrace(p, 'status', 'p')).stdout).not.toContain('is held')
+  expect(existsSync(p.path('.millrace/dev/export/sales/krakow/held.json'))).toBe(false)
 })
 
 it('what is asked wrongly is said in words', async () => {

@@ -1,6 +1,6 @@
 import type { Store } from '../../connectors/store.ts'
 import type { RunContext } from '../../core/context.ts'
-import { CheckError, type ErrorPlace, NotFound, PreconditionFailed } from '../../core/errors.ts'
+import { type ErrorPlace, HeldError, NotFound, PreconditionFailed } from '../../core/errors.ts'
 import { hashOf } from '../../core/hash.ts'
 import type { Gate } from '../contract/gate-options.ts'
 import type { Held } from '../manifest.ts'
@@ -26,7 +26,7 @@ export interface Gated {
 
 /**
  * What is held at this pointer, to be given back to `hold` or `release`. A delivery of the same input that waits already is refused without looking at a row; not with `anew`.
- * @throws CheckError for one that waits
+ * @throws HeldError for one that waits
  */
 export async function refuseWaiting(gated: Gated, anew: boolean): Promise<HeldRecord | undefined> {
   const { store, pointer, pointed, inputKey, gates } = gated
@@ -39,7 +39,7 @@ export async function refuseWaiting(gated: Gated, anew: boolean): Promise<HeldRe
 
 /**
  * Records that a delivery waits for a person: the last one stays current.
- * @throws CheckError, always: what is beyond the gate, and how it is accepted; OutrunError where another run has held one meanwhile
+ * @throws HeldError, always: what is beyond the gate, and how it is accepted; OutrunError where another run has held one meanwhile
  */
 export async function hold(
   gated: Gated,
@@ -72,9 +72,16 @@ export async function release(store: Store, pointer: PointerLayout, record: Held
   })
 }
 
-function heldError(held: Held): CheckError {
+const HELD = 'held, since it differs too much from the last delivery'
+
+/** Whether an error's message, as the ledger has kept it, is that of a delivery that was held. */
+export function isHeldMessage(message: string | undefined): boolean {
+  return message?.startsWith(HELD) ?? false
+}
+
+function heldError(held: Held): HeldError {
   const sample = held.samples.length > 0 ? `look at ${held.samples.join(', ')}; ` : ''
-  return new CheckError(`held, since it differs too much from the last delivery, which stays: ${held.beyond.join('; ')}`, {
+  return new HeldError(`${HELD}, which stays: ${held.beyond.join('; ')}`, {
     hint: `${sample}if it is right: ${acceptCommand(held)}`,
   })
 }

@@ -23,18 +23,18 @@ export function judgedOf(staged: readonly Staged[], held: readonly SetMember[]):
 }
 
 /**
- * Asks the gate of each member, by what the store has of both. One that is beyond holds the whole set. Gives what is to be called once the set is switched.
- * @throws CheckError naming all members that are beyond their gates
+ * Asks the gate of each member, by what the store has of both; `anew`: also where the same is held already. One that is beyond holds the whole set. Gives what is to be called once the set is switched.
+ * @throws HeldError naming all members that are beyond their gates
  */
 export async function judgeSet(
   judged: readonly Judged[],
   set: { readonly key: string; readonly sha256: string },
   gated: Gated,
-  { ctx, openEngine }: { readonly ctx: RunContext; readonly openEngine: OpenEngine },
+  { ctx, openEngine, anew }: { readonly ctx: RunContext; readonly openEngine: OpenEngine; readonly anew: boolean },
 ): Promise<() => Promise<void>> {
   if (judged.length === 0) return async () => undefined
   const { store, pointer } = gated
-  const record = await refuseWaiting(gated, false)
+  const record = await refuseWaiting(gated, anew)
   const [beyond, samples]: [string[], string[]] = [[], []]
   for (const { staged, gate, now } of judged) {
     if (!staged.made) continue

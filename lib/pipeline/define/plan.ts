@@ -7,9 +7,11 @@ import { openReader, type Reader } from '../../engines/reader.ts'
 import { checkExport } from '../../export/check-export.ts'
 import type { Export } from '../../export/contract/export.ts'
 import type { SplitRows } from '../../export/contract/table-contract.ts'
+import { isHeldMessage } from '../../export/gate/hold.ts'
 import { requestText } from '../../extract/request-text.ts'
 import type { ReadKind } from '../../extract/source.ts'
 import { silent } from '../../observe/events.ts'
+import { heldAsLastSeen } from '../look/held-as-last-seen.ts'
 import { type LookingPlace, lookingPlace } from '../look/looking.ts'
 import { openBinder, type Project } from '../project.ts'
 import type { PlannedDataset, PlannedTarget, PlanReport } from '../report.ts'
@@ -75,6 +77,7 @@ export async function plan(project: Project, name: string, options: PlanOptions 
       targets: pipeline.targets.map(plannedTarget),
       ...(pipeline.schedule && { schedule: await scheduleState(project, name, pipeline.schedule) }),
       partitions: partitionsAsLastSeen(project, place, pipeline, code),
+      held: await heldAsLastSeen(project, place, name),
       warnings: [...warningsOf(pipeline), ...connectionNotes(config, loaded.definition)],
       schemaChanges,
       schemaFile: loaded.schemaFile,
@@ -225,14 +228,17 @@ function warningsOf(pipeline: BoundPipeline): string[] {
 
 function partitionsAsLastSeen(project: Project, place: LookingPlace, pipeline: BoundPipeline, code: string): PlanReport['partitions'] {
   const { name, partition } = pipeline.definition
-  if (!partition || !hasPartitions(pipeline)) return { done: 0, due: [], open: [], failed: [] }
+  if (!partition || !hasPartitions(pipeline)) return { done: 0, due: [], open: [], failed: [], held: [] }
   const now = project.clock(name).now()
   const ledger = place.ledger()
   try {
     const seen = new Map(ledger.partitions(name).map((each) => [each.partition, each]))
     const all = partitionsUntil(partition, now)
     const open = all.filter(({ window }) => window !== undefined && window.end > now)
-    const rest = all.filter((each) => !open.includes(each)).map(({ name: label }) => ({ label, state: seen.get(label)?.state }))
+    const rest = all
+      .filter((each) => !open.includes(each))
+      .map(({ name: label }) => ({ label, state: isHeldMessage(seen.get(label)?.error) ? 'held' : seen.get(label)?.state }))
+    const those = (state: string) => rest.flatMap((each) => (each.state === state ? [each.label] : []))
     const isStale = (label: string) => {
       const { state, inputKey: made = code } = seen.get(label) ?? {}
       return state === 'done' && made !== code
@@ -242,10 +248,11 @@ function partitionsAsLastSeen(project: Project, place: LookingPlace, pipeline: B
       all.map((each) => ({ partition: each.name, stale: isStale(each.name) })),
     )
     return {
-      done: rest.filter(({ state }) => state === 'done').length,
-      due: rest.filter(({ state }) => state !== 'done' && state !== 'failed').map(({ label }) => label),
+      done: those('done').length,
+      due: rest.filter(({ state }) => state === undefined || state === 'open').map(({ label }) => label),
       open: open.map(({ name: label }) => label),
-      failed: rest.filter(({ state }) => state === 'failed').map(({ label }) => label),
+      failed: those('failed'),
+      held: those('held'),
       ...(stale && { stale }),
     }
   } finally {

@@ -1,12 +1,17 @@
 import { accept } from '../../export/accept.ts'
+import { isHeldMessage } from '../../export/gate/hold.ts'
 import { filesOf, type There } from '../../export/go-to.ts'
 import { switches } from '../../export/named.ts'
 import { rollBack } from '../../export/roll-back.ts'
+import { openLedger } from '../../state/ledger.ts'
+import { partitionCode } from '../define/input-key.ts'
+import { partitionsUntil } from '../define/partitions.ts'
 import { openNotices } from '../notice/notices.ts'
 import { type Project, statePaths } from '../project.ts'
 import type { SwitchedReport } from '../report.ts'
 import { LOOKING, type OpenSession, openSession } from '../run/open-session.ts'
 import { sweepDeadRuns } from '../run/sweep.ts'
+import { partitionState } from '../state/states.ts'
 import { goingTo, lockPointer, pointerNamed, type WhichDeliveries } from './pointer-of.ts'
 
 /** One delivery that a person acts on. */
@@ -39,9 +44,27 @@ export function rollback(
  * @throws ConfigError where nothing waits, or it is not whole any more; TransientError while a run is at work on it
  */
 export function acceptHeld(project: Project, one: OneDelivery, reason: string): Promise<SwitchedReport> {
-  return switching(project, one, async ({ session, context, workspace }, places) => {
+  return switching(project, one, async (open, places) => {
+    const { session, context, workspace } = open
     const going = await goingTo(session, places, context(places.partition, workspace.folder))
-    return { was: going.pointed.latest.switch, there: await accept(going, reason) }
+    const there = await accept(going, reason)
+    if (places.partition !== undefined) await rememberDone(project, open, places.partition)
+    return { was: going.pointed.latest.switch, there }
+  })
+}
+
+/** The ledger has the partition as held: where it is done now, no run would come by to say so. */
+async function rememberDone(project: Project, { session, id }: OpenSession, name: string): Promise<void> {
+  const { definition } = session.pipeline
+  const now = project.clock(definition.name).now()
+  const partition = definition.partition && partitionsUntil(definition.partition, now).find((each) => each.name === name)
+  if (!partition || (await partitionState(session, partition, now)).state !== 'done') return
+  using ledger = openLedger(statePaths(project.config.state).ledger)
+  const row = ledger.partitions(definition.name).find((each) => each.partition === name)
+  if (!isHeldMessage(row?.error)) return
+  ledger.endPartition({
+    ...{ run: row?.run ?? id, pipeline: definition.name, at: now, inputKey: partitionCode(session.pipeline, session.steps) },
+    report: { partition: name, outcome: 'unchanged', ms: 0, steps: [] },
   })
 }
 

@@ -52,7 +52,7 @@ export async function outgrownDeliveries({ pipeline, exports }: Pick<Session, 'p
  * @throws what `switchSet` throws; then nothing was switched
  */
 export async function switchDelivery(
-  { pipeline, exports, locks, openEngine }: Pick<Session, 'pipeline' | 'exports' | 'locks' | 'openEngine'>,
+  { pipeline, exports, locks, openEngine, choices }: Pick<Session, 'pipeline' | 'exports' | 'locks' | 'openEngine' | 'choices'>,
   {
     delivery,
     partition,
@@ -69,7 +69,10 @@ export async function switchDelivery(
     const { path, what } = deliveryLock(locks, name, pointer.folder)
     using _held = await lock(path, { what, signal: ctx.signal, waitMs: LOCK_WAIT_MS })
     const receipt = await switchSet(
-      { pipeline: name, delivery, partition, pointer, paths: pathsOf(pipeline, delivery), staged, notify: receiversOf(pipeline, delivery) },
+      {
+        ...{ pipeline: name, delivery, partition, pointer, paths: pathsOf(pipeline, delivery), staged },
+        ...{ force: choices.force, notify: receiversOf(pipeline, delivery) },
+      },
       exports,
       ctx,
       openEngine,

@@ -1,8 +1,8 @@
-import { placed } from '../../core/errors.ts'
+import { HeldError, placed } from '../../core/errors.ts'
 import { errorReport } from '../../observe/error-report.ts'
 import { writeRunRecord } from '../../observe/record.ts'
 import { notifyingFolders } from '../notice/notices.ts'
-import type { DeliveryReport, NoticeReport, PartitionReport, RunReport, Stale } from '../report.ts'
+import type { DeliveryReport, ErrorReport, NoticeReport, PartitionReport, RunReport, Stale } from '../report.ts'
 import { outgrownDeliveries, switchDelivery } from './deliveries.ts'
 import type { Running } from './running.ts'
 import { does } from './session.ts'
@@ -82,7 +82,7 @@ async function finish(
   for (const message of told.flatMap(waitingText)) context(undefined, workspace.folder).emit({ type: 'warning', stage: 'export', message })
   // What is committed stays; a scheduler that sees 75 comes again.
   const untold = told.some(({ error }) => error !== undefined) ? 75 : 0
-  const exitCode = stopped !== undefined ? stopped : failed.length === 0 ? untold : keepGoing ? 1 : (failed[0]?.error?.exitCode ?? 1)
+  const exitCode = stopped !== undefined ? stopped : failed.length === 0 ? untold : failureCode(failed, keepGoing)
   const report: RunReport = {
     pipeline: name,
     profile: config.profile,
@@ -106,6 +106,12 @@ async function finish(
   await writeRunRecord(config.state, report, failed[0]?.error)
   ledger.endRun({ run: id, endedAt: new Date(report.endedAt), outcome, exitCode })
   return report
+}
+
+/** That of the first failure, which ended the run; of a run that went on, 3 where nothing but gates held it up, else 1. */
+export function failureCode(failed: readonly { readonly error?: ErrorReport }[], keepGoing: boolean): number {
+  if (!keepGoing) return failed[0]?.error?.exitCode ?? 1
+  return failed.every(({ error }) => error?.kind === HeldError.name) ? 3 : 1
 }
 
 /** What is said of a receiver that has not been told all. */

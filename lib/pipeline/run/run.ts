@@ -17,7 +17,7 @@ import { versions } from './versions.ts'
 
 /** What `millrace run` is given. */
 export interface RunOptions extends PartitionChoice {
-  /** Go on with the other partitions when one fails; the exit code is then 1. */
+  /** Go on with the other partitions when one fails; the exit code is then 1, or 3 where gates held deliveries and nothing else failed. */
   readonly keepGoing?: boolean
   /** Compute again from what has landed, even where the input key is the same. */
   readonly force?: boolean
