@@ -17,6 +17,7 @@ export async function accept(going: GoingTo, reason: string): Promise<Accepted> 
   const { latest } = pointed
   const record = await readHeld(store, pointer)
   const held = isWaiting(record?.held, latest) ? record?.held : undefined
+  if (!held) await release(store, pointer, record)
   const target = held ? { ...held, manifestSha256: held.run.manifestSha256 } : latest.rolledBack
   if (!target)
     throw new ConfigError('nothing is held, and nothing was rolled back', {
@@ -25,6 +26,6 @@ export async function accept(going: GoingTo, reason: string): Promise<Accepted> 
     })
   const there = await requireWhole(store, target, latest.dataset === null)
   await goTo(going, there, { accepted: { reason } })
-  await release(store, pointer, record)
+  if (held) await release(store, pointer, record)
   return { ...there, was: held ? 'held' : 'rolledBack' }
 }

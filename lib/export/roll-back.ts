@@ -1,4 +1,6 @@
 import { ConfigError } from '../core/errors.ts'
+import { isWaiting, readHeld } from './gate/held.ts'
+import { release } from './gate/hold.ts'
 import { type GoingTo, goTo, requireWhole, type There } from './go-to.ts'
 import type { Latest } from './manifest.ts'
 
@@ -21,11 +23,18 @@ export async function rollBack(
     })
   if (target.manifest === latest.manifest)
     throw new ConfigError(`switch ${target.switch} led to what is current already`, { ...going.place, hint: 'name another one with --to' })
+  await forgetOld(going)
   const there = await requireWhole(going.store, { ...target, manifestSha256: target.run.manifestSha256 }, latest.dataset === null)
   const from = latest.rolledBack ?? { manifest: latest.manifest, manifestSha256: latest.run.manifestSha256, inputKey: latest.inputKey }
   // Going back further is still going back from the first: its input is today's.
   await goTo(going, there, { rolledBack: { ...from, reason } })
   return { ...there, switch: target.switch }
+}
+
+/** What waits no more, and was left by a run or an accept that was killed after its switch, would wait again once what it was held against is current. */
+async function forgetOld({ store, pointer, pointed }: GoingTo): Promise<void> {
+  const record = await readHeld(store, pointer)
+  if (!isWaiting(record?.held, pointed.latest)) await release(store, pointer, record)
 }
 
 /** The newest switch to something that was first delivered before the current delivery was. */

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { decisions } from './parts/decisions.ts'
 import { failuresOfOperations, killsAtOperations } from './parts/disk-faults.ts'
 import { randomKills, targetedKills } from './parts/kills.ts'
 import type { Settings } from './parts/part.ts'
@@ -26,6 +27,7 @@ const PARTS: readonly Part[] = [
   { name: 'eio', what: 'EIO at the Nth disk operation', scale: () => SMALL, run: failuresOfOperations },
   { name: 'twins', what: 'broken twins are caught', scale: () => SMALL, run: brokenTwins },
   { name: 'power', what: 'power cut after each disk operation', scale: () => SMALL, run: powerCuts },
+  { name: 'decisions', what: 'gates, accepts and rollbacks, killed and all at once', scale: () => SMALL, run: decisions },
   { name: 'signals', what: 'signals, two runs at once, a paused run', scale: () => SMALL, run: signals },
 ]
 
