@@ -2,6 +2,7 @@ import {
   CheckError,
   ConfigError,
   type ErrorPlace,
+  GateError,
   HeldError,
   InterruptedError,
   MillraceError,
@@ -31,6 +32,7 @@ export interface ErrorData {
 const KINDS = {
   ConfigError,
   CheckError,
+  GateError,
   TransientError,
   OutrunError,
   HeldError,

@@ -55,7 +55,7 @@ export class CheckError extends MillraceError {
 }
 
 /** A delivery beyond its gate: it waits for a person, and readers keep the last one. Nothing is broken. */
-export class HeldError extends CheckError {}
+export class GateError extends CheckError {}
 
 /** The outside did not answer as it should, or something is held by another process: may go through later. Retried where a retry is safe. Exit 75. */
 export class TransientError extends MillraceError {

@@ -43,7 +43,7 @@ export interface SetReceipt {
 /**
  * Commits all that was staged of a named delivery as one: a manifest of what it holds, old and new, then the one switch of its `latest.json`, then the plain copies. The caller holds the delivery's lock; between
  * machines the switch's precondition decides. A member that is beyond its contract's gate holds all.
- * @throws HeldError where it is held; OutrunError where another run has switched to other rows of what was staged meanwhile; then nothing is switched
+ * @throws GateError where it is held; OutrunError where another run has switched to other rows of what was staged meanwhile; then nothing is switched
  */
 export async function switchSet(
   request: SetRequest,

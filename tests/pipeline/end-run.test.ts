@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { CheckError, HeldError, TransientError } from '../../lib/core/errors.ts'
+import { CheckError, GateError, TransientError } from '../../lib/core/errors.ts'
 import { errorReport } from '../../lib/observe/error-report.ts'
 import { failureCode } from '../../lib/pipeline/run/end-run.ts'
 
 const failed = (...errors: readonly Error[]) => errors.map((error) => ({ error: errorReport(error) }))
-const held = new HeldError('held')
+const held = new GateError('held')
 const refused = new CheckError('refused')
 
 test.each([

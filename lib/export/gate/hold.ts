@@ -1,6 +1,6 @@
 import type { Store } from '../../connectors/store.ts'
 import type { RunContext } from '../../core/context.ts'
-import { type ErrorPlace, HeldError, NotFound, PreconditionFailed } from '../../core/errors.ts'
+import { type ErrorPlace, GateError, NotFound, PreconditionFailed } from '../../core/errors.ts'
 import { hashOf } from '../../core/hash.ts'
 import type { Gate } from '../contract/gate-options.ts'
 import type { Held } from '../manifest.ts'
@@ -26,20 +26,20 @@ export interface Gated {
 
 /**
  * What is held at this pointer, to be given back to `hold` or `release`. A delivery of the same input that waits already is refused without looking at a row; not with `anew`.
- * @throws HeldError for one that waits
+ * @throws GateError for one that waits
  */
 export async function refuseWaiting(gated: Gated, anew: boolean): Promise<HeldRecord | undefined> {
   const { store, pointer, pointed, inputKey, gates } = gated
   const record = await readHeld(store, pointer)
   if (anew || !record || !isWaiting(record.held, pointed.latest)) return record
   const { held } = record
-  if (held.inputKey === inputKey && held.gate === hashOf(gates) && (await store.head(held.manifest))) throw heldError(held)
+  if (held.inputKey === inputKey && held.gate === hashOf(gates) && (await store.head(held.manifest))) throw gateError(held)
   return record
 }
 
 /**
  * Records that a delivery waits for a person: the last one stays current.
- * @throws HeldError, always: what is beyond the gate, and how it is accepted; OutrunError where another run has held one meanwhile
+ * @throws GateError, always: what is beyond the gate, and how it is accepted; OutrunError where another run has held one meanwhile
  */
 export async function hold(
   gated: Gated,
@@ -61,7 +61,7 @@ export async function hold(
     run: { ...runOf(ctx), manifestSha256: made.sha256 },
   })
   await won(place, () => putJson(store, pointer.held, held, unchangedSince(before?.info)))
-  throw heldError(held)
+  throw gateError(held)
 }
 
 /** Takes away the record of a delivery that waits no more. One that somebody else has written since is theirs. */
@@ -79,9 +79,9 @@ export function isHeldMessage(message: string | undefined): boolean {
   return message?.startsWith(HELD) ?? false
 }
 
-function heldError(held: Held): HeldError {
+function gateError(held: Held): GateError {
   const sample = held.samples.length > 0 ? `look at ${held.samples.join(', ')}; ` : ''
-  return new HeldError(`${HELD}, which stays: ${held.beyond.join('; ')}`, {
+  return new GateError(`${HELD}, which stays: ${held.beyond.join('; ')}`, {
     hint: `${sample}if it is right: ${acceptCommand(held)}`,
   })
 }

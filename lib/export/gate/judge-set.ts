@@ -24,7 +24,7 @@ export function judgedOf(staged: readonly Staged[], held: readonly SetMember[]):
 
 /**
  * Asks the gate of each member, by what the store has of both; `anew`: also where the same is held already. One that is beyond holds the whole set. Gives what is to be called once the set is switched.
- * @throws HeldError naming all members that are beyond their gates
+ * @throws GateError naming all members that are beyond their gates
  */
 export async function judgeSet(
   judged: readonly Judged[],

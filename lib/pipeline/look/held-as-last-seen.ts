@@ -1,4 +1,4 @@
-import { HeldError } from '../../core/errors.ts'
+import { GateError } from '../../core/errors.ts'
 import { isHeldMessage } from '../../export/gate/hold.ts'
 import { readRunRecord } from '../../observe/record.ts'
 import type { Project } from '../project.ts'
@@ -20,6 +20,6 @@ export async function heldAsLastSeen(
     .map(({ target }) => target)
   return [
     ...(isHeldMessage(shared?.error) ? targets : []),
-    ...(record?.deliveries ?? []).flatMap(({ delivery, error }) => (error?.kind === HeldError.name ? [delivery] : [])),
+    ...(record?.deliveries ?? []).flatMap(({ delivery, error }) => (error?.kind === GateError.name ? [delivery] : [])),
   ]
 }

@@ -1,4 +1,4 @@
-import { HeldError, placed } from '../../core/errors.ts'
+import { GateError, placed } from '../../core/errors.ts'
 import { errorReport } from '../../observe/error-report.ts'
 import { writeRunRecord } from '../../observe/record.ts'
 import { notifyingFolders } from '../notice/notices.ts'
@@ -111,7 +111,7 @@ async function finish(
 /** That of the first failure, which ended the run; of a run that went on, 3 where nothing but gates held it up, else 1. */
 export function failureCode(failed: readonly { readonly error?: ErrorReport }[], keepGoing: boolean): number {
   if (!keepGoing) return failed[0]?.error?.exitCode ?? 1
-  return failed.every(({ error }) => error?.kind === HeldError.name) ? 3 : 1
+  return failed.every(({ error }) => error?.kind === GateError.name) ? 3 : 1
 }
 
 /** What is said of a receiver that has not been told all. */
