@@ -34,7 +34,8 @@ export interface SetRequest {
 
 /** What became of a named delivery. */
 export interface SetReceipt {
-  readonly outcome: 'delivered' | 'unchanged'
+  /** `mended`: the same was current already, and plain copies were brought to it. */
+  readonly outcome: 'delivered' | 'mended' | 'unchanged'
   readonly rows: number
   readonly files: number
   readonly manifest: string | undefined
@@ -121,7 +122,7 @@ async function settle(request: SetRequest, { store, ctx, openEngine, place }: Sw
   }
   await release()
   const files = members.reduce((sum, each) => sum + each.files.length, 0)
-  return { outcome: switched || copied ? 'delivered' : 'unchanged', rows: manifest.rows, files, manifest: key }
+  return { outcome: switched ? 'delivered' : copied ? 'mended' : 'unchanged', rows: manifest.rows, files, manifest: key }
 }
 
 /** By what it holds; by the members' own manifests too, where one of them was lost and written again, and the set that names the first is there. */

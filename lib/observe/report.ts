@@ -65,8 +65,8 @@ export interface PartitionReport {
 export interface DeliveryReport {
   /** Its name, `{partition}` filled in. */
   readonly delivery: string
-  /** `notSwitched`: something of the run failed, and what was staged waits for the next one. */
-  readonly outcome: 'delivered' | 'unchanged' | 'failed' | 'notSwitched'
+  /** `mended`: it holds what it held, and plain copies that were missing or others were brought to it. `notSwitched`: something of the run failed, and what was staged waits for the next one. */
+  readonly outcome: 'delivered' | 'mended' | 'unchanged' | 'failed' | 'notSwitched'
   /** Of all that it holds. */
   readonly rows?: number
   readonly files?: number

@@ -60,7 +60,7 @@ const WORDS: Readonly<Record<PartitionReport['outcome'], string>> = {
 const targetOf = ({ target = '', partition }: StepReport) => target.replaceAll('{partition}', partition)
 
 /** Whether what a run has staged is delivered. */
-const isSwitched = ({ deliveries = [] }: RunReport) => deliveries.every(({ outcome }) => outcome === 'delivered' || outcome === 'unchanged')
+const isSwitched = ({ deliveries = [] }: RunReport) => deliveries.every(({ outcome }) => outcome !== 'failed' && outcome !== 'notSwitched')
 /** A partition whose staged steps are told as done, where they are delivered. */
 function settled(partition: PartitionReport): PartitionReport {
   if (partition.outcome === 'failed' || partition.outcome === 'stopped') return partition
@@ -148,6 +148,7 @@ function rowsOf(steps: readonly StepReport[], stage: StepReport['stage']): strin
 function deliveryText({ delivery, outcome, files = 0, rows = 0 }: DeliveryReport): string {
   const holds = `${formatCount(files)} ${files === 1 ? 'file' : 'files'}, ${formatCount(rows)} rows`
   if (outcome === 'delivered') return `${delivery}, switched: ${holds}`
+  if (outcome === 'mended') return `${delivery}, not switched, plain copies mended: ${holds}`
   if (outcome === 'unchanged') return `${delivery}, as it was: ${holds}`
   return `${delivery} is not switched: it stays as it was, and what is staged waits for the next run`
 }

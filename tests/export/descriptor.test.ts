@@ -193,6 +193,11 @@ describe('resourcesIn', () => {
     [{ schema: { fields }, dialekt: {} }, 'a.json: unknown property "dialekt"; did you mean "dialect"?', undefined],
     [{ schema: { fields: [{ name: 'id', type: 'int' }] } }, 'a.json at schema.fields[0].type: invalid option: expected one of', undefined],
     [{ schema: { fields: [] } }, 'a.json at schema.fields: ', undefined],
+    [
+      [{ schema: { fields } }, { schema: { fields: [...fields, ...fields] } }],
+      `a.json at [1].schema.fields[${fields.length}]: column "id" is named twice`,
+      'a file has a column once',
+    ],
     [[{ schema: { fields } }, { schema: 5 }], 'a.json at [1].schema: invalid input: expected object', undefined],
     [[], 'a.json describes no resource', undefined],
   ])('refuses %j', (value, message, hint) => {

@@ -182,6 +182,8 @@ test.each([
 ])('contract %j is refused', async (argv, message) => {
   const { code, stderr } = await millrace(testProject({}), 'contract', ...argv)
   expect([code, stderr]).toEqual([2, expect.stringContaining(`error: ${message}`)])
+  // Said once.
+  expect(stderr).not.toContain('ENOENT')
 })
 
 test('contract check and verify go on where one pipeline cannot be read', async () => {

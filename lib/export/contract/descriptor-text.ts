@@ -30,7 +30,19 @@ function listOf(value: unknown): readonly unknown[] {
 
 function resourceOf(value: unknown, file: string, place: string): StatedResource {
   const { success, data, error } = resourceSchema.safeParse(value)
-  if (success) return data
+  if (success) {
+    const names = data.schema.fields.map(({ name }) => name)
+    const again = names.findIndex((name, i) => names.indexOf(name) < i)
+    if (again >= 0)
+      throw new ConfigError(
+        `${file} at ${place === '' ? '' : `${place}.`}schema.fields[${again}]: column "${names[again]}" is named twice`,
+        {
+          file,
+          hint: 'a file has a column once: say all that you expect of it in one place',
+        },
+      )
+    return data
+  }
   const [issue] = error.issues
   throw faultOf(issue, file, place)
 }

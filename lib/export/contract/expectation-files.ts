@@ -40,7 +40,8 @@ export async function resourcesAt(file: string): Promise<readonly StatedResource
   try {
     json = await readFile(resolve(file), 'utf8')
   } catch (cause) {
-    throw new ConfigError(`${file} cannot be read${isErrno(cause, 'ENOENT') ? ': it is not there' : ''}`, { cause, file })
+    const why = isErrno(cause, 'ENOENT') ? 'it is not there' : isErrno(cause, 'EISDIR') ? 'it is a folder' : undefined
+    throw new ConfigError(`${file} cannot be read${why === undefined ? '' : `: ${why}`}`, { ...(why === undefined && { cause }), file })
   }
   return resourcesIn(json, file)
 }

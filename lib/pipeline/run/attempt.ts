@@ -90,6 +90,6 @@ async function switchOwn(session: Session, partition: Partition | undefined, ctx
   if (partition === undefined) return false
   let switched = false
   for (const [delivery, staged] of session.staged.of(partition.name))
-    if ((await switchDelivery(session, { delivery, partition: partition.name, staged }, ctx)).outcome === 'delivered') switched = true
+    if ((await switchDelivery(session, { delivery, partition: partition.name, staged }, ctx)).outcome !== 'unchanged') switched = true
   return switched
 }

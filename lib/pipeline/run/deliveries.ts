@@ -86,7 +86,7 @@ export async function switchDelivery(
       rows,
       files,
       ms: performance.now() - begun,
-      outcome: outcome === 'delivered' ? 'done' : outcome,
+      outcome: outcome === 'unchanged' ? outcome : 'done',
     })
     return receipt
   } catch (error) {

@@ -76,7 +76,8 @@ async function finish(
   const { config } = project
   const failed = [...partitions, ...deliveries].filter(({ outcome }) => outcome === 'failed')
   const worked =
-    partitions.some(({ outcome }) => outcome === 'done' || outcome === 'open') || deliveries.some(({ outcome }) => outcome === 'delivered')
+    partitions.some(({ outcome }) => outcome === 'done' || outcome === 'open') ||
+    deliveries.some(({ outcome }) => outcome === 'delivered' || outcome === 'mended')
   const outcome = stopped !== undefined ? 'interrupted' : failed.length > 0 ? 'failed' : worked ? 'done' : 'unchanged'
   const told = notices.reports()
   for (const message of told.flatMap(waitingText)) context(undefined, workspace.folder).emit({ type: 'warning', stage: 'export', message })
