@@ -1,7 +1,9 @@
 import { ConfigError, type Stage } from '../core/errors.ts'
 import { runSummary } from '../observe/summary.ts'
+import type { Project } from '../pipeline/project.ts'
 import type { RunOptions } from '../pipeline/run/run.ts'
 import { type CommandContext, type CommandResult, command } from './command.ts'
+import { givenLimits, LIMITS } from './limits.ts'
 
 const STAGES: readonly Stage[] = ['extract', 'land', 'transform', 'check', 'load', 'export']
 
@@ -22,26 +24,30 @@ export const run = command({
     force: { type: 'boolean', describe: 'compute, load and export again from what has landed; of partitions those that are named' },
     refresh: { type: 'boolean', describe: 'read the sources again, also what has landed complete; of partitions those that are named' },
     only: { type: 'string', value: 'stage', choices: STAGES, describe: 'this stage alone, from inputs that are there' },
+    ...LIMITS,
   },
   example: [
     'millrace run quakes --from 2018-02-01 --to 2018-02-05 --keep-going',
     'reprocess four days; one that fails does not stop the others',
   ],
-  handler: async ({ pipeline, due, ...options }, context) =>
-    due ? runDue(pipeline, options, context) : runOne(pipeline, options, context),
+  handler: async ({ pipeline, due, memory, threads, ...options }, context) => {
+    const { openProject } = await import('../pipeline/project.ts')
+    const open = () => openProject(context.folder, context.profile, givenLimits({ memory, threads }))
+    return due ? runDue(pipeline, open, options, context) : runOne(pipeline, open, options, context)
+  },
 })
 
 type RunValues = Omit<RunOptions, 'only' | 'events' | 'signal'> & { readonly only?: string }
 
 async function runOne(
   pipeline: string | undefined,
+  open: () => Promise<Project>,
   { only, ...options }: RunValues,
-  { folder, profile, signal, color, events }: CommandContext,
+  { signal, color, events }: CommandContext,
 ): Promise<CommandResult> {
   if (pipeline === undefined) throw new ConfigError('run is missing an argument', { hint: USAGE })
-  const [{ openProject }, { run: runPipeline }] = await Promise.all([import('../pipeline/project.ts'), import('../pipeline/run/run.ts')])
-  const project = await openProject(folder, profile)
-  const report = await runPipeline(project, pipeline, {
+  const { run: runPipeline } = await import('../pipeline/run/run.ts')
+  const report = await runPipeline(await open(), pipeline, {
     ...options,
     ...(only !== undefined && { only: only as Stage }),
     signal,
@@ -52,17 +58,17 @@ async function runOne(
 
 async function runDue(
   pipeline: string | undefined,
+  open: () => Promise<Project>,
   { keepGoing, ...others }: RunValues,
-  { folder, profile, signal, color, events }: CommandContext,
+  { signal, color, events }: CommandContext,
 ): Promise<CommandResult> {
   const other = Object.entries(others).find(([, value]) => value !== undefined && value !== false)
   if (other) throw new ConfigError(`--due and --${other[0]} exclude each other: a schedule is about whole runs`)
-  const [{ openProject }, { runDue: runWhatIsDue }, { dueRunsText }] = await Promise.all([
-    import('../pipeline/project.ts'),
+  const [{ runDue: runWhatIsDue }, { dueRunsText }] = await Promise.all([
     import('../pipeline/schedule/run-due.ts'),
     import('./due-text.ts'),
   ])
-  const done = await runWhatIsDue(await openProject(folder, profile), pipeline, {
+  const done = await runWhatIsDue(await open(), pipeline, {
     ...(keepGoing !== undefined && { keepGoing }),
     signal,
     events: await events(),

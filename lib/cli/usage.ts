@@ -6,7 +6,7 @@ import { type AnyCommand, kebab, type OptionSpec } from './command.ts'
 import { commands } from './commands.ts'
 import { GLOBAL, type Parsed, parsedCommand } from './parsed.ts'
 
-const ENVIRONMENT = `Environment: MILLRACE_MEMORY and MILLRACE_THREADS limit each engine; MILLRACE_LOG is progress, lines, json or off; MILLRACE_EXTENSIONS is the folder of DuckDB's extensions; NO_COLOR, FORCE_COLOR.
+const ENVIRONMENT = `Environment: MILLRACE_MEMORY and MILLRACE_THREADS are --memory and --threads; MILLRACE_LOG is progress, lines, json or off; MILLRACE_EXTENSIONS is the folder of DuckDB's extensions; NO_COLOR, FORCE_COLOR.
 Exit codes: 0 done, 1 failed, 2 wrong code, configuration or command line, 3 data refused, 75 may go through later, 130 interrupted.`
 
 /**

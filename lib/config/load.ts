@@ -6,7 +6,7 @@ import type { Limits } from '../core/context.ts'
 import { ConfigError, MillraceError, messageOf } from '../core/errors.ts'
 import { didYouMean } from '../core/nearest.ts'
 import { type Config, config, MADE_BY, type Profile } from './config.ts'
-import { limitsOf } from './limits.ts'
+import { type GivenLimits, limitsOf } from './limits.ts'
 import { labelSecrets } from './settings.ts'
 import { isSoundProfile } from './sound-profile.ts'
 
@@ -46,11 +46,11 @@ export function extensionsFolder(project: string): string {
 }
 
 /**
- * Finds, imports and checks the configuration of the project that `folder` is in, and chooses a profile (absent: the file's default). No connection is opened and no
- * secret looked up.
+ * Finds, imports and checks the configuration of the project that `folder` is in, and chooses a profile (absent: the file's default). `limits` are those
+ * of the command line. No connection is opened and no secret looked up.
  * @throws ConfigError that says what is wrong in which profile.
  */
-export async function loadConfig(folder: string, profileName?: string): Promise<ProjectConfig> {
+export async function loadConfig(folder: string, profileName?: string, limits?: GivenLimits): Promise<ProjectConfig> {
   const file = findConfig(folder)
   if (file === undefined)
     throw new ConfigError(`no millrace.config.ts in ${resolve(folder)} or above it`, {
@@ -85,7 +85,7 @@ export async function loadConfig(folder: string, profileName?: string): Promise<
     notify,
     state: resolve(project, profile.state ?? join('.millrace', name)),
     extensions: extensionsFolder(project),
-    limits: limitsOf(profile.limits ?? {}, place),
+    limits: limitsOf(profile.limits ?? {}, place, { given: limits }),
     now: profile.now,
   }
 }

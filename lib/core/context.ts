@@ -3,7 +3,7 @@ import type { Stage } from './errors.ts'
 
 /** What a run may use. */
 export interface Limits {
-  /** DuckDB's `memory_limit` for each engine instance. */
+  /** DuckDB's `memory_limit` for each engine instance: four fifths of the run's memory. */
   readonly memoryBytes: number
   /** Threads for each engine instance. */
   readonly threads: number

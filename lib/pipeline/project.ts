@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { GivenLimits } from '../config/limits.ts'
 import { loadConfig, type ProjectConfig, pinnedNow } from '../config/load.ts'
 import { type Clock, pinnedClock, systemClock } from '../core/clock.ts'
 import { type DuckDB, openDuckDB } from '../engines/duckdb.ts'
@@ -14,11 +15,11 @@ export interface Project {
 
 /**
  * Finds the project that `folder` is in and chooses a profile. Makes the project's folder the working folder: relative paths of a configuration are meant from
- * there. Its threads are Polars' from then on.
+ * there. Its threads are Polars' from then on. `given`: limits of the command line.
  * @throws ConfigError when there is no configuration, or it is wrong
  */
-export async function openProject(folder: string, profile?: string): Promise<Project> {
-  const config = await loadConfig(folder, profile)
+export async function openProject(folder: string, profile?: string, given?: GivenLimits): Promise<Project> {
+  const config = await loadConfig(folder, profile, given)
   process.chdir(config.folder)
   limitPolars(config.limits.threads)
   return {

@@ -71,7 +71,7 @@ describe('main', () => {
 file     ${folder}/millrace.config.ts
 state    ${folder}/.millrace/dev
 now      quakes 2018-02-07T01:30:00Z
-limits   2.0 GB and 2 threads for each engine
+limits   1.6 GB and 2 threads for each engine
          reader 1.0 GB, 30 min 00 s for each read
 
 connection crm (http)

@@ -138,13 +138,13 @@ describe('loadConfig', () => {
   test('takes limits from the environment before the profile', async () => {
     write('{ dev: { ...rest, limits: { memory: "2GB", threads: 3, readerTimeout: "90s", readerMemory: "1GiB" } } }')
     expect((await loadConfig(folder)).limits).toEqual({
-      memoryBytes: 2e9,
+      memoryBytes: 1.6e9,
       threads: 3,
       readerMemoryBytes: 1024 ** 3,
       readerTimeoutMs: 90_000,
     })
     process.env.MILLRACE_MEMORY = '256MB'
-    expect((await loadConfig(folder)).limits.memoryBytes).toBe(256e6)
+    expect((await loadConfig(folder)).limits.memoryBytes).toBe(204.8e6)
   })
 })
 
