@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { RunContext } from '../core/context.ts'
 import type { Dataset, TimeWindow } from '../core/dataset.ts'
+import { refusedByDisk } from '../core/disk-refusal.ts'
 import { CheckError, ConfigError, MillraceError, messageOf, PermanentError } from '../core/errors.ts'
 import { bytesOfFiles } from '../core/files-bytes.ts'
 import { quoteIdentifier } from '../core/quote.ts'
@@ -104,11 +105,13 @@ async function scan(db: DuckDB, measured: readonly MeasuredRule[], ground: Groun
     return row ?? {}
   } catch (error) {
     if (signal.aborted) throw error
+    const refused = refusedByDisk(error, 'the workspace')
+    if (refused !== error) throw refused
     const message = messageOf(error)
     if (message.startsWith('Out of Memory Error'))
       throw new PermanentError(`the checks need more memory than their limit: ${vendorWords(error)}`, {
         cause: error,
-        hint: 'raise limits.memory',
+        hint: 'raise --memory or limits.memory',
       })
     if (/^IO Error|^Invalid Input Error: .*(magic bytes|parquet)/is.test(message))
       throw new PermanentError(`the dataset cannot be read: ${vendorWords(error)}`, { cause: error })

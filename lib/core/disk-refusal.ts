@@ -25,12 +25,31 @@ const REFUSALS: readonly (readonly [codes: readonly string[], words: RegExp, wha
   [['EIO'], /Input\/output error/i, 'the disk failed', 'look at the disk before you run again'],
 ]
 
+/** True for what DuckDB calls out of memory, and is a disk without room for its spill: by default it takes 90 % of what is free when it first spills. */
+export function isSpillRefused(message: string): boolean {
+  return message.includes("'max_temp_directory_size'")
+}
+
+function spilled(message: string): string {
+  const used = /\(([\d.]+ \w+)\/[\d.]+ \w+ used\)/.exec(message)?.[1]
+  return used === undefined ? '' : `, ${used} of it spilled so far`
+}
+
 /**
  * An error of the file system, or DuckDB's text of one, as a PermanentError that says what refused, where and what to do; anything else, and what is ours already, comes back as it is.
  * `path` is what was worked on; of an engine's files elsewhere, the engine's own word counts.
  */
 export function refusedByDisk(error: unknown, path: string, place: ErrorPlace = {}): unknown {
   if (error instanceof MillraceError || !(error instanceof Error)) return error
+  if (isSpillRefused(error.message))
+    return new PermanentError(
+      `the disk of the run's workspace is full: no room for what does not fit into memory${spilled(error.message)}`,
+      {
+        ...place,
+        hint: FREE_SPACE,
+        cause: error,
+      },
+    )
   const code = 'code' in error ? String(error.code) : ''
   const engine = error.message.startsWith('IO Error')
   for (const [codes, words, what, hint] of REFUSALS) {

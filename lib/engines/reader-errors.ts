@@ -32,8 +32,11 @@ export function errorOfFault(fault: ReaderFault, job: ReaderJob): Error {
     case 'Parser':
     case 'Syntax':
       return new ConfigError(said, { ...place, cause })
-    case 'Out of Memory':
-      return new PermanentError(said, { ...place, cause, hint: 'raise limits.memoryBytes' })
+    case 'Out of Memory': {
+      const refused = refusedByDisk(cause, 'the workspace', place)
+      if (refused instanceof PermanentError) return refused
+      return new PermanentError(said, { ...place, cause, hint: 'raise --memory (limits.memory, limits.readerMemory), or lower --threads' })
+    }
     case 'IO': {
       const refused = refusedByDisk(cause, only ?? filesText(job), place)
       if (refused instanceof PermanentError) return refused

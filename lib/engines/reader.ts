@@ -171,7 +171,7 @@ function startChild(options: ReaderOptions): Child {
       running.reject(
         new PermanentError(`reading ${filesText(running.job)} took longer than ${limits.readerTimeoutMs / 1000} s`, {
           ...placeOf(running.job),
-          hint: 'raise limits.readerTimeoutMs, or split the file',
+          hint: 'raise limits.readerTimeout, or split the file',
         }),
       )
       end(() => undefined)
@@ -186,7 +186,7 @@ function startChild(options: ReaderOptions): Child {
       ({ job }) =>
         new PermanentError(`reading ${filesText(job)} took more than ${mib(limits.readerMemoryBytes)} of memory`, {
           ...placeOf(job),
-          hint: 'raise limits.readerMemoryBytes, or split the file',
+          hint: 'raise --memory or limits.readerMemory, or split the file',
         }),
     )
   }

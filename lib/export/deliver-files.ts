@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ObjectInfo } from '../connectors/store.ts'
+import { refusedByDisk } from '../core/disk-refusal.ts'
 import { MillraceError, messageOf, NotFound, PermanentError, PreconditionFailed } from '../core/errors.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
 import { fifoStocks } from '../engines/fifo-stock.ts'
@@ -121,9 +122,11 @@ export async function createCopy(work: Work, from: string, file: File): Promise<
 function engineError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof MillraceError || 'code' in error || !/^[A-Z]\w*( \w+)* Error: /.test(error.message))
     return error
+  const refused = refusedByDisk(error, 'the workspace')
+  if (refused !== error) return refused
   const [line] = error.message.split('\n')
   const hint = error.message.startsWith('Out of Memory')
-    ? 'give the run more memory, or free space in its workspace'
+    ? 'raise --memory or limits.memory'
     : error.message.startsWith('IO Error')
       ? "look at the workspace's disk, then run again"
       : undefined

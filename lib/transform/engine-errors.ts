@@ -1,4 +1,4 @@
-import { FREE_SPACE, refusedByDisk } from '../core/disk-refusal.ts'
+import { FREE_SPACE, isSpillRefused, refusedByDisk } from '../core/disk-refusal.ts'
 import { CheckError, ConfigError, type ErrorPlace, MillraceError, messageOf, PermanentError } from '../core/errors.ts'
 import { polarsWords } from '../engines/polars.ts'
 import { duckdbWords } from './bind-sql.ts'
@@ -20,7 +20,7 @@ export function transformError(error: unknown, engine: 'duckdb' | 'polars', plac
   if (isOutOfMemory(message))
     return new PermanentError(`DuckDB's memory limit is too small for it: ${firstLine(message)}`, {
       ...options,
-      hint: "raise the profile's memory limit, or compute less at once: list(), string_agg() and ordered aggregates do not spill",
+      hint: 'raise --memory or limits.memory, or compute less at once: list(), string_agg() and ordered aggregates do not spill',
     })
   if (udfOfError(message)) return new CheckError(message.replace(/^.*?\budf /s, 'udf '), options)
   if (/^(Conversion|Out of Range|Invalid Input|Invalid Type|Constraint|Divide by Zero) Error/.test(message))
@@ -29,9 +29,9 @@ export function transformError(error: unknown, engine: 'duckdb' | 'polars', plac
   return error
 }
 
-/** True for what DuckDB says at its memory limit. */
+/** True for what DuckDB says at its memory limit; where its spill has no room on the disk it says nearly the same. */
 export function isOutOfMemory(message: string): boolean {
-  return /Out of Memory Error|failed to (pin|allocate|offload)/i.test(message)
+  return !isSpillRefused(message) && /Out of Memory Error|failed to (pin|allocate|offload)/i.test(message)
 }
 
 function firstLine(message: string): string {

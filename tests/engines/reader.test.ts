@@ -188,7 +188,7 @@ describe('a reader', () => {
       'PermanentError',
       'reading slow.csv of dataset "slow" took longer than 6 s',
       { dataset: 'slow', file: 'slow.csv' },
-      'raise limits.readerTimeoutMs, or split the file',
+      'raise limits.readerTimeout, or split the file',
     ])
     // The child that is being killed still holds the pipe open: what it took would be lost.
     while (pid !== undefined && children().includes(pid)) await sleep(20)

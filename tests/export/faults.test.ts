@@ -102,7 +102,7 @@ test('deliver publishes nothing of an engine that dies midway, and a rerun deliv
   await expect(failed).rejects.toBeInstanceOf(PermanentError)
   await expect(failed).rejects.toMatchObject({
     message: 'DuckDB could not write the rows: Out of Memory Error: failed to allocate data of size 32.0 MiB',
-    hint: 'give the run more memory, or free space in its workspace',
+    hint: 'raise --memory or limits.memory',
     place: { stage: 'export', pipeline: 'p', dataset: 'names', partition: '2018-02-04' },
   })
   expect(await contentOf(store)).toEqual(before)

@@ -1,11 +1,11 @@
 import { once } from 'node:events'
-import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { filesUnder } from '../kit/files-under.ts'
-import { type Seen, seenOf } from '../kit/millrace.ts'
-import { CHECKOUT, command, makeProject, type TestProject } from '../kit/project.ts'
+import { makeProject, type TestProject } from '../kit/project.ts'
+import { onSmallDisk } from '../kit/small-disk.ts'
 import { APART_CONFIG, committedApart, reset, settled } from './kit.ts'
 
 const HEAD = `import { contract, csv, pipeline, replace, source, sql } from '#millrace'
@@ -124,43 +124,9 @@ async function loadedInVain(): Promise<readonly (readonly (string | null)[])[]> 
   return found
 }
 
-/** Runs twice with a disk of `size` at a folder of the profile, which is made larger in between. What it left there is in `out/left`; what is on the disk in the end stays. */
-async function onSmallDisk(name: string, folder: string, size: string): Promise<{ readonly full: Seen; readonly roomy: Seen }> {
-  const script = `
-set -e
-run() { set +e; "$NODE" "$MILLRACE" run "$NAME" >"$OUT/$1.out" 2>"$OUT/$1.err"; echo $? >"$OUT/$1.code"; set -e; }
-mount -t tmpfs -o "size=$SIZE" none "$FOLDER"
-run full
-cp -a "$FOLDER" "$OUT/left"
-mount -o remount,size=64m "$FOLDER"
-run roomy
-cp -a "$FOLDER" "$OUT/after"`
-  const [at, out] = [project.path('.millrace/dev', folder), project.path('out')]
-  mkdirSync(at, { recursive: true })
-  rmSync(out, { recursive: true, force: true })
-  mkdirSync(out)
-  const through = process.getuid?.() === 0 ? ['--mount'] : ['--mount', '--map-root-user']
-  const env = {
-    NODE: process.execPath,
-    MILLRACE: `${CHECKOUT}/bin/millrace.js`,
-    MILLRACE_LOG: 'off',
-    NAME: name,
-    OUT: out,
-    SIZE: size,
-    FOLDER: at,
-  }
-  const { code, stderr } = await command('unshare', [...through, 'sh', '-c', script], project.folder, env)
-  expect(code, stderr).toBe(0)
-  const read = (name: string) => readFileSync(project.path('out', name), 'utf8')
-  const seen = (name: string) => seenOf(project, Number(read(`${name}.code`)), read(`${name}.out`), read(`${name}.err`))
-  rmSync(at, { recursive: true })
-  cpSync(project.path('out/after'), at, { recursive: true, preserveTimestamps: true })
-  return { full: seen('full'), roomy: seen('roomy') }
-}
-
 describe('a full disk', () => {
   it.each(FULL)('stops %s under %s (%s) with nothing half-written; with room it works', async (name, folder, size, error, left) => {
-    const { full, roomy } = await onSmallDisk(name, folder, size)
+    const { full, roomy } = await onSmallDisk(project, { folder, size }, 'run', name)
     expect({ code: full.code, error: settled(full.error), left: filesUnder(project, 'out/left') }).toEqual({
       code: 1,
       error: `failed shared datasets: ${name} ${error}`,
