@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { quoteLiteral } from '../lib/core/quote.ts'
 import type { DuckDB } from '../lib/engines/duckdb.ts'
@@ -6,12 +6,12 @@ import { lineitemSql } from './lineitem.ts'
 
 /** What both files must come to, whatever is done to them on the way. */
 export interface Expected {
-  readonly rows: bigint
+  readonly rows: string
   readonly quantity: string
   readonly amount: string
   /** Sums over all rows of lineitem: of the order's key, and of its customer's. */
-  readonly orderKeys: bigint
-  readonly customers: bigint
+  readonly orderKeys: string
+  readonly customers: string
 }
 
 /** A folder with both files. */
@@ -51,19 +51,23 @@ export async function largerData(db: DuckDB, cache: string, rows: number, of: nu
   return { folder, csvBytes }
 }
 
-/** Counts and sums of the first `rows` of `of` rows from the generator's own formulas; no file is read. */
-export async function expectedOf(db: DuckDB, rows: number, of: number): Promise<Expected> {
+/** Counts and sums of the first `rows` of `of` rows from the generator's own formulas, kept beside the data; no file of it is read. */
+export async function expectedOf(db: DuckDB, { folder }: LargerData, rows: number, of: number): Promise<Expected> {
+  const file = join(folder, 'expected.json')
+  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8'))
   const [found] = await db.meta(
     `SELECT sum(l_quantity) AS quantity, sum(CAST(l_extendedprice * (1 - l_discount) AS DECIMAL(15,2))) AS amount, sum(${customerOf('l_orderkey', of)}) AS customers
      FROM (${lineitemSql(rows)})`,
   )
   const [n, whole] = [BigInt(rows), BigInt(Math.floor(rows / 4))]
-  return {
-    rows: n,
+  const expected: Expected = {
+    rows: String(n),
     quantity: String(found?.quantity),
     amount: String(found?.amount),
     // Keys 1, 2, 3 … of four lines each, and what is left of the last one.
-    orderKeys: 2n * whole * (whole + 1n) + (n - 4n * whole) * (whole + 1n),
-    customers: BigInt(found?.customers ?? 0),
+    orderKeys: String(2n * whole * (whole + 1n) + (n - 4n * whole) * (whole + 1n)),
+    customers: String(found?.customers),
   }
+  writeFileSync(file, JSON.stringify(expected))
+  return expected
 }

@@ -121,7 +121,7 @@ const db = await openDuckDB({ memoryBytes: 1e9, threads: Number(values.threads),
 // The table is there already, with a tenth of the keys, when the whole is merged into it.
 const tenth = await largerData(db, cache, Math.ceil(rows / 10), rows)
 const all = await largerData(db, cache, rows, rows)
-const expected = await expectedOf(db, rows, rows)
+const expected = await expectedOf(db, all, rows, rows)
 await db.release()
 say(`generated: ${Math.round(all.csvBytes / 1e6)} MB of CSV`)
 const first = await millraceRun(tenth)
