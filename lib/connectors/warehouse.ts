@@ -102,6 +102,8 @@ export interface Warehouse {
 /** What a warehouse is given when it is opened. */
 export interface WarehouseTools {
   readonly extensions: Extensions
+  /** Many loads will come: what one opens may stay open for so long, for the next one. Absent: nothing is held between calls. */
+  readonly keepOpenMs?: number
 }
 
 /** A configured, not yet opened warehouse, as `duckdb` and `postgres` make it. */

@@ -2,8 +2,9 @@ import { resolve } from 'node:path'
 import { exists } from '../../core/disk.ts'
 import type { Warehouse, WarehouseConnection } from '../warehouse.ts'
 import { checkFile } from './check.ts'
+import { keeper } from './kept.ts'
 import { loadFile } from './load.ts'
-import { withFile } from './open.ts'
+import { aloneAt, withFile } from './open.ts'
 import { describeTable } from './table.ts'
 import { readTokens } from './tokens.ts'
 
@@ -11,7 +12,7 @@ import { readTokens } from './tokens.ts'
  * A DuckDB file as the warehouse: `duckdb('.millrace/dev/warehouse.duckdb')`. A relative path is taken from the project's folder.
  *
  * A target's table name is one identifier in the schema `main`, whatever stands in it: `mart.daily` is a table with a dot in its name. Names are compared without
- * case, as DuckDB does. Nothing holds the file between calls: each one opens it, alone in this process and among processes, and closes it. No other code of this process may open the file
+ * case, as DuckDB does. Nothing holds the file between loads, but for a moment in a backfill, where the next one comes soon: each one opens it, alone in this process and among processes, and closes it. No other code of this process may open the file
  * meanwhile, not even to read its bytes: the operating system drops a process's locks on a file when any descriptor of it closes. A person's reading session in another process
  * makes a load wait, so it should be short.
  */
@@ -20,7 +21,7 @@ export function duckdb(file: string): WarehouseConnection {
     kind: 'duckdb',
     settings: { file },
     location: file,
-    openWarehouse: () => openWarehouse(resolve(file)),
+    openWarehouse: ({ keepOpenMs }) => openWarehouse(resolve(file), keepOpenMs),
     check: (ctx) => checkFile(resolve(file), ctx),
   }
 }
@@ -30,14 +31,24 @@ export function duckdb(file: string): WarehouseConnection {
  * header, syncs again and removes the log. A log that a crash left is replayed by whoever opens the file next. The file itself is made under another name and linked into place, because a kill
  * inside DuckDB's own creation leaves a file that it then refuses to open.
  */
-function openWarehouse(file: string): Warehouse {
+function openWarehouse(file: string, keepOpenMs: number | undefined): Warehouse {
+  const kept = keepOpenMs === undefined ? undefined : keeper(keepOpenMs, (work) => aloneAt(file, work))
+  const yielding = () => kept && aloneAt(file, () => kept.drop())
   return {
     kind: 'duckdb',
-    describe: async (table, ctx) =>
-      (await exists(file)) ? withFile({ file, readOnly: true }, ctx, async (db) => (await describeTable(db, table))?.columns) : undefined,
-    load: (request, ctx) => loadFile(file, request, ctx),
-    tokens: async (pipeline, ctx) =>
-      (await exists(file)) ? withFile({ file, readOnly: true }, ctx, (db) => readTokens(db, { pipeline })) : [],
-    close: async () => {},
+    describe: async (table, ctx) => {
+      if (!(await exists(file))) return undefined
+      await yielding()
+      return withFile({ file, readOnly: true }, ctx, async (db) => (await describeTable(db, table))?.columns)
+    },
+    load: (request, ctx) => loadFile(file, request, ctx, kept),
+    tokens: async (pipeline, ctx) => {
+      if (!(await exists(file))) return []
+      await yielding()
+      return withFile({ file, readOnly: true }, ctx, (db) => readTokens(db, { pipeline }))
+    },
+    close: async () => {
+      if (await exists(file)) await yielding()
+    },
   }
 }

@@ -9,20 +9,22 @@ import type { DuckDB } from '../../engines/duckdb.ts'
 import { tellRows } from '../../engines/query-progress.ts'
 import { deletesAnyones, refuseOtherWriter } from '../other-writers.ts'
 import type { LoadReceipt, LoadRequest } from '../warehouse.ts'
+import type { Keeper } from './kept.ts'
 import { withFile } from './open.ts'
 import { checkNames, columnDefinitions, describeTable } from './table.ts'
 import { createTokens, forgetTokens, isCommitted, otherWriter, readTokens, sameToken, TOKENS, writeToken } from './tokens.ts'
 import { insertRows, mergeRows, type Target } from './write.ts'
 
-/** `Warehouse.load` for a DuckDB file. When COMMIT gives no clear answer the file is opened again and asked for this attempt's token: there it is, the load is done. */
-export async function loadFile(file: string, request: LoadRequest, ctx: RunContext): Promise<LoadReceipt> {
+/** `Warehouse.load` for a DuckDB file. When COMMIT gives no clear answer the file is opened again and asked for this attempt's token: there it is, the load is done. With a `keeper` the file stays open for the next load. */
+export async function loadFile(file: string, request: LoadRequest, ctx: RunContext, keeper?: Keeper): Promise<LoadReceipt> {
   checkNames(request.table, request.dataset.columns)
   if (request.table.toLowerCase() === TOKENS)
     throw new ConfigError(`table "${request.table}" is the warehouse's own`, { table: request.table })
   const attempt = randomUUID()
   const commit: { asked?: LoadReceipt } = {}
   try {
-    return await withFile({ file, readOnly: false }, ctx, async (db) => {
+    const kept = keeper && { keeper, before: (db: DuckDB) => checkpoint(db, file, ctx) }
+    return await withFile({ file, readOnly: false, ...(kept && { kept }) }, ctx, async (db) => {
       const receipt = await inTransaction(
         db,
         ctx.signal,
@@ -39,7 +41,7 @@ export async function loadFile(file: string, request: LoadRequest, ctx: RunConte
       )
       delete commit.asked
       if (!(await isCommitted(db, attempt))) throw new Error(`the warehouse ${file} does not hold what it has committed`)
-      await checkpoint(db, file, ctx)
+      if (!keeper) await checkpoint(db, file, ctx)
       return receipt
     })
   } catch (error) {

@@ -7,6 +7,7 @@ import { TransientError } from '../../core/errors.ts'
 import { type DuckDB, openDuckDB } from '../../engines/duckdb.ts'
 import { createFile } from './create.ts'
 import { explained, holderOf } from './faults.ts'
+import type { Keeper } from './kept.ts'
 
 const WAIT_MS = 60_000
 const FIRST_POLL_MS = 100
@@ -18,6 +19,8 @@ export interface OpenOptions {
   readonly readOnly: boolean
   /** How long to wait while another process holds it. Default 60 s. */
   readonly waitMs?: number
+  /** Keeps what is open for the next call; `before` is done when it is closed. */
+  readonly kept?: { readonly keeper: Keeper; before(db: DuckDB): Promise<void> }
 }
 
 /**
@@ -26,17 +29,27 @@ export interface OpenOptions {
  * @throws TransientError when the file stays held; PermanentError when it cannot be opened or the disk is full
  */
 export async function withFile<T>(options: OpenOptions, ctx: RunContext, work: (db: DuckDB) => Promise<T>): Promise<T> {
+  const { kept, ...opened } = options
   if (!options.readOnly) await createFile(options.file)
   return alone(await realpath(options.file), ctx.signal, async () => {
-    const db = await openWaiting(options, ctx)
+    const db = kept?.keeper.take() ?? (await openWaiting(opened, ctx))
+    let result: T
     try {
-      return await work(db)
+      result = await work(db)
     } catch (error) {
+      if (kept) await kept.keeper.drop(db)
+      else db.close()
       throw explained(error, options.file)
-    } finally {
-      db.close()
     }
+    if (kept) await kept.keeper.keep(db, kept.before)
+    else db.close()
+    return result
   })
+}
+
+/** Runs `work` when nobody in this process is at the file. */
+export async function aloneAt<T>(file: string, work: () => Promise<T>): Promise<T> {
+  return alone(await realpath(file), new AbortController().signal, work)
 }
 
 async function openWaiting(options: OpenOptions, ctx: RunContext): Promise<DuckDB> {

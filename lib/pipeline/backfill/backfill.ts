@@ -38,6 +38,9 @@ export interface BackfillOptions extends Selection, BudgetOptions {
   readonly signal?: AbortSignal
 }
 
+/** Loads of other workers come soon after. */
+const KEEP_OPEN_MS = 200
+
 /**
  * Runs many partitions of a pipeline at once, each in a process of its own that commits, fails and is tried again for itself. What they share is computed first, here, and here is what they are loaded by: a warehouse has
  * one writer. Named deliveries of all partitions are switched at the end, where all of them succeeded. Writes the run record and the ledger, as `run` does.
@@ -60,6 +63,7 @@ export async function backfill(project: Project, name: string, options: Backfill
         choices: { refresh, force, only: undefined },
         keepGoing: maxFailures > 1,
         limitsOf,
+        keepOpenMs: KEEP_OPEN_MS,
         ...(events && { events }),
         ...(signal && { signal }),
       },

@@ -39,6 +39,8 @@ export interface OpenOptions {
   /** By which the memory of steps is measured. */
   readonly memory?: MemoryWatch
   readonly within?: WithinRun
+  /** Many loads will come: how long what one opens may stay open for the next. */
+  readonly keepOpenMs?: number
   /** Given where other processes of the run read from the same connections: the limits of one. */
   limitsOf?(connection: string): SharedLimits
 }
@@ -63,7 +65,7 @@ export interface OpenSession {
  */
 export async function openSession(project: Project, name: string, choices: RunChoices, options: OpenOptions = {}): Promise<OpenSession> {
   const { config } = project
-  const { within, limitsOf } = options
+  const { within, limitsOf, keepOpenMs } = options
   // Milliseconds, since runs are ordered by name: the last one pins its loads.
   const id = within?.run ?? `${new Date().toISOString().replace(/[-:.Z]/g, '')}-${randomBytes(3).toString('hex')}`
   const signal = options.signal ?? new AbortController().signal
@@ -95,7 +97,9 @@ export async function openSession(project: Project, name: string, choices: RunCh
     const [store, exports, warehouse] = [
       config.landing.openStore(),
       config.store.openStore(),
-      within ? within.warehouse(extensions) : config.warehouse.openWarehouse({ extensions }),
+      within
+        ? within.warehouse(extensions)
+        : config.warehouse.openWarehouse({ extensions, ...(keepOpenMs !== undefined && { keepOpenMs }) }),
     ]
     const sources = openSources(config.connections, {
       reader: theReader,

@@ -28,6 +28,7 @@ export interface RunningOptions {
   readonly keepGoing: boolean
   readonly events?: EventSink
   readonly signal?: AbortSignal
+  readonly keepOpenMs?: number
   limitsOf?: NonNullable<OpenOptions['limitsOf']>
 }
 

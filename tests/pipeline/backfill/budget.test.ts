@@ -1,0 +1,43 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { divide } from '../../../lib/pipeline/backfill/budget.ts'
+
+const GB = 1e9
+const LIMITS = { memoryBytes: 48 * GB, threads: 16, readerMemoryBytes: 8 * GB, readerTimeoutMs: 1000 }
+
+test('divide gives a fifth of the memory to the parent and the rest in equal parts to as many workers as threads', () => {
+  const { jobs, parent, worker } = divide(LIMITS, {}, 100)
+  expect(jobs).toBe(16)
+  expect(parent.memoryBytes).toBe(9.6 * GB)
+  expect(worker).toMatchObject({ memoryBytes: 2.4 * GB, threads: 1, readerMemoryBytes: 2.4 * GB })
+})
+
+test('divide makes fewer workers where each would have little, never more than partitions, and as many as asked', () => {
+  expect(divide({ ...LIMITS, memoryBytes: 4 * GB }, {}, 100).jobs).toBe(2)
+  expect(divide(LIMITS, {}, 3)).toMatchObject({ jobs: 3, worker: { threads: 5 } })
+  expect(divide(LIMITS, { jobs: 32 }, 100)).toMatchObject({ jobs: 32, worker: { threads: 1 } })
+  expect(divide(LIMITS, { memoryBytes: 2 * GB, threads: 4, jobs: 2 }, 100)).toMatchObject({
+    ...{ memoryBytes: 2 * GB, threads: 4 },
+    worker: { memoryBytes: 0.8 * GB, threads: 2 },
+  })
+})
+
+test('divide refuses what is no number of workers, and memory that is too little', () => {
+  expect(() => divide(LIMITS, { jobs: 0 }, 1)).toThrow('--jobs 0 must be a whole number of at least 1')
+  expect(() => divide(LIMITS, { jobs: 1.5 }, 1)).toThrow('--jobs 1.5')
+  expect(() => divide(LIMITS, { memoryBytes: GB, jobs: 100 }, 100)).toThrow(
+    '100 workers would have 7 MiB of memory each; at least 64 MiB are needed',
+  )
+})
+
+test('whatever is asked, the parts are within the whole', () => {
+  const whole = fc.record({ memoryBytes: fc.integer({ min: GB, max: 512 * GB }), threads: fc.integer({ min: 1, max: 128 }) })
+  fc.assert(
+    fc.property(whole, fc.integer({ min: 1, max: 1000 }), (options, partitions) => {
+      const { jobs, parent, worker } = divide(LIMITS, options, partitions)
+      expect(parent.memoryBytes + jobs * worker.memoryBytes).toBeLessThanOrEqual(options.memoryBytes)
+      expect(jobs * worker.threads).toBeLessThanOrEqual(options.threads)
+      expect(jobs).toBeLessThanOrEqual(partitions)
+    }),
+  )
+})
