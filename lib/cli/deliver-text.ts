@@ -76,6 +76,7 @@ export function deliveryDiffText(diff: DeliveryDiff, color: boolean): string {
       ...(columns.length > 0
         ? [table([{ name: 'column' }, { name: 'changed', align: 'right' }, { name: 'of rows in both', align: 'right' }], columns)]
         : []),
+      ...(each.sample === undefined ? [] : [`rows that differ: ${each.sample}`]),
     ].join('\n')
   })
   return [title, ...blocks].join('\n')

@@ -29,7 +29,12 @@ export const deliver = command({
       value: 'switch',
       describe: 'diff and rollback: the number of a switch; default of diff what is held, or current; of rollback the delivery before',
     },
-    sample: { type: 'string', value: 'file', describe: 'diff: write up to 1,000 rows that differ, as Parquet' },
+    sample: {
+      type: 'string',
+      value: 'file',
+      describe:
+        'diff: write up to 1,000 rows that differ, as Parquet; of a named delivery a file for each of its exports and partitions, whose name says which',
+    },
     keep: { type: 'number', value: 'count', describe: 'prune: how many deliveries stay, with the current one; default 5' },
     dryRun: { type: 'boolean', describe: 'prune: only say what would be removed' },
   },

@@ -248,7 +248,12 @@ export interface DeliveryDiff {
   readonly from: number | 'held'
   readonly to: number | 'held'
   /** For each export and partition that both hold, and hold otherwise. */
-  readonly compared: readonly (Comparison & { readonly path: string; readonly partition: string | null })[]
+  readonly compared: readonly (Comparison & {
+    readonly path: string
+    readonly partition: string | null
+    /** Where rows that differ were written, if that was asked for. */
+    readonly sample?: string
+  })[]
 }
 
 /** A pointer that a person has switched. */

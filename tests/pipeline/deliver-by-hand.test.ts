@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { Latest } from '../../lib/export/manifest.ts'
+import { renderSchema } from '../../lib/pipeline/define/schema-file.ts'
 import { millrace } from '../kit/millrace.ts'
 import { type TestProject, testProject } from '../kit/project.ts'
 
@@ -20,7 +21,8 @@ export default pipeline({
   ] },
 })
 `,
-    'pipelines/p/schema.ts': "export const schema = { sale: { id: 'int64', amount: 'int64' } } as const\n",
+    // As plan writes it, so that it stays the code that this process has imported.
+    'pipelines/p/schema.ts': renderSchema('p', { sale: { id: 'int64', amount: 'int64' } }),
     'data/krakow.csv': sales(20),
     'data/wien.csv': sales(5),
   })
@@ -69,6 +71,12 @@ it('what is held is accepted, what was wrong is rolled back, and runs of the sam
   expect(set.code).toBe(3)
   expect(set.error).toContain('all/krakow: removed 15 of 20 rows')
   expect((await millrace(p, 'plan', 'p')).stdout).toContain('held, as last seen: set; it waits for a person')
+  const sampled = await millrace(p, 'deliver', 'diff', 'p', 'set', '--sample', p.path('rows.parquet'))
+  expect(sampled.stdout).toContain('rows that differ: <project>/rows-all-krakow.parquet')
+  expect(existsSync(p.path('rows-all-krakow.parquet'))).toBe(true)
+  expect((await millrace(p, 'deliver', 'diff', 'p', 'set', '--sample', p.path('no/rows.parquet'))).error).toContain(
+    'there is no folder <project>/no for the sample',
+  )
   expect(plainRows(p, 'all/krakow.csv')).toBe(20)
   expect((await millrace(p, 'deliver', 'accept', 'p', 'set', '--reason', 'as above')).code).toBe(0)
   expect(plainRows(p, 'all/krakow.csv')).toBe(5)

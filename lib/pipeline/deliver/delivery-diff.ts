@@ -1,4 +1,5 @@
-import { resolve } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { dirname, join, parse, resolve } from 'node:path'
 import { ConfigError } from '../../core/errors.ts'
 import { type Comparison, compareSides } from '../../export/gate/compare.ts'
 import { isWaiting, readHeld } from '../../export/gate/held.ts'
@@ -32,6 +33,7 @@ export async function deliveryDiff(
   { pipeline, signal, ...which }: OneDelivery,
   choice: DiffChoice,
 ): Promise<DeliveryDiff> {
+  if (choice.sample !== undefined) await requireFolder(choice.sample)
   const open = await openSession(project, pipeline, LOOKING, { signal })
   const { session, context, workspace, close } = open
   try {
@@ -49,17 +51,36 @@ export async function deliveryDiff(
     const isSet = pointed.latest.dataset === null
     const whole = (each: Latest | Held) => requireWhole(session.exports, { ...each, manifestSha256: each.run.manifestSha256 }, isSet)
     const members = await pairs(open, await whole(first), await whole(second))
-    if (choice.sample !== undefined && isSet)
-      throw new ConfigError(`"${places.name}" holds several exports, and a sample has rows of one`, {
-        ...place,
-        hint: 'leave out --sample',
-      })
     const compared: DeliveryDiff['compared'][number][] = []
-    for (const [before, after] of members)
-      compared.push({ path: after.path, partition: after.partition, ...(await compare(open, places, before, after, choice.sample)) })
+    const taken = new Set<string>()
+    for (const [before, after] of members) {
+      const sample = choice.sample === undefined ? undefined : isSet ? sampleOf(choice.sample, after, taken) : choice.sample
+      const found = await compare(open, places, before, after, sample)
+      compared.push({ path: after.path, partition: after.partition, ...found, ...(sample !== undefined && { sample }) })
+    }
     return { name: places.name, partition: places.partition ?? null, from: numberOf(first), to: numberOf(second), compared }
   } finally {
     await close()
+  }
+}
+
+async function requireFolder(file: string): Promise<void> {
+  const folder = dirname(resolve(file))
+  const found = await stat(folder).catch(() => undefined)
+  if (!found?.isDirectory())
+    throw new ConfigError(`there is no folder ${folder} for the sample`, { hint: 'make it, or name a file in another one' })
+}
+
+/** Where rows of one export and partition of a named delivery go, whose columns are their own: `rows.parquet` becomes `rows-revenue-2018-02.parquet`. */
+export function sampleOf(file: string, { path, partition }: Pick<DeliveryManifest, 'path' | 'partition'>, taken: Set<string>): string {
+  const { dir, name, ext } = parse(file)
+  const own = path.replace(/\.[^./]*$/, '').replaceAll('{partition}', partition ?? '')
+  const words = own.replaceAll(/[^\p{L}\p{N}._]+/gu, '-').replaceAll(/^-|-$/g, '')
+  for (let n = 1; ; n++) {
+    const candidate = join(dir, `${name}-${words}${n === 1 ? '' : `-${n}`}${ext}`)
+    if (taken.has(candidate)) continue
+    taken.add(candidate)
+    return candidate
   }
 }
 
