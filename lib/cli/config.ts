@@ -21,6 +21,7 @@ export const config = command({
         ['now', now === undefined ? "the machine's clock" : typeof now === 'string' ? now : settingsText(now)],
         ['limits', `${formatBytes(limits.memoryBytes)} and ${limits.threads} threads for each engine`],
         ['', `reader ${formatBytes(limits.readerMemoryBytes)}, ${formatDuration(limits.readerTimeoutMs)} for each read`],
+        ['', `${formatBytes(described.cacheBytes)} kept of what lands in a bucket`],
       ]),
       ...Object.entries(described.connections).map(([name, each]) => connectionText(`connection ${name}`, each)),
       ...(['warehouse', 'landing', 'store'] as const).map((name) => connectionText(name, described[name])),

@@ -12,6 +12,8 @@ export interface Profile {
   readonly warehouse: WarehouseConnection
   /** Where extracted data lands. */
   readonly landing: StoreConnection
+  /** Where data lands in a bucket: how much of it this machine keeps, under the state folder, as `'50GB'`. Default 10 GB. */
+  readonly cache?: string
   /** Where exports are delivered. */
   readonly store: StoreConnection
   /** Who is told after a delivery is switched, by the name that an export's `notify` uses. */

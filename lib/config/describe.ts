@@ -17,6 +17,8 @@ export interface DescribedConfig {
   readonly connections: Readonly<Record<string, DescribedConnection>>
   readonly warehouse: DescribedConnection
   readonly landing: DescribedConnection
+  /** How much of a landing zone elsewhere is kept on this machine's disk. */
+  readonly cacheBytes: number
   readonly store: DescribedConnection
   readonly notify: Readonly<Record<string, DescribedConnection>>
   readonly state: string
@@ -32,13 +34,14 @@ interface AnyConnection {
 
 /** Says what a profile has in force: each secret as its reference and whether it is set, never its value. */
 export function describeConfig(project: ProjectConfig): DescribedConfig {
-  const { file, profile, connections, warehouse, landing, store, notify, state, limits, now } = project
+  const { file, profile, connections, warehouse, landing, cacheBytes, store, notify, state, limits, now } = project
   const described: DescribedConfig = {
     file,
     profile,
     connections: Object.fromEntries(Object.entries(connections).map(([name, each]) => [name, describeConnection(each)])),
     warehouse: describeConnection(warehouse),
     landing: describeConnection(landing),
+    cacheBytes,
     store: describeConnection(store),
     notify: Object.fromEntries(Object.entries(notify).map(([name, each]) => [name, describeConnection(each)])),
     state,

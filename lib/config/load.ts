@@ -9,6 +9,7 @@ import { type Config, config, MADE_BY, type Profile } from './config.ts'
 import { type GivenLimits, limitsOf } from './limits.ts'
 import { labelSecrets } from './settings.ts'
 import { isSoundProfile } from './sound-profile.ts'
+import { bytesOf } from './units.ts'
 
 /** A project's configuration with one profile chosen: all that is in force. */
 export interface ProjectConfig {
@@ -19,6 +20,8 @@ export interface ProjectConfig {
   readonly connections: Profile['connections']
   readonly warehouse: Profile['warehouse']
   readonly landing: Profile['landing']
+  /** How much of a landing zone that is not on this machine's disk is kept on it. */
+  readonly cacheBytes: number
   readonly store: Profile['store']
   /** Receivers of notices by name. */
   readonly notify: NonNullable<Profile['notify']>
@@ -81,6 +84,7 @@ export async function loadConfig(folder: string, profileName?: string, limits?: 
     connections,
     warehouse,
     landing,
+    cacheBytes: bytesOf(profile.cache ?? '10GB', `${place}: cache`),
     store,
     notify,
     state: resolve(project, profile.state ?? join('.millrace', name)),

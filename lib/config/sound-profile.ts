@@ -1,14 +1,15 @@
 import type { Profile } from './config.ts'
 
-const SETTINGS: ReadonlySet<string> = new Set(['connections', 'warehouse', 'landing', 'store', 'notify', 'state', 'limits', 'now'])
+const SETTINGS: ReadonlySet<string> = new Set(['connections', 'warehouse', 'landing', 'cache', 'store', 'notify', 'state', 'limits', 'now'])
 
 /** Whether a profile is plainly right. A `no` is for validate.ts to explain; it never says yes where validate.ts finds a fault (held by a test). */
 export function isSoundProfile(value: unknown): value is Profile {
   if (!isObject(value) || Object.keys(value).some((key) => !SETTINGS.has(key))) return false
-  const { connections, warehouse, landing, store, notify, state, limits, now } = value
+  const { connections, warehouse, landing, cache, store, notify, state, limits, now } = value
   if (!isObject(connections) || !Object.values(connections).every((each) => opens(each, 'openSource'))) return false
   if (!opens(warehouse, 'openWarehouse') || !opens(landing, 'open') || !opens(store, 'open')) return false
   if (notify !== undefined && !(isObject(notify) && Object.values(notify).every((each) => opens(each, 'openNotifier')))) return false
+  if (cache !== undefined && typeof cache !== 'string') return false
   if ((state !== undefined && typeof state !== 'string') || (limits !== undefined && !isSoundLimits(limits))) return false
   return now === undefined || (isObject(now) ? Object.values(now) : [now]).every(isInstant)
 }

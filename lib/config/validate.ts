@@ -34,6 +34,7 @@ const profile = z.strictObject({
   connections: names(connectionOf('source')),
   warehouse: connectionOf('warehouse'),
   landing: connectionOf('store'),
+  cache: z.optional(text),
   store: connectionOf('store'),
   notify: z.optional(names(connectionOf('notifier'))),
   state: z.optional(text),

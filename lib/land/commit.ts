@@ -10,6 +10,7 @@ import type { ContentName } from './content-hash.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { landingPlace } from './keys.ts'
 import { nextConfirmation } from './loads.ts'
+import { keepLanded } from './local-files.ts'
 import type { Asked } from './request.ts'
 import { isSameWindow, textOfWindow } from './windows.ts'
 
@@ -92,7 +93,9 @@ export async function putFile(
     const there = await store.head(key)
     if (there?.bytes !== bytes || there.crc32c !== crc32c) throw taken(key, error)
   }
-  return { key, rows, bytes, sha256 }
+  const landed = { key, rows, bytes, sha256 }
+  await keepLanded(store, landed, file)
+  return landed
 }
 
 function taken(key: string, cause: PreconditionFailed): CheckError {

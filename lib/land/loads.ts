@@ -1,9 +1,13 @@
 import { text } from 'node:stream/consumers'
 import type { Store } from '../connectors/store.ts'
 import { CheckError } from '../core/errors.ts'
+import { sideBySide } from '../core/side-by-side.ts'
 import type { Confirmation, LoadManifest } from '../state/manifest.ts'
 import { parseConfirmation, parseManifest } from '../state/manifest-text.ts'
 import { landingPlace, recordOfKey } from './keys.ts'
+
+/** Of a store over a network one after the other would take its time. */
+const READ_AT_ONCE = 16
 
 /** The records of one dataset's partition. */
 interface Records {
@@ -20,9 +24,8 @@ interface Records {
  */
 export async function loadsOf(store: Store, pipeline: string, dataset: string, partition: string, after = 0): Promise<LoadManifest[]> {
   const records = await recordsOf(store, pipeline, dataset, partition)
-  const loads: LoadManifest[] = []
-  for (const id of records.ids) if (id > after) loads.push(await loadOf(store, pipeline, dataset, partition, id, records))
-  return loads
+  const ids = records.ids.filter((id) => id > after)
+  return sideBySide(READ_AT_ONCE, ids, (id) => loadOf(store, pipeline, dataset, partition, id, records))
 }
 
 /** The load with the highest id; undefined when nothing has landed. @throws CheckError when its manifest is damaged */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { memoryFinding, versionFindings } from '../../lib/pipeline/doctor/doctor-machine.ts'
 import { manualClock } from '../kit/context.ts'
 import { putExtension, unsignedExtension } from '../kit/extension.ts'
-import { CHECKOUT, command } from '../kit/project.ts'
+import { CHECKOUT, command, FILES_CONFIG } from '../kit/project.ts'
 import { examine, of, PIPELINE, project, service, withApi, wrong } from './doctor-kit.ts'
 
 describe('doctor finds in the project', () => {
@@ -81,6 +81,19 @@ describe('doctor finds in the project', () => {
     expect(of(report, 'project', 'disk')).toMatchObject([{ state, found: expect.stringContaining(found) }])
     expect(of(report, 'machine', 'temp').at(-1)).toMatchObject({ state })
     expect(report.exitCode).toBe(exitCode)
+  })
+
+  it.each([
+    [1e12, 'ok'],
+    [40e9, 'warning'],
+  ])('a disk with %d bytes free where 50 GB of a landing zone elsewhere may be kept: %s', async (freeBytes, state) => {
+    const bucket = "gcs({ bucket: 'bucket', apiEndpoint: 'http://127.0.0.1:9', retries: 0 })"
+    const config = FILES_CONFIG.replace('local }', 'gcs, local }').replace("local('.millrace/dev/landing')", `${bucket}, cache: '50GB'`)
+    const report = await examine(project({ 'millrace.config.ts': config }), { space: async () => ({ freeBytes, type: 0xef53 }) })
+    expect(of(report, 'project', 'cache')).toMatchObject([
+      { state, found: expect.stringContaining('0.0 GB kept of what has landed, at most 50.0 GB; ') },
+    ])
+    expect(of(await examine(project()), 'project', 'cache')).toEqual([])
   })
 
   it('a real disk that is nearly full', async () => {

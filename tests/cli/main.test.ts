@@ -73,6 +73,7 @@ state    ${folder}/.millrace/dev
 now      quakes 2018-02-07T01:30:00Z
 limits   1.6 GB and 2 threads for each engine
          reader 1.0 GB, 30 min 00 s for each read
+         10.0 GB kept of what lands in a bucket
 
 connection crm (http)
   url          https://h/

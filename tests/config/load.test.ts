@@ -77,7 +77,12 @@ describe('loadConfig', () => {
     [
       'an unknown setting',
       '{ ...rest, conections: {} }',
-      'unknown setting "conections"; did you mean "connections"?; there are: connections, warehouse, landing, store, notify, state, limits, now',
+      'unknown setting "conections"; did you mean "connections"?; there are: connections, warehouse, landing, cache, store, notify, state, limits, now',
+    ],
+    [
+      'a cache without a unit',
+      "{ ...rest, cache: '50' }",
+      'cache is not an amount of memory: "50"; expected a number with MB, GB, MiB or GiB, as "4GB"',
     ],
     [
       'an unknown limit',

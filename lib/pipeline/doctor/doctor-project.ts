@@ -4,7 +4,9 @@ import { type diskSpace, lockFinding, spaceFinding, writableFinding } from '../.
 import { type Finding, fault, fine, looking, warning } from '../../core/finding.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import { Secret } from '../../core/secret.ts'
+import { keptBytes } from '../../land/file-cache.ts'
 import { loadPipeline, pipelineNames } from '../define/load-definition.ts'
+import { cacheFolder } from '../open-landing.ts'
 import { memoryFinding } from './doctor-machine.ts'
 
 /** What the project's pipelines want of the profile. */
@@ -68,7 +70,7 @@ export async function stateFindings(config: ProjectConfig, space: typeof diskSpa
     const locks = await lockFinding('locks', state, space)
     return [await spaceFinding('disk', state, space), ...(locks ? [locks] : [])]
   })
-  return [await writableFinding('state', state), ...disk, memoryFinding(limits), ...pinned]
+  return [await writableFinding('state', state), ...disk, ...(await cacheFinding(config, space)), memoryFinding(limits), ...pinned]
 }
 
 /** A finding for each secret of a connection's settings: whether it has a value, never which. What the dev profile has written down is no secret: it needs nothing outside the checkout. */
@@ -91,3 +93,22 @@ export function secretFindings(settings: unknown, profile: string, path = ''): F
   if (settings === null || typeof settings !== 'object') return []
   return Object.entries(settings).flatMap(([key, each]) => secretFindings(each, profile, path === '' ? key : `${path}.${key}`))
 }
+
+/** Whether there is room for what is kept of a landing zone elsewhere; nothing of one on this machine's disk. What is wrong with the landing itself is said with it. */
+async function cacheFinding({ landing, state, cacheBytes }: ProjectConfig, space: typeof diskSpace): Promise<Finding[]> {
+  let elsewhere = false
+  try {
+    const store = landing.openStore()
+    elsewhere = store.localPath('_') === undefined
+    await store.close()
+  } catch {
+    return []
+  }
+  if (!elsewhere) return []
+  const [kept, { freeBytes }] = await Promise.all([keptBytes(cacheFolder(state)), space(state)])
+  const found = `${gigabytes(kept)} kept of what has landed, at most ${gigabytes(cacheBytes)}; ${gigabytes(freeBytes)} free at ${state}`
+  if (kept + freeBytes >= cacheBytes) return [fine('cache', found)]
+  return [warning('cache', found, 'set cache in the profile to less than the disk has: what is kept must not fill it')]
+}
+
+const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`

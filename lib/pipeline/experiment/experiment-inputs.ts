@@ -17,6 +17,7 @@ import { currentLoad } from '../../land/loads.ts'
 import { readForEachPartition } from '../define/check-extract.ts'
 import { loadPipeline } from '../define/load-definition.ts'
 import { partitionNamed, partitionsUntil } from '../define/partitions.ts'
+import { openLanding } from '../open-landing.ts'
 import type { Project } from '../project.ts'
 import { ALL } from '../run/landed.ts'
 import type { ExperimentInput } from './experiment.ts'
@@ -98,7 +99,7 @@ async function landedInput(name: string, { pipeline, dataset, partition }: Lande
       dataset: name,
     })
   const { kind } = extract
-  const store = project.config.landing.openStore()
+  const store = openLanding(project.config, ctx.signal)
   try {
     const columns = definition.schema?.[dataset]
     if (kind.by === 'cursor' && columns) {

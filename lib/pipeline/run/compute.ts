@@ -27,6 +27,9 @@ export async function sharedDataset(session: Session, name: string, ctx: RunCont
   if (!newest) return landedDataset(session, name, undefined, ctx)
   pin(session, newest)
   session.whole.set(name, newest)
+  const { columns, rows, contentHash: hash, files } = newest
+  // Files that are not on this machine are fetched when something is computed from them.
+  if (files.some(({ key }) => store.localPath(key) === undefined)) return { name, columns, files: [], rows, hash }
   return datasetOfLoads(store, [newest], ctx)
 }
 
@@ -71,7 +74,9 @@ export async function compute(
     const shared = session.shared.get(name)
     const whole = session.whole.get(name)
     if (whole) await verifyOnce(session.store, [whole], ctx)
-    inputs[name] = shared ?? (await landedDataset(session, name, pipeline.bound.datasets[name]?.partitioned ? partition : undefined, ctx))
+    inputs[name] =
+      (whole ? await datasetOfLoads(session.store, [whole], ctx) : shared) ??
+      (await landedDataset(session, name, pipeline.bound.datasets[name]?.partitioned ? partition : undefined, ctx))
   }
   return transform(
     pipeline.bound,

@@ -16,6 +16,7 @@ import { loadPipeline } from '../define/load-definition.ts'
 import { requireCurrentSchema } from '../define/schema-check.ts'
 import { stepHashes } from '../define/step-code.ts'
 import { lookingPlace } from '../look/looking.ts'
+import { openLanding } from '../open-landing.ts'
 import { openBinder, type Project, statePaths } from '../project.ts'
 import { type RunChoices, type Session, tokenBook } from './session.ts'
 import { openSources } from './sources.ts'
@@ -95,7 +96,7 @@ export async function openSession(project: Project, name: string, choices: RunCh
     )
     const extensions = extensionsIn(config.extensions)
     const [store, exports, warehouse] = [
-      config.landing.openStore(),
+      openLanding(config, signal),
       config.store.openStore(),
       within
         ? within.warehouse(extensions)

@@ -1,4 +1,5 @@
 import type { Store } from '../../connectors/store.ts'
+import { sideBySide } from '../../core/side-by-side.ts'
 import type { BoundPipeline, Target } from '../define/bind.ts'
 import type { Schema } from '../define/definition.ts'
 import { madeByOtherCode, madeFrom } from '../define/input-key.ts'
@@ -37,11 +38,14 @@ export function hasPartitions({ definition, bound }: Pick<BoundPipeline, 'defini
 export async function partitionStates(session: Committed, now: Date): Promise<readonly PartitionState[]> {
   const { definition } = session.pipeline
   if (!definition.partition || !hasPartitions(session.pipeline)) return []
-  const states: PartitionState[] = []
-  for (const partition of partitionsUntil(definition.partition, now))
-    states.push({ partition, ...(await partitionState(session, partition, now)) })
-  return states
+  return sideBySide(LOOKED_AT_ONCE, partitionsUntil(definition.partition, now), async (partition) => ({
+    partition,
+    ...(await partitionState(session, partition, now)),
+  }))
 }
+
+/** Years of days in a bucket, one after the other, would take minutes. */
+const LOOKED_AT_ONCE = 16
 
 /** How one partition stands at `now`, by its commit points. */
 export async function partitionState(session: Committed, partition: Partition, now: Date): Promise<Omit<PartitionState, 'partition'>> {
