@@ -9,6 +9,7 @@ export const commands: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   backfill: async () => (await import('./backfill.ts')).backfill,
   status: async () => (await import('./status.ts')).status,
   show: async () => (await import('./show.ts')).show,
+  certify: async () => (await import('./certify.ts')).certify,
   exp: async () => (await import('./exp.ts')).exp,
   init: async () => (await import('./init.ts')).init,
   ledger: async () => (await import('./ledger.ts')).ledger,

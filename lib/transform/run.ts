@@ -17,6 +17,7 @@ export type { TransformRequest } from './request.ts'
  * Computes the wanted datasets, each one Parquet file in the context's workspace, where they stay until the run's end. SQL steps that follow each other are one
  * statement, frames stay lazy; a dataset is written only where it is wanted, crosses engines or has several readers. Rows keep the order of a step's final ORDER BY; without one
  * it is unspecified. A Dataset's `hash` is that of its inputs' hashes, its code and its parameters. After a failure or an abort nothing is left in the workspace.
+ * `openOwn` opens the engine where steps have UDFs, which must be nobody else's.
  * @throws CheckError when a value fits no bound type or a UDF throws, ConfigError when a result's columns are not the bound ones, PermanentError for disk full and memory.
  */
 export async function transform(
@@ -24,6 +25,7 @@ export async function transform(
   request: TransformRequest,
   ctx: RunContext,
   openEngine: OpenEngine = openDuckDB,
+  openOwn: OpenEngine = openDuckDB,
 ): Promise<Record<string, Dataset>> {
   ctx.signal.throwIfAborted()
   const plan = planWrites(bound, request.wanted)
@@ -33,7 +35,7 @@ export async function transform(
   const folder = await mkdtemp(join(ctx.workspace, 'transform-'))
   try {
     // What a UDF registers stays with its engine.
-    const db = await (usesUdfs(bound.steps) ? openDuckDB : openEngine)({ ...ctx.limits, temp: join(folder, 'spill'), zone: request.zone })
+    const db = await (usesUdfs(bound.steps) ? openOwn : openEngine)({ ...ctx.limits, temp: join(folder, 'spill'), zone: request.zone })
     try {
       return await new Transformer(bound, request, ctx, plan, folder, db).run()
     } finally {

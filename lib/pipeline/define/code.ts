@@ -15,6 +15,8 @@ export interface PipelineCode {
   hashOfFunction(text: string): string
   /** Hashes of what that one is made of: the function's own text, the rest of the file, the local modules and packages that it reaches, by how they are imported. */
   partsOfFunction(text: string): { readonly own: string; readonly outside: string; readonly modules: Readonly<Record<string, string>> }
+  /** The tokens of all that. */
+  tokensOfFunction(text: string): readonly string[]
 }
 
 /** Reads what `hashOfFunction` needs. @throws ConfigError when a local module is missing or does not parse. */
@@ -44,6 +46,10 @@ export async function readPipelineCode(file: string): Promise<PipelineCode> {
       const own = tokens(functionText)
       const modules = reachedFrom(own).map(({ from, code }) => [from, hashOf(code ?? null)] as const)
       return { own: hashOf(own), outside: hashOf(outside), modules: Object.fromEntries(modules) }
+    },
+    tokensOfFunction(functionText) {
+      const own = tokens(functionText)
+      return [...own, ...outsideText, ...reachedFrom(own).flatMap(({ code }) => tokensOfModule(code))]
     },
   }
 }
@@ -101,4 +107,9 @@ async function moduleCode(importer: string, from: string, seen: Set<string>): Pr
   if (!/\.[cm]?[jt]s$/.test(file)) return await readFile(file, 'utf8')
   const { program, text } = await parseModule(file)
   return { tokens: tokens(text), imports: await Promise.all(importsOf(program).map((found) => moduleCode(file, found.from, seen))) }
+}
+
+function tokensOfModule(code: unknown): string[] {
+  if (typeof code !== 'object' || code === null || !('tokens' in code) || !('imports' in code)) return []
+  return [...(code.tokens as string[]), ...(code.imports as unknown[]).flatMap(tokensOfModule)]
 }

@@ -9,6 +9,8 @@ import { statePaths } from '../project.ts'
 export interface LookingPlace extends AsyncDisposable {
   /** The state's own workspaces, or a folder in the system's temporary one where the state may only be read. */
   readonly workspaces: string
+  /** Whether the state may be written. */
+  readonly writable: boolean
   ledger(): Ledger
 }
 
@@ -16,9 +18,14 @@ export interface LookingPlace extends AsyncDisposable {
 export async function lookingPlace(state: string): Promise<LookingPlace> {
   const { workspaces, ledger } = statePaths(state)
   if ((await mayWrite(workspaces)) && (await mayWrite(state)))
-    return { workspaces, ledger: () => openLedger(ledger), [Symbol.asyncDispose]: async () => undefined }
+    return { workspaces, writable: true, ledger: () => openLedger(ledger), [Symbol.asyncDispose]: async () => undefined }
   const folder = await mkdtemp(join(tmpdir(), 'millrace-looking-'))
-  return { workspaces: folder, ledger: () => readLedger(ledger), [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) }
+  return {
+    workspaces: folder,
+    writable: false,
+    ledger: () => readLedger(ledger),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  }
 }
 
 /** Whether a folder can be written, or made. */

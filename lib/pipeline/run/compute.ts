@@ -13,8 +13,11 @@ import type { Partition } from '../define/partitions.ts'
 import { ALL, landedDataset } from './landed.ts'
 import type { Session } from './session.ts'
 
+/** What is needed to compute from what has landed. */
+export type Computing = Pick<Session, 'pipeline' | 'schema' | 'store' | 'shared' | 'whole' | 'pinned' | 'openEngine'>
+
 /** A shared dataset as this run's transforms see it: a cursor dataset's current state, else the newest load. */
-export async function sharedDataset(session: Session, name: string, ctx: RunContext): Promise<Dataset> {
+export async function sharedDataset(session: Computing, name: string, ctx: RunContext): Promise<Dataset> {
   const { pipeline, schema, store } = session
   const kind = pipeline.definition.extract[name]?.kind
   if (kind?.by === 'cursor') {
@@ -46,12 +49,34 @@ export async function sharedIsCurrent({ pipeline, store, shared, pinned }: Sessi
 }
 
 /** Notes that the run reads a load: its record names the manifest. */
-export function pin(session: Session, load: LoadManifest): void {
+export function pin(session: Pick<Session, 'pinned'>, load: LoadManifest): void {
   session.pinned.add(manifestOf(load))
 }
 
 function manifestOf({ pipeline, dataset, partition, id }: LoadManifest): string {
   return landingPlace(pipeline, dataset, partition).manifest(id)
+}
+
+/** The extracted datasets that others are computed from, as transforms see them. */
+export async function inputsOf(
+  session: Computing,
+  wanted: readonly string[],
+  partition: Partition | undefined,
+  ctx: RunContext,
+): Promise<Record<string, Dataset>> {
+  const { pipeline } = session
+  const inputs: Record<string, Dataset> = {}
+  for (const name of new Set(
+    wanted.flatMap((each) => closureOf(pipeline, each).flatMap((dataset) => (dataset.engine === 'extract' ? [dataset.name] : []))),
+  )) {
+    const shared = session.shared.get(name)
+    const whole = session.whole.get(name)
+    if (whole) await verifyOnce(session.store, [whole], ctx)
+    inputs[name] =
+      (whole ? await datasetOfLoads(session.store, [whole], ctx) : shared) ??
+      (await landedDataset(session, name, pipeline.bound.datasets[name]?.partitioned ? partition : undefined, ctx))
+  }
+  return inputs
 }
 
 /** Transforms what has landed into the wanted datasets. */
@@ -67,17 +92,7 @@ export async function compute(
     (pipeline.checks[name] ?? []).flatMap(({ rule }) => (rule.rule === 'references' ? [rule.dataset] : [])),
   )
   const all = [...new Set([...wanted, ...references])]
-  const inputs: Record<string, Dataset> = { ...changes }
-  for (const name of new Set(
-    all.flatMap((each) => closureOf(pipeline, each).flatMap((dataset) => (dataset.engine === 'extract' ? [dataset.name] : []))),
-  )) {
-    const shared = session.shared.get(name)
-    const whole = session.whole.get(name)
-    if (whole) await verifyOnce(session.store, [whole], ctx)
-    inputs[name] =
-      (whole ? await datasetOfLoads(session.store, [whole], ctx) : shared) ??
-      (await landedDataset(session, name, pipeline.bound.datasets[name]?.partitioned ? partition : undefined, ctx))
-  }
+  const inputs = { ...changes, ...(await inputsOf(session, all, partition, ctx)) }
   return transform(
     pipeline.bound,
     {

@@ -1,0 +1,38 @@
+import type { RunEvent } from '../../core/context.ts'
+import type { Columns } from '../../core/dataset.ts'
+import type { ErrorData } from '../../core/error-data.ts'
+import type { Setting } from './settings.ts'
+
+/** What a child is asked to compute. */
+export interface CertifyJob {
+  /** The project's folder. */
+  readonly project: string
+  readonly profile: string
+  readonly pipeline: string
+  /** Names of partitions; null: what they share. */
+  readonly units: readonly (string | null)[]
+  readonly setting: Setting
+  /** Where it writes, its own. */
+  readonly folder: string
+}
+
+/** A dataset that a child has computed. */
+export interface MadeDataset {
+  readonly name: string
+  readonly columns: Columns
+  readonly files: readonly string[]
+  readonly rows: number
+}
+
+/** One unit as a child has computed it. */
+export interface MadeUnit {
+  readonly partition: string | null
+  /** Hashes of the content that it was computed from, by extracted dataset. */
+  readonly inputs: Readonly<Record<string, string>>
+  readonly datasets: readonly MadeDataset[]
+}
+
+export type FromCertifyChild =
+  | { readonly type: 'event'; readonly event: RunEvent; readonly partition?: string | undefined }
+  | { readonly type: 'done'; readonly units: readonly MadeUnit[] }
+  | { readonly type: 'failed'; readonly error: ErrorData }
