@@ -9,24 +9,27 @@ export default pipeline({
   extract: {
     sale: source('data').files('sales.csv', { window: 'sold' }),
     customer: source('data').files('customers.csv', { cursor: 'changed', key: 'id' }),
+    shop: source('data').files('shops.csv'),
   },
   transform: {
-    daily: sql\`SELECT CAST(sold AS DATE) AS day, shop, CAST(sum(amount) AS DECIMAL(18,2)) AS amount FROM sale GROUP BY ALL\`,
+    daily: sql\`SELECT CAST(sold AS DATE) AS day, shop, CAST(sum(amount) AS DECIMAL(18,2)) AS amount FROM sale SEMI JOIN shop AS s ON s.code = sale.shop GROUP BY ALL\`,
   },
   load: { daily: replacePartition('daily'), customer: merge('customer', { key: 'id' }) },
   export: { daily: csv('daily/{partition}.csv', { contract: perDay, plain: true }) },
 })
 `
-/** Sales by day of two shops: a window and a cursor, merged, replaced by partition, and delivered with plain copies. */
+/** Sales by day of two shops: a window, a cursor and a dataset that is read whole, merged, replaced by partition, and delivered with plain copies. */
 const FILES = {
   'pipelines/sales/pipeline.ts': PIPELINE,
   'pipelines/sales/schema.ts': `export const schema = {
   sale: { id: 'int32', sold: 'timestamp', shop: 'text', amount: 'decimal(9,2)' },
   customer: { id: 'int32', name: 'text', changed: 'date' },
+  shop: { code: 'text' },
   daily: { day: 'date', shop: 'text', amount: 'decimal(18,2)' },
 } as const
 `,
   'data/sales.csv': 'id,sold,shop,amount\n1,2024-01-01 10:00:00,a,1.50\n2,2024-01-02 10:00:00,a,2.50\n3,2024-01-02 11:00:00,b,4.00\n',
+  'data/shops.csv': 'code\na\nb\n',
   'data/customers.csv': 'id,name,changed\n1,Ann,2024-01-01\n2,Bob,2024-01-02\n',
 }
 /** The plain copies that it delivers. */

@@ -29,11 +29,13 @@ function fetched(): string[] {
   return names
 }
 
-/** What has landed, by name. */
+const remove = (name: string) => fetch(`${server.url}/storage/v1/b/bucket/o/${encodeURIComponent(name)}`, { method: 'DELETE' })
+
+/** What has landed, by name; not what was found the same again: each machine has a source file of its own, with a time of its own. */
 const landed = () =>
   server
     .names()
-    .filter((name) => name.startsWith('landing/'))
+    .filter((name) => name.startsWith('landing/') && !name.includes('.confirmed-'))
     .sort()
 
 /** All but the warehouse is gone. */
@@ -45,7 +47,7 @@ function throwAway(): void {
 it('a machine fetches nothing that it has landed itself', async () => {
   expect(await machine.millrace('run', 'sales')).toMatchObject({ code: 0 })
   expect(fetched()).toEqual([])
-  expect(readdirSync(machine.path('.millrace/dev/cache')).filter((name) => /^[0-9a-f]{64}-\d+$/.test(name))).toHaveLength(3)
+  expect(readdirSync(machine.path('.millrace/dev/cache')).filter((name) => /^[0-9a-f]{64}-\d+$/.test(name))).toHaveLength(4)
   const again = await machine.millrace('run', 'sales')
   expect(again.stdout, again.stderr).toContain('nothing to do')
   expect(fetched()).toEqual([])
@@ -67,12 +69,21 @@ it('a new one finds nothing to do from the bucket alone, and reads no more than 
   expect(fetched()).toEqual([])
 })
 
+it('processes of a backfill share what is kept: each fetches what it computes from, and no file is fetched twice', async () => {
+  throwAway()
+  for (const name of server.names()) if (name.startsWith('export/')) await remove(name)
+  const run = await machine.millrace('backfill', 'sales', '--jobs', '2')
+  expect(run.code, run.stdout + run.stderr).toBe(0)
+  const files = fetched()
+  expect(files.sort()).toEqual(landed().filter((name) => name.endsWith('.parquet')))
+})
+
 it('two machines with states of their own run at once, and what is in the bucket is that of one', async () => {
   const before = landed()
   const other = mkdtempSync(join(tmpdir(), 'millrace-other-'))
   onTestFinished(() => rmSync(other, { recursive: true }))
   cpSync(machine.folder, other, { recursive: true, filter: (path) => !path.includes('.millrace'), verbatimSymlinks: true })
-  for (const name of server.names()) await fetch(`${server.url}/storage/v1/b/bucket/o/${encodeURIComponent(name)}`, { method: 'DELETE' })
+  for (const name of server.names()) await remove(name)
   rmSync(machine.path('.millrace/dev'), { recursive: true })
   const run = (folder: string) => machine.millrace('run', 'sales', '--project', folder)
   const codes: (number | null)[] = []

@@ -9,7 +9,8 @@ export const columns = z.record(z.string(), z.string()) satisfies z.ZodType<Colu
 export const dataset = z.object({
   name: z.string(),
   columns,
-  files: z.array(z.string()).min(1),
+  // None of a whole dataset that landed in a bucket: who computes from it fetches them.
+  files: z.array(z.string()),
   rows: count,
   hash: z.string(),
 }) satisfies z.ZodType<Dataset>
