@@ -90,6 +90,19 @@ test('refusedByDisk says what refused, where and what to do', async () => {
   })
 })
 
+test('refusedByDisk tells a disk without room for spill from memory that does not do', () => {
+  const full = new Error(
+    "Out of Memory Error: failed to offload data block of size 256.0 KiB (7.0 MiB/7.1 MiB used).\nThis limit was set by the 'max_temp_directory_size' setting.",
+  )
+  expect(refusedByDisk(full, '/p', { stage: 'check' })).toMatchObject({
+    message: "the disk of the run's workspace is full: no room for what does not fit into memory, 7.0 MiB of it spilled so far",
+    hint: 'free some space, then run again: what was committed stays',
+    place: { stage: 'check' },
+  })
+  const small = new Error('Out of Memory Error: could not allocate block of size 256.0 KiB (3.8 MiB/3.8 MiB used)')
+  expect(refusedByDisk(small, '/p')).toBe(small)
+})
+
 test('refusedByDisk leaves anything else alone', () => {
   for (const error of [
     new CheckError('x'),
