@@ -120,3 +120,15 @@ test('a side without rows', async () => {
   expect(await compared([idText, two], [idText, none], ['id'])).toMatchObject({ removed: 2, added: 0, kept: 0, after: 0 })
   expect(await compared([{ ...idText, zeroRows: 'noFile' }, none], [idText, two], ['id'])).toMatchObject({ removed: 0, added: 2, kept: 0 })
 })
+
+test.each([{}, { split: { rows: 2 } }, { lineEnd: '\r\n' }, { header: false }, { null: 'NULL' }, { quoting: 'all' }] as const)(
+  'a row of one column that is NULL is a row, also where it is a blank line: %j',
+  async (more) => {
+    const one = { columns: { t: 'text' }, orderBy: ['t'], ...more } as const
+    const select = (...rows: string[]) => `SELECT * FROM (VALUES ${rows.map((row) => `(${row})`).join(', ')}) AS v(t)`
+    expect(await compared([one, select("'a'", "''", 'NULL')], [one, select("'b'", 'NULL')], ['t'])).toMatchObject({
+      ...{ before: 3, after: 2, added: 1, removed: 2, kept: 1 },
+    })
+    expect(await compared([one, select('NULL')], [one, select('NULL')], ['t'])).toMatchObject({ before: 1, after: 1, kept: 1 })
+  },
+)
