@@ -77,7 +77,7 @@ async function switching(
   const { session, close } = open
   const locked = async <T>(work: () => Promise<T>): Promise<T> => {
     using _held = await lockPointer(session, pointerNamed(session, project.clock(pipeline).now(), which), signal)
-    return work()
+    return await work()
   }
   try {
     const places = pointerNamed(session, project.clock(pipeline).now(), which)
