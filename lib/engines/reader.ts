@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Limits } from '../core/context.ts'
-import { CheckError, type ErrorPlace, PermanentError, TransientError } from '../core/errors.ts'
+import { CheckError, type ErrorPlace, type MillraceError, PermanentError, TransientError } from '../core/errors.ts'
 import { errorOfFault, filesText } from './reader-errors.ts'
 import type { FromChild, ReaderJob, ReaderResult, ToChild } from './reader-job.ts'
 import { residentBytes } from './resident.ts'
@@ -283,7 +283,13 @@ function launch(): ChildProcess {
   })
 }
 
-function crashed(job: ReaderJob, how: string, words: string): CheckError {
+function crashed(job: ReaderJob, how: string, words: string): MillraceError {
+  // No fault in a file ends a process so: the kernel does, or a person.
+  if (how === 'SIGKILL')
+    return new TransientError(`the reader was killed (SIGKILL) while reading ${filesText(job)}`, {
+      ...placeOf(job),
+      hint: 'by the machine, where memory was short, or by somebody: run again; if it comes again, give readers or engines less memory',
+    })
   const said = words.trim().split('\n').at(-1)?.slice(0, 200)
   return new CheckError(`reading ${filesText(job)} crashed the reader (${how})`, {
     ...placeOf(job),

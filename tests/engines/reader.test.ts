@@ -161,6 +161,18 @@ describe('a reader', () => {
     expect((await reader.execute({ meta: { sql: 'SELECT 1 AS one' } })).meta).toEqual([{ one: '1' }])
   })
 
+  it('blames no file where the machine has killed the child', async () => {
+    const reader = open()
+    const running = reader.execute({ dataset: 'd', files: ['/in/good.parquet'], statements: [{ sql: ENDLESS }] })
+    const [pid = 0] = children()
+    await sleep(50)
+    process.kill(pid, 'SIGKILL')
+    expect(await failure(running)).toMatchObject({
+      name: 'TransientError',
+      message: 'the reader was killed (SIGKILL) while reading good.parquet of dataset "d"',
+    })
+  })
+
   it('runs jobs again, one by one, where one of several ended the child: only that one fails', async () => {
     const reader = open({ memoryBytes: 2 ** 33, readerMemoryBytes: 400 * 2 ** 20 })
     await reader.execute({})

@@ -22,6 +22,8 @@ export type KillPlan = { readonly afterMs: number } | { readonly stage: string; 
 
 export interface RunOptions {
   readonly kill?: KillPlan
+  /** SIGKILL for one of the processes below the run each, by where it stands among them. */
+  readonly strikes?: readonly { readonly afterMs: number; readonly nth: number }[]
   /** Modules that Node imports before the launcher. */
   readonly preload?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
@@ -95,9 +97,19 @@ export function startRun(project: Pick<TortureProject, 'folder'>, step: Pick<Ste
   const { kill } = options
   const strike = (ms: number) => void setTimeout(() => signal('SIGKILL'), ms)
   if (kill && 'afterMs' in kill) strike(kill.afterMs)
+  const strikes = (options.strikes ?? []).map(({ afterMs, nth }) =>
+    setTimeout(() => {
+      const below = processesIn(project.folder).filter((pid) => pid !== child.pid)
+      const pid = below[nth % below.length]
+      if (pid !== undefined) killProcess(pid)
+    }, afterMs),
+  )
   const closed = new Promise<[code: number | null, signal: NodeJS.Signals | null]>((done, failed) => {
     child.on('error', failed)
-    child.on('close', (code, signal) => done([code, signal]))
+    child.on('close', (code, signal) => {
+      strikes.forEach(clearTimeout)
+      done([code, signal])
+    })
   })
   const event = (fits: (event: LogEvent) => boolean, nth = 1) =>
     new Promise<LogEvent>((done, failed) => {
@@ -159,6 +171,15 @@ async function orphansGone(folder: string): Promise<number | undefined> {
     await sleep(20)
   }
   return performance.now() - begun
+}
+
+/** SIGKILL; nothing where it has ended by itself. */
+export function killProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It is gone.
+  }
 }
 
 /** Ids of the processes whose working folder is `folder`, by /proc. */

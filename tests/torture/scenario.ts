@@ -21,6 +21,10 @@ export const LARGE: Scale = { days: 3, salesPerDay: 20_000, customers: 15_000, s
 /** As few operations as the same pipeline can do. */
 export const SMALL: Scale = { days: 1, salesPerDay: 40, customers: 30, shops: 4 }
 
+/** For backfills: several partitions at once. */
+export const MANY_DAYS: Scale = { days: 12, salesPerDay: 3_000, customers: 2_000, shops: 50 }
+export const FEW_DAYS: Scale = { days: 4, salesPerDay: 40, customers: 30, shops: 4 }
+
 /** A pipeline with every kind of dataset and target, SQL and frames, an export with a plain copy, and a named delivery of split, compressed files and of what partitions share. */
 export const PIPELINE: Readonly<Record<string, string>> = {
   'millrace.config.ts': `import { config, duckdb, files, local } from '#millrace'

@@ -5,10 +5,11 @@ import { randomKills, targetedKills } from './parts/kills.ts'
 import type { Settings } from './parts/part.ts'
 import { powerCuts } from './parts/power-cuts.ts'
 import { signals } from './parts/signals.ts'
+import { killStorms } from './parts/storms.ts'
 import { brokenTwins } from './parts/twins.ts'
 import { makeReference, type Reference } from './reference.ts'
 import { conclude, summary, tellTrial } from './report.ts'
-import { LARGE, type Scale, SMALL } from './scenario.ts'
+import { FEW_DAYS, LARGE, MANY_DAYS, type Scale, SMALL } from './scenario.ts'
 import type { Trial } from './trial.ts'
 
 // `make torture`: kills runs at random moments, within stages and at each disk operation, and compares what they leave with what an unkilled run leaves. `--short` is what `make test` does.
@@ -28,6 +29,12 @@ const PARTS: readonly Part[] = [
   { name: 'twins', what: 'broken twins are caught', scale: () => SMALL, run: brokenTwins },
   { name: 'power', what: 'power cut after each disk operation', scale: () => SMALL, run: powerCuts },
   { name: 'decisions', what: 'gates, accepts and rollbacks, killed and all at once', scale: () => SMALL, run: decisions },
+  {
+    name: 'storms',
+    what: 'backfills: kill storms, two at once, jumping clock, a poisoned day',
+    scale: (short) => (short ? FEW_DAYS : MANY_DAYS),
+    run: killStorms,
+  },
   { name: 'signals', what: 'signals, two runs at once, a paused run', scale: () => SMALL, run: signals },
 ]
 
