@@ -40,6 +40,8 @@ export interface BackfillOptions extends Selection, BudgetOptions {
 
 /** Loads of other workers come soon after. */
 const KEEP_OPEN_MS = 200
+/** All threads of all processes are looked at. */
+const MEMORY_INTERVAL_MS = 1_000
 
 /**
  * Runs many partitions of a pipeline at once, each in a process of its own that commits, fails and is tried again for itself. What they share is computed first, here, and here is what they are loaded by: a warehouse has
@@ -64,6 +66,7 @@ export async function backfill(project: Project, name: string, options: Backfill
         keepGoing: maxFailures > 1,
         limitsOf,
         keepOpenMs: KEEP_OPEN_MS,
+        memoryIntervalMs: MEMORY_INTERVAL_MS,
         ...(events && { events }),
         ...(signal && { signal }),
       },

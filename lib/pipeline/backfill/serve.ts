@@ -18,6 +18,9 @@ import { stagedData } from './staged-data.ts'
 
 // What a backfill's worker does: it opens the pipeline once, and runs the partitions that it is given one at a time.
 
+/** Where a step begins and ends its memory is known exactly; between, what its engines spill. */
+const MEMORY_INTERVAL_MS = 500
+
 const aborted = new AbortController()
 const parent = parentLink(send)
 let session: Promise<OpenSession> | undefined
@@ -57,7 +60,7 @@ async function start({ folder, profile, pipeline, run, workspace, choices, limit
         close: () => {},
       },
       signal: aborted.signal,
-      memory: watchMemory(),
+      memory: watchMemory(MEMORY_INTERVAL_MS),
       within: { run, folder: workspace, warehouse: (extensions) => parentsWarehouse(config.warehouse, extensions, parent) },
       limitsOf: (connection) => parentsLimits(connection, shared.connections[connection] ?? 1, parent),
     },

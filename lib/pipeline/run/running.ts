@@ -29,6 +29,8 @@ export interface RunningOptions {
   readonly events?: EventSink
   readonly signal?: AbortSignal
   readonly keepOpenMs?: number
+  /** How often memory is looked at: with many processes below this one that takes a while. */
+  readonly memoryIntervalMs?: number
   limitsOf?: NonNullable<OpenOptions['limitsOf']>
 }
 
@@ -36,11 +38,11 @@ export interface RunningOptions {
 export async function whileRunning<T>(
   project: Project,
   name: string,
-  { choices, keepGoing, ...options }: RunningOptions,
+  { choices, keepGoing, memoryIntervalMs, ...options }: RunningOptions,
   work: (running: Running) => Promise<T>,
 ): Promise<T> {
   const startedAt = new Date()
-  const memory = watchMemory()
+  const memory = watchMemory(memoryIntervalMs)
   try {
     const open = await openSession(project, name, choices, { ...options, memory })
     try {
