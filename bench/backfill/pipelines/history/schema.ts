@@ -1,0 +1,31 @@
+// written by `millrace plan history`; commit it
+export const schema = {
+  lineitem: {
+    l_orderkey: 'int64',
+    l_partkey: 'int64',
+    l_suppkey: 'int64',
+    l_linenumber: 'int32',
+    l_quantity: 'decimal(15,2)',
+    l_extendedprice: 'decimal(15,2)',
+    l_discount: 'decimal(15,2)',
+    l_tax: 'decimal(15,2)',
+    l_returnflag: 'text',
+    l_linestatus: 'text',
+    l_shipdate: 'date',
+    l_commitdate: 'date',
+    l_receiptdate: 'date',
+    l_shipinstruct: 'text',
+    l_shipmode: 'text',
+    l_comment: 'text',
+  },
+  priced: {
+    l_orderkey: 'int64',
+    l_linenumber: 'int32',
+    l_suppkey: 'int64',
+    l_shipmode: 'text',
+    price: 'decimal(18,4)',
+    charge: 'decimal(18,6)',
+    quantity_so_far: 'decimal(18,2)',
+    place: 'int32',
+  },
+} as const
