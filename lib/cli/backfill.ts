@@ -1,7 +1,9 @@
 import { bytesOf } from '../config/units.ts'
+import { forecastError, forecastText } from '../observe/forecast.ts'
+import type { ForecastReport } from '../observe/report.ts'
 import { runSummary } from '../observe/summary.ts'
-import { columnsOf, table } from '../observe/table.ts'
-import { formatBytes, formatCount } from '../observe/units.ts'
+import { columnsOf, type TableColumn, table } from '../observe/table.ts'
+import { formatBytes, formatCount, formatDuration } from '../observe/units.ts'
 import type { BackfillPlan } from '../pipeline/report.ts'
 import { command } from './command.ts'
 
@@ -19,7 +21,7 @@ export const backfill = command({
     stale: { type: 'boolean', describe: 'of these, those that other code has made' },
     newestFirst: { type: 'boolean', describe: 'begin with the newest, not the oldest' },
     jobs: { type: 'number', value: 'n', describe: 'partitions at once; as many as the memory and the cores allow when not given' },
-    memory: { type: 'string', value: 'amount', describe: 'memory of all engines together, as 48GB' },
+    memory: { type: 'string', value: 'amount', describe: 'memory of all processes together, as 48GB' },
     threads: { type: 'number', value: 'n', describe: 'threads of all engines together' },
     maxFailures: { type: 'number', value: 'n', describe: 'begin no other partition after so many have failed; 1 when not given' },
     keepGoing: { type: 'boolean', describe: 'go on however many partitions fail' },
@@ -56,17 +58,31 @@ export const backfill = command({
   },
 })
 
-function planText({ pipeline, profile, partitions, jobs, memoryBytes, threads }: BackfillPlan): string {
+function planText({ pipeline, profile, partitions, jobs, memoryBytes, threads, forecast, lastForecast }: BackfillPlan): string {
   if (partitions.length === 0) return `${pipeline} (${profile}): nothing to run`
-  const rows = partitions.map(({ partition, why }) => [partition, why])
+  const rows = partitions.map(({ partition, why, forecast: own }) => [
+    partition,
+    why,
+    ...(own ? [formatDuration(own.seconds * 1000), formatBytes(own.peakBytes), formatBytes(own.bytesWritten)] : []),
+  ])
+  const figures: TableColumn[] = ['time', 'memory', 'written'].map((name) => ({ name, align: 'right' }))
   const count = `${formatCount(partitions.length)} ${partitions.length === 1 ? 'partition' : 'partitions'}`
   return [
     `${pipeline} (${profile}): ${count} would be run, in this order`,
-    table([{ name: 'partition' }, { name: 'because it is' }], rows, { maxCell: 80 }),
+    table([{ name: 'partition' }, { name: 'because it is' }, ...(forecast ? figures : [])], rows, { maxCell: 80 }),
     columnsOf([
       ['at once', String(jobs)],
       ['memory', formatBytes(memoryBytes)],
       ['threads', String(threads)],
+      ['forecast', forecast ? forecastText(forecast) : 'none yet: it is learned from partitions that were made'],
+      ...lastForecastLines(lastForecast),
     ]),
   ].join('\n\n')
+}
+
+/** What was forecast last, and how wrong it was. */
+function lastForecastLines(last: ForecastReport | undefined): string[][] {
+  const error = last && forecastError(last)
+  if (!last || error === undefined) return []
+  return [['last time', `${forecastText(last)}: ${error}`]]
 }

@@ -1,5 +1,6 @@
 import { ConfigError } from '../core/errors.ts'
 import { painter } from '../observe/color.ts'
+import { forecastError, forecastText } from '../observe/forecast.ts'
 import { staleText } from '../observe/stale.ts'
 import { columnsOf } from '../observe/table.ts'
 import { formatCount, formatDuration } from '../observe/units.ts'
@@ -75,9 +76,12 @@ export function planText(report: PlanReport, color: boolean): string {
       ),
     ),
     report.schedule ? scheduleText(report.schedule) : '',
-    [partitionsText({ done, due, open, failed, held }), ...heldNote(report), ...(stale ? [paint('yellow', staleText(stale))] : [])].join(
-      '\n',
-    ),
+    [
+      partitionsText({ done, due, open, failed, held }),
+      ...forecastLines(report),
+      ...heldNote(report),
+      ...(stale ? [paint('yellow', staleText(stale))] : []),
+    ].join('\n'),
     block(report.schemaFile, schemaChanges.map((line) => `  ${line}`).join('\n')),
     warnings.map((warning) => `${paint('yellow', 'warning')}: ${warning}`).join('\n'),
   ]
@@ -87,6 +91,16 @@ export function planText(report: PlanReport, color: boolean): string {
 const block = (title: string, body: string) => (body === '' ? '' : `${title}\n${body}`)
 const fromText = ({ reads, request }: PlannedDataset) => truncate(`from ${[...reads, request].filter(Boolean).join(' ')}`, 60)
 const columnCount = (columns: object) => `${Object.keys(columns).length} columns`
+
+/** What a run will take, and how wrong the forecast of the last backfill was. */
+function forecastLines({ forecast, lastForecast }: PlanReport): string[] {
+  if (!forecast) return []
+  const error = lastForecast && forecastError(lastForecast)
+  return [
+    `forecast of a run: ${forecastText(forecast)}`,
+    ...(lastForecast && error !== undefined ? [`forecast of the last backfill: ${forecastText(lastForecast)}: ${error}`] : []),
+  ]
+}
 
 function partitionsText({ done, due, open, failed, held }: PlanReport['partitions']): string {
   if (done + due.length + open.length + failed.length + held.length === 0) return ''

@@ -25,6 +25,20 @@ export function residentBytes(pid: number): number {
   return kilobytes(read(`/proc/${pid}/status`), 'VmRSS') * 1024
 }
 
+/** Bytes that a process and those that its main thread has started hold, so that nothing else can have them: code and files that are mapped, which the system can drop, are not counted. 0 where that is not known. */
+export function heldBytes(pid: number): number {
+  const status = read(`/proc/${pid}/status`)
+  const own = (kilobytes(status, 'RssAnon') + kilobytes(status, 'RssShmem')) * 1024
+  const children = read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean)
+  return children.reduce((sum, child) => sum + heldBytes(Number(child)), own)
+}
+
+/** How many processes the kernel has ended for want of memory since the machine began, containers' limits counted; undefined where it does not say. */
+export function kernelKills(): number | undefined {
+  const count = /^oom_kill (\d+)$/m.exec(read('/proc/vmstat'))?.[1]
+  return count === undefined ? undefined : Number(count)
+}
+
 /** The highest resident memory of one process since it was last asked, as Linux's kernel keeps it: exact, between samples too. */
 export interface HighWater extends Disposable {
   /** Highest bytes since `reset`, or since the process began where it cannot be reset; 0 where there is no such process. */
@@ -78,6 +92,6 @@ function opened(path: string, flags: 'r' | 'w'): number | undefined {
   }
 }
 
-function kilobytes(status: string, field: 'VmRSS' | 'VmHWM'): number {
+function kilobytes(status: string, field: 'VmRSS' | 'VmHWM' | 'RssAnon' | 'RssShmem'): number {
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0)
 }

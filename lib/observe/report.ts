@@ -93,6 +93,20 @@ export interface Stale {
   readonly again: string
 }
 
+/** What a run was forecast to take, learned from earlier ones. */
+export interface ForecastReport {
+  readonly partitions: number
+  readonly seconds: number
+  /** Resident memory of all its processes. */
+  readonly peakBytes: number
+  /** Landed and delivered. */
+  readonly bytesWritten: number
+  /** What it is learned from: `12 partitions`. */
+  readonly from: string
+  /** What it took; absent before. */
+  readonly took?: { readonly seconds: number; readonly peakBytes: number; readonly bytesWritten: number }
+}
+
 export interface RunReport {
   readonly pipeline: string
   readonly profile: string
@@ -111,6 +125,8 @@ export interface RunReport {
   readonly notices?: readonly NoticeReport[]
   /** What was left as it is, unasked; absent where nothing was, and where partitions were named: then no others were looked at. */
   readonly stale?: Stale
+  /** Of a backfill: of the partitions that it made, where anything was known before. */
+  readonly forecast?: ForecastReport
   readonly retries: number
   readonly warnings: readonly string[]
   /** Highest resident memory of this process and its reader child together, as sampled. */

@@ -1,9 +1,18 @@
 import type { Columns } from '../core/dataset.ts'
 import type { Comparison } from '../export/gate/compare.ts'
 // What observe/ writes and prints is declared there, below this room.
-import type { ErrorReport, NoticeReport, Stale } from '../observe/report.ts'
+import type { ErrorReport, ForecastReport, NoticeReport, Stale } from '../observe/report.ts'
 
-export type { DeliveryReport, ErrorReport, NoticeReport, PartitionReport, RunReport, Stale, StepReport } from '../observe/report.ts'
+export type {
+  DeliveryReport,
+  ErrorReport,
+  ForecastReport,
+  NoticeReport,
+  PartitionReport,
+  RunReport,
+  Stale,
+  StepReport,
+} from '../observe/report.ts'
 
 /** How a pipeline stands by its schedule. Times are UTC, ISO 8601. */
 export interface ScheduleReport {
@@ -66,6 +75,10 @@ export interface PlanReport {
     /** Which of those that are done were made by other code; absent where none was, and nothing is said of what no run of this state folder has made. */
     readonly stale?: Stale
   }
+  /** What a run of those that are due or failed will take; absent where nothing is known. */
+  readonly forecast?: ForecastReport
+  /** Of the last backfill that had a forecast: what it was, and what it took. */
+  readonly lastForecast?: ForecastReport
   /** Named deliveries that a gate held in the last run, and what has no partition of which one is held: by path. */
   readonly held: readonly string[]
   readonly warnings: readonly string[]
@@ -175,7 +188,16 @@ export interface BackfillPlan {
   readonly pipeline: string
   readonly profile: string
   /** In the order in which they begin; `why`: how each stands. */
-  readonly partitions: readonly { readonly partition: string; readonly why: string }[]
+  readonly partitions: readonly {
+    readonly partition: string
+    readonly why: string
+    /** What it will take; absent where nothing is known. */
+    readonly forecast?: { readonly seconds: number; readonly peakBytes: number; readonly bytesWritten: number }
+  }[]
+  /** What they will take together; absent where nothing is known. */
+  readonly forecast?: ForecastReport
+  /** Of the last backfill that had a forecast: what it was, and what it took. */
+  readonly lastForecast?: ForecastReport
   /** Partitions at once. */
   readonly jobs: number
   /** Of all processes together. */

@@ -19,6 +19,7 @@ CREATE INDEX IF NOT EXISTS runs_of_pipeline ON runs (pipeline, started_at);`
 
 /** Columns that ledgers of earlier versions lack. */
 const LATER_COLUMNS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  runs: { forecast: 'TEXT' },
   steps: {
     of: 'TEXT',
     input_rows: 'INTEGER',

@@ -14,6 +14,17 @@ export interface RunEnded {
   readonly endedAt: Date
   readonly outcome: string
   readonly exitCode: number
+  readonly forecast?: RunForecast
+}
+
+/** What a run was forecast to take, and what it took; a `ForecastReport` fits it. */
+export interface RunForecast {
+  readonly partitions: number
+  readonly seconds: number
+  readonly peakBytes: number
+  readonly bytesWritten: number
+  readonly from: string
+  readonly took?: { readonly seconds: number; readonly peakBytes: number; readonly bytesWritten: number }
 }
 
 /** What one step did; a `StepReport` fits it. */
@@ -121,6 +132,7 @@ export interface RunRow {
   readonly endedAt?: string
   readonly outcome?: string
   readonly exitCode?: number
+  readonly forecast?: RunForecast
   readonly versions: Readonly<Record<string, string>>
 }
 

@@ -102,8 +102,9 @@ function ledgerOver(database: DatabaseSync, file: string): Ledger {
   }
   const putRun = (run: RunRow) =>
     change(
-      'INSERT OR REPLACE INTO runs (run, pipeline, profile, started_at, ended_at, outcome, exit_code, versions) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO runs (run, pipeline, profile, started_at, ended_at, outcome, exit_code, versions, forecast) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
       ...[run.run, run.pipeline, run.profile, run.startedAt, run.endedAt, run.outcome, run.exitCode, JSON.stringify(run.versions)],
+      run.forecast && JSON.stringify(run.forecast),
     )
   const putStep = (run: string, step: LedgerStep) =>
     change(
@@ -156,8 +157,11 @@ function ledgerOver(database: DatabaseSync, file: string): Ledger {
 
   return {
     beginRun: ({ startedAt, ...run }) => putRun({ ...run, startedAt: startedAt.toISOString() }),
-    endRun: ({ run, endedAt, outcome, exitCode }) =>
-      change('UPDATE runs SET ended_at = ?, outcome = ?, exit_code = ? WHERE run = ?', endedAt.toISOString(), outcome, exitCode, run),
+    endRun: ({ run, endedAt, outcome, exitCode, forecast }) =>
+      change(
+        'UPDATE runs SET ended_at = ?, outcome = ?, exit_code = ?, forecast = ? WHERE run = ?',
+        ...[endedAt.toISOString(), outcome, exitCode, forecast && JSON.stringify(forecast), run],
+      ),
     beginPartition,
     endPartition: (ended) => together(() => endPartition(ended)),
     partitions: (pipeline) =>
@@ -172,11 +176,15 @@ function ledgerOver(database: DatabaseSync, file: string): Ledger {
     cells: (pipeline) => all(CELLS, pipeline).map((row) => present<CellRow>(row)),
     runs: (pipeline, limit = 100) =>
       all(
-        `SELECT run, pipeline, profile, started_at AS "startedAt", ended_at AS "endedAt", outcome, exit_code AS "exitCode", versions FROM runs
+        `SELECT run, pipeline, profile, started_at AS "startedAt", ended_at AS "endedAt", outcome, exit_code AS "exitCode", versions, forecast FROM runs
          WHERE ?1 IS NULL OR pipeline = ?1 ORDER BY started_at DESC, run DESC LIMIT ?2`,
         pipeline,
         limit,
-      ).map((row) => ({ ...present<RunRow>(row), versions: JSON.parse(String(row.versions)) })),
+      ).map((row) => ({
+        ...present<RunRow>(row),
+        versions: JSON.parse(String(row.versions)),
+        ...(row.forecast !== null && { forecast: JSON.parse(String(row.forecast)) }),
+      })),
     steps: (run) => all(STEPS, run).map((row) => present<LedgerStep>(row)),
     rebuild: ({ runs, ended, partitions }) =>
       together(() => {

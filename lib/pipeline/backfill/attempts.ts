@@ -1,5 +1,6 @@
 import { PermanentError } from '../../core/errors.ts'
 import { errorReport } from '../../observe/error-report.ts'
+import { isOutOfMemory } from '../../transform/engine-errors.ts'
 import type { ErrorReport, PartitionReport } from '../report.ts'
 import type { Ended } from './messages.ts'
 import type { Death } from './worker.ts'
@@ -7,8 +8,15 @@ import type { Death } from './worker.ts'
 /** What becomes of a partition after an attempt. */
 export type Verdict =
   | { readonly again: false; readonly report: PartitionReport }
-  /** `counts`: it was an attempt. `report`: what it comes to if there is no other one. */
-  | { readonly again: true; readonly afterMs: number; readonly counts: boolean; readonly reason: string; readonly report: PartitionReport }
+  /** `alone`: with all memory, and nothing beside it. `counts`: it was an attempt. `report`: what it comes to if there is no other one. */
+  | {
+      readonly again: true
+      readonly afterMs: number
+      readonly counts: boolean
+      readonly alone?: boolean
+      readonly reason: string
+      readonly report: PartitionReport
+    }
 
 /** How often and where a partition has been tried. */
 export interface Tried {
@@ -18,6 +26,8 @@ export interface Tried {
   readonly attempt: number
   /** How often somebody else was found at work on it. */
   readonly held: number
+  /** Nothing ran beside it. */
+  readonly alone: boolean
   readonly ms: number
 }
 
@@ -35,21 +45,39 @@ export function afterAttempt(tried: Tried, outcome: Ended | Death, attempts: num
   if ('how' in outcome) {
     const report = deathReport(tried, outcome)
     if (attempt >= attempts) return { again: false, report }
-    return { again: true, afterMs: 0, counts: true, reason: `its worker died (${outcome.how})`, report }
+    const alone = diedOfMemory(outcome)
+    const reason = outcome.memory ?? `its worker died (${outcome.how})`
+    return {
+      again: true,
+      afterMs: 0,
+      counts: true,
+      ...(alone && { alone }),
+      reason: alone ? `${reason}; it is tried again alone` : reason,
+      report,
+    }
   }
   const { report } = outcome
   const { error } = report
   if (report.outcome !== 'failed' || error === undefined) return { again: false, report }
   const reason = error.message
   if (error.kind === 'HeldError') return { again: true, afterMs: pauseMs(held), counts: false, reason, report }
+  // What an engine cannot do with its share of the memory it may do with all of it.
+  if (isOutOfMemory(error.message) && !tried.alone && attempt < attempts)
+    return { again: true, afterMs: 0, counts: true, alone: true, reason: `${reason}; it is tried again alone`, report }
   if (error.exitCode !== 75 || attempt >= attempts) return { again: false, report }
   return { again: true, afterMs: pauseMs(attempt - 1), counts: true, reason, report }
 }
 
-function deathReport({ partition, pipeline, attempt, ms }: Tried, { how, words }: Death): PartitionReport {
+/** Known, or said in its last words: V8, the allocators of C++ and of Rust each have their own. */
+function diedOfMemory({ memory, words }: Death): boolean {
+  return memory !== undefined || /out of memory|memory allocation of \d+ bytes failed|bad_alloc|cannot allocate memory/i.test(words)
+}
+
+function deathReport({ partition, pipeline, attempt, ms }: Tried, death: Death): PartitionReport {
+  const { how, words } = death
   const times = attempt === 1 ? 'once' : attempt === 2 ? 'twice' : `${attempt} times`
   const last = words.split('\n').at(-1)?.slice(0, 200)
-  const memory = how === 'SIGKILL' || how === 'SIGABRT' || /memory/i.test(words)
+  const memory = diedOfMemory(death) || how === 'SIGKILL' || how === 'SIGABRT'
   const error: ErrorReport = errorReport(
     new PermanentError(`the worker at work on it died ${times} (${how})`, {
       pipeline,

@@ -1,3 +1,4 @@
+import { thisMachine } from '../../config/limits.ts'
 import { ConfigError } from '../../core/errors.ts'
 import type { EventSink } from '../../observe/events.ts'
 import type { Partition } from '../define/partitions.ts'
@@ -12,7 +13,9 @@ import { versions } from '../run/versions.ts'
 import { type BudgetOptions, divide } from './budget.ts'
 import { candidatesOf } from './candidates.ts'
 import { ownLimits, servedBook } from './desk.ts'
+import { forecastHeld } from './forecast-held.ts'
 import { limitBook } from './limit-book.ts'
+import { memoryPlan } from './memory-plan.ts'
 import { type Bounds, runPartitions, type SharedBooks } from './run-partitions.ts'
 import { type Selection, select } from './select.ts'
 import { nextTimeOfDay } from './stop-at.ts'
@@ -75,11 +78,17 @@ export async function backfill(project: Project, name: string, options: Backfill
         const candidates = await candidatesOf(running.session, running.ledger, now)
         const chosen = select(running.session.pipeline.definition, options, candidates, now)
         const budget = divide(project.config.limits, options, chosen.length)
-        const bounds = { budget, attempts, maxFailures, drain: AbortSignal.any([stop.signal, running.signal]) }
+        const memory = memoryPlan(budget, running.ledger.cells(name), thisMachine().memoryBytes)
+        const bounds = { budget, memory, attempts, maxFailures, drain: AbortSignal.any([stop.signal, running.signal]) }
         const partitions = chosen.map(({ partition }) => partition)
+        const begun = performance.now()
         const reports = await runAll(running, partitions, bounds, { book, served, events })
         const left = reports.some(({ outcome }) => outcome === 'notRun' || outcome === 'stopped')
-        return await endRun(running, reports, { stopped: left && bounds.drain.aborted ? (stop.inTime() ? 75 : 130) : undefined })
+        const took = { seconds: (performance.now() - begun) / 1000, peakBytes: running.memory.peakBytes() }
+        return await endRun(running, reports, {
+          stopped: left && bounds.drain.aborted ? (stop.inTime() ? 75 : 130) : undefined,
+          forecast: forecastHeld(memory, reports, took),
+        })
       },
     )
   } finally {

@@ -15,6 +15,8 @@ export interface Waiting {
   readonly held: number
   /** Not before, in milliseconds that only grow. */
   readonly notBeforeMs: number
+  /** Beside others it took too much memory: it has all of it, and nothing runs beside it. */
+  readonly alone: boolean
   /** What it comes to if it gets no turn any more; absent: it was not tried yet. */
   readonly last?: PartitionReport
 }
@@ -52,7 +54,7 @@ export interface DispatchOptions {
 /** Runs partitions in lanes until all have ended, or no other is to begin. Gives a report of each, in the order given. What a lane throws is the failure of its partition, and no other begins. */
 export async function dispatch(options: DispatchOptions): Promise<readonly PartitionReport[]> {
   const { partitions, lanes, admit, maxFailures, drain, nowMs } = options
-  let waiting: readonly Waiting[] = partitions.map((partition) => ({ partition, attempt: 1, held: 0, notBeforeMs: 0 }))
+  let waiting: readonly Waiting[] = partitions.map((partition) => ({ partition, attempt: 1, held: 0, notBeforeMs: 0, alone: false }))
   const running = new Set<Waiting>()
   const reports = new Map<string, PartitionReport>()
   let [failures, broken] = [0, false]
@@ -93,7 +95,7 @@ export async function dispatch(options: DispatchOptions): Promise<readonly Parti
   }
 
   async function runOne(lane: Lane, mine: Waiting): Promise<void> {
-    const { partition, attempt, held } = mine
+    const { partition, attempt, held, alone } = mine
     const begun = nowMs()
     options.began?.(mine)
     let outcome: Ended | Death
@@ -105,12 +107,19 @@ export async function dispatch(options: DispatchOptions): Promise<readonly Parti
       return over(report, mine)
     }
     const ms = nowMs() - begun
-    const verdict = afterAttempt({ pipeline: options.pipeline, partition: partition.name, attempt, held, ms }, outcome, options.attempts)
+    const verdict = afterAttempt(
+      { pipeline: options.pipeline, partition: partition.name, attempt, held, alone, ms },
+      outcome,
+      options.attempts,
+    )
     const { report } = verdict
     if (verdict.again && !drain.aborted) {
       options.again?.(mine, report, verdict.reason, verdict.counts)
       const counted = verdict.counts ? { attempt: attempt + 1, held } : { attempt, held: held + 1 }
-      waiting = [...waiting, { partition, ...counted, notBeforeMs: nowMs() + verdict.afterMs, last: report }]
+      waiting = [
+        ...waiting,
+        { partition, ...counted, alone: alone || verdict.alone === true, notBeforeMs: nowMs() + verdict.afterMs, last: report },
+      ]
       return
     }
     await over(report, mine, 'how' in outcome ? undefined : outcome)
@@ -147,6 +156,3 @@ export async function dispatch(options: DispatchOptions): Promise<readonly Parti
   }
   return partitions.flatMap(({ name }) => reports.get(name) ?? [])
 }
-
-/** As many at once as there are lanes, in their order. */
-export const inOrder: Admission = ([first]) => first

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Lane } from './dispatch.ts'
+import type { Lane, Waiting } from './dispatch.ts'
 import type { Job } from './messages.ts'
 import { startWorker, type Worker, type WorkerOptions } from './worker.ts'
 
@@ -10,7 +10,9 @@ export interface LaneTools {
   readonly folder: string
   /** Options of the worker that works in this folder. */
   worker(workspace: string): WorkerOptions
-  job(partition: Job['partition']): Job
+  job(waiting: Waiting): Job
+  /** Called when a partition begins in a process; what it gives is called at its end, and says whether memory was too short for it. */
+  watch(waiting: Waiting, pid: number): () => string | undefined
   /** Aborted: what runs is stopped. */
   readonly signal: AbortSignal
 }
@@ -18,7 +20,7 @@ export interface LaneTools {
 let started = 0
 
 /** A lane of workers: one at a time, in whose place comes another one when it has died. */
-export function openLane({ folder, worker, job, signal }: LaneTools): Lane {
+export function openLane({ folder, worker, job, watch, signal }: LaneTools): Lane {
   let current: { readonly worker: Worker; readonly workspace: string } | undefined
   const stop = () => current?.worker.abort()
   signal.addEventListener('abort', stop)
@@ -35,11 +37,17 @@ export function openLane({ folder, worker, job, signal }: LaneTools): Lane {
   }
 
   return {
-    run: async ({ partition }) => {
+    run: async (waiting) => {
       current ??= begin()
-      const outcome = await current.worker.run(job(partition))
-      if ('how' in outcome) await end()
-      return outcome
+      const { worker } = current
+      const left = worker.pid === undefined ? () => undefined : watch(waiting, worker.pid)
+      let memory: string | undefined
+      const outcome = await worker.run(job(waiting)).finally(() => {
+        memory = left()
+      })
+      if (!('how' in outcome)) return outcome
+      await end()
+      return { ...outcome, ...(memory !== undefined && { memory }) }
     },
     close: async () => {
       signal.removeEventListener('abort', stop)

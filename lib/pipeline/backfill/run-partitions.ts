@@ -2,18 +2,22 @@ import { systemClock } from '../../core/clock.ts'
 import type { RunEvent } from '../../core/context.ts'
 import { ConfigError } from '../../core/errors.ts'
 import type { EventSink } from '../../observe/events.ts'
+import { kernelKills } from '../../observe/proc.ts'
 import type { Partition } from '../define/partitions.ts'
 import { notifyingFolders } from '../notice/notices.ts'
 import type { PartitionReport } from '../report.ts'
 import { checksPartitionsAlone } from '../run/checked.ts'
 import { tellPending } from '../run/end-run.ts'
 import type { Running } from '../run/running.ts'
+import { admission } from './admit.ts'
 import type { Budget } from './budget.ts'
 import { codeOf } from './code-of.ts'
 import { type Counter, inTurn, openDesk, type ServedBook } from './desk.ts'
-import { dispatch, inOrder } from './dispatch.ts'
+import { dispatch, type Waiting } from './dispatch.ts'
 import { type LaneTools, openLane } from './lane.ts'
 import type { LimitBook } from './limit-book.ts'
+import { guardMemory } from './memory-guard.ts'
+import type { MemoryPlan } from './memory-plan.ts'
 import type { Job, Start } from './messages.ts'
 import { stagedFromData } from './staged-data.ts'
 import { standing } from './standing.ts'
@@ -22,6 +26,7 @@ import type { WorkerOptions } from './worker.ts'
 /** What is done at once, what it may use, and when it ends before all is done. */
 export interface Bounds {
   readonly budget: Budget
+  readonly memory: MemoryPlan
   readonly attempts: number
   readonly maxFailures: number
   readonly drain: AbortSignal
@@ -39,7 +44,7 @@ export interface SharedBooks {
 export async function runPartitions(
   running: Running,
   partitions: readonly Partition[],
-  { budget, attempts, maxFailures, drain }: Bounds,
+  { budget, memory, attempts, maxFailures, drain }: Bounds,
   { book, served, events }: SharedBooks,
 ): Promise<readonly PartitionReport[]> {
   const { session, ledger, name, id, signal, context, workspace } = running
@@ -68,19 +73,37 @@ export async function runPartitions(
   })
   const guards = checksPartitionsAlone(session.pipeline)
   const tables = session.pipeline.targets.flatMap((target) => (target.stage === 'load' && target.partitioned ? [target.load.table] : []))
-  const job = (partition: Job['partition']): Job => ({
-    ...{ type: 'run', partition, guards, limits: budget.worker },
+  /** One that is larger than all workers' part runs alone from the beginning. */
+  const isAlone = ({ partition, alone }: Pick<Waiting, 'partition' | 'alone'>) =>
+    alone || memory.forecast(partition.name).peakBytes > memory.budget.workersBytes
+  const job = ({ partition, alone }: Waiting): Job => ({
+    ...{ type: 'run' as const, partition, guards, limits: isAlone({ partition, alone }) ? memory.budget.alone : memory.budget.worker },
     tokens: [...new Set(tables)].flatMap((table) => session.tokens.get(table, partition.name) ?? []),
   })
-  const tools: LaneTools = { folder: workspace.folder, worker, job, signal }
+  using guard = guardMemory(memory.budget.wholeBytes)
+  const watch: LaneTools['watch'] = ({ partition, alone }, pid) => {
+    const kills = kernelKills()
+    const left = guard.watch(pid, alone ? memory.budget.workersBytes : memory.forecast(partition.name).peakBytes)
+    return () => left() ?? ((kernelKills() ?? 0) > (kills ?? 0) ? 'the kernel ended processes for want of memory' : undefined)
+  }
+  const tools: LaneTools = { folder: workspace.folder, worker, job, watch, signal }
   using told = standing(partitions.length, (event) => context(undefined, workspace.folder).emit(event), events?.live === true)
   let telling: Promise<void> = Promise.resolve()
   const record = (report: PartitionReport, more: { readonly inputKey?: string | undefined } = {}) => {
     const { inputKey } = more
     ledger.endPartition({ run: id, pipeline: name, at: new Date(), report, ...(inputKey !== undefined && { inputKey }) })
   }
+  const needOf = ({ partition, alone }: Waiting) => ({ bytes: memory.forecast(partition.name).peakBytes, alone })
   const reports = await dispatch({
-    ...{ partitions, pipeline: name, lanes: budget.jobs, admit: inOrder, attempts, maxFailures, drain },
+    ...{
+      partitions,
+      pipeline: name,
+      lanes: budget.jobs,
+      admit: admission(memory.budget.workersBytes, needOf, ({ partition }) => partition.name),
+      attempts,
+      maxFailures,
+      drain,
+    },
     clock: systemClock,
     nowMs: () => performance.now(),
     openLane: () => openLane(tools),

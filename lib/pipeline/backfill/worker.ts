@@ -13,6 +13,8 @@ export interface Death {
   readonly how: string
   /** The last that it said to standard error. */
   readonly words: string
+  /** Why it is memory that it came to its end by; absent: it may be anything. */
+  readonly memory?: string
 }
 
 /** A process of its own that runs partitions. */

@@ -11,6 +11,7 @@ import { isHeldMessage } from '../../export/gate/hold.ts'
 import { requestText } from '../../extract/request-text.ts'
 import type { ReadKind } from '../../extract/source.ts'
 import { silent } from '../../observe/events.ts'
+import { lastForecast, runForecast } from '../backfill/memory-plan.ts'
 import { heldAsLastSeen } from '../look/held-as-last-seen.ts'
 import { type LookingPlace, lookingPlace } from '../look/looking.ts'
 import { openBinder, type Project } from '../project.ts'
@@ -70,13 +71,15 @@ export async function plan(project: Project, name: string, options: PlanOptions 
         hint: `run millrace plan ${name} and commit schema.ts`,
       })
     await writeSchema(loaded, schema)
+    const partitions = partitionsAsLastSeen(project, place, pipeline, code)
     return {
       pipeline: name,
       profile: config.profile,
       datasets: plannedDatasets(pipeline, extracted),
       targets: pipeline.targets.map(plannedTarget),
       ...(pipeline.schedule && { schedule: await scheduleState(project, name, pipeline.schedule) }),
-      partitions: partitionsAsLastSeen(project, place, pipeline, code),
+      partitions,
+      ...forecastsAsLearned(place, name, [...partitions.due, ...partitions.failed]),
       held: await heldAsLastSeen(project, place, name),
       warnings: [...warningsOf(pipeline), ...connectionNotes(config, loaded.definition)],
       schemaChanges,
@@ -224,6 +227,14 @@ function warningsOf(pipeline: BoundPipeline): string[] {
     ...rounding,
     ...keepsGoneKeys(pipeline),
   ]
+}
+
+/** What a run of these partitions will take, and how wrong the last forecast was. */
+function forecastsAsLearned(place: LookingPlace, name: string, due: readonly string[]): Pick<PlanReport, 'forecast' | 'lastForecast'> {
+  using ledger = place.ledger()
+  const forecast = due.length === 0 ? undefined : runForecast(ledger.cells(name), due)
+  const last = forecast && lastForecast(ledger, name)
+  return { ...(forecast && { forecast }), ...(last && { lastForecast: last }) }
 }
 
 function partitionsAsLastSeen(project: Project, place: LookingPlace, pipeline: BoundPipeline, code: string): PlanReport['partitions'] {

@@ -2,7 +2,7 @@ import { GateError, placed } from '../../core/errors.ts'
 import { errorReport } from '../../observe/error-report.ts'
 import { writeRunRecord } from '../../observe/record.ts'
 import { notifyingFolders } from '../notice/notices.ts'
-import type { DeliveryReport, ErrorReport, NoticeReport, PartitionReport, RunReport, Stale } from '../report.ts'
+import type { DeliveryReport, ErrorReport, ForecastReport, NoticeReport, PartitionReport, RunReport, Stale } from '../report.ts'
 import { outgrownDeliveries, switchDelivery } from './deliveries.ts'
 import type { Running } from './running.ts'
 import { does } from './session.ts'
@@ -24,11 +24,17 @@ export async function endRun(
     stale,
     scheduled,
     stopped,
-  }: { readonly stale?: Stale | undefined; readonly scheduled?: Date | undefined; readonly stopped?: number | undefined } = {},
+    forecast,
+  }: {
+    readonly stale?: Stale | undefined
+    readonly scheduled?: Date | undefined
+    readonly stopped?: number | undefined
+    readonly forecast?: ForecastReport | undefined
+  } = {},
 ): Promise<RunReport> {
   const deliveries = await switchAll(running, partitions)
   if (deliveries.length > 0) await tellPending(running, notifyingFolders(running.session.pipeline, 'end'))
-  return finish(running, { partitions, deliveries, stale, scheduled, stopped: running.signal.aborted ? 130 : stopped })
+  return finish(running, { partitions, deliveries, stale, scheduled, stopped: running.signal.aborted ? 130 : stopped, forecast })
 }
 
 /** Switches the named deliveries that hold all partitions, where everything of the run has succeeded: they commit as one. */
@@ -67,11 +73,12 @@ interface Ending {
   readonly stale: Stale | undefined
   readonly scheduled: Date | undefined
   readonly stopped: number | undefined
+  readonly forecast: ForecastReport | undefined
 }
 
 async function finish(
   { project, name, id, startedAt, session, ledger, collector, keepGoing, memory, notices, context, workspace }: Running,
-  { partitions, deliveries, stale, scheduled, stopped }: Ending,
+  { partitions, deliveries, stale, scheduled, stopped, forecast }: Ending,
 ): Promise<RunReport> {
   const { config } = project
   const failed = [...partitions, ...deliveries].filter(({ outcome }) => outcome === 'failed')
@@ -97,6 +104,7 @@ async function finish(
     ...(deliveries.length > 0 && { deliveries }),
     ...(told.length > 0 && { notices: told }),
     ...(stale && { stale }),
+    ...(forecast && { forecast }),
     retries: collector.retries,
     warnings: collector.warnings,
     peakRssBytes: memory.peakBytes(),
@@ -105,7 +113,7 @@ async function finish(
     versions: versions(),
   }
   await writeRunRecord(config.state, report, failed[0]?.error)
-  ledger.endRun({ run: id, endedAt: new Date(report.endedAt), outcome, exitCode })
+  ledger.endRun({ run: id, endedAt: new Date(report.endedAt), outcome, exitCode, ...(forecast && { forecast }) })
   return report
 }
 

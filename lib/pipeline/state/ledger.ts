@@ -28,8 +28,8 @@ export async function rebuildLedger(project: Project): Promise<RebuiltLedger> {
   for (const id of (await readdir(paths.runs).catch(() => [])).sort()) {
     const record = await readRunRecord(project.config.state, id)
     if (!record) continue
-    const { run, pipeline, profile, startedAt, endedAt, outcome, exitCode, versions } = record
-    runs.push({ run, pipeline, profile, startedAt, endedAt, outcome, exitCode, versions })
+    const { run, pipeline, profile, startedAt, endedAt, outcome, exitCode, versions, forecast } = record
+    runs.push({ run, pipeline, profile, startedAt, endedAt, outcome, exitCode, versions, ...(forecast && { forecast }) })
     for (const each of record.partitions) {
       ended.push({ run, pipeline, at: new Date(endedAt), report: each })
       const state = each.outcome === 'unchanged' ? 'done' : each.outcome

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { RunReport } from '../../../lib/pipeline/report.ts'
 import { millrace } from '../../kit/millrace.ts'
@@ -81,6 +81,32 @@ test('a dry run says what would be run, in which order and why, and does nothing
     { partition: DAYS[0], why: 'due' },
   ])
   expect(existsSync(project.path(`.millrace/dev/export/daily/${DAYS[4]}.csv`))).toBe(false)
+})
+
+test('a backfill is forecast from those before, and says how wrong the last forecast was', { timeout: 240_000 }, async () => {
+  const planned = async () => JSON.parse((await millrace(project, 'backfill', 'sales', '--from', '2024', '--dry-run', '--json')).stdout)
+  expect((await millrace(project, 'backfill', 'sales', '--dry-run')).stdout).toContain(
+    'none yet: it is learned from partitions that were made',
+  )
+  const first = await backfill()
+  expect(first.report.forecast).toBeUndefined()
+  const { forecast, lastForecast, partitions } = await planned()
+  expect(forecast).toMatchObject({ partitions: 5, from: '5 partitions' })
+  expect(forecast.peakBytes).toBeGreaterThan(100e6)
+  expect(forecast.bytesWritten).toBeGreaterThan(0)
+  expect(partitions[0].forecast.seconds).toBeGreaterThan(0)
+  expect(lastForecast).toBeUndefined()
+
+  const { report } = await backfill('--from', '2024', '--force')
+  expect(report.forecast).toMatchObject({ partitions: 5, from: '5 partitions', took: { peakBytes: report.peakRssBytes } })
+  expect((await planned()).lastForecast).toEqual(report.forecast)
+  const { stdout } = await millrace(project, 'backfill', 'sales', '--from', '2024', '--dry-run')
+  expect(stdout).toMatch(/\nforecast .* of memory at most, .* written; learned from 5 partitions\nlast time .*: took .* \([+-]?\d+ %\)/)
+
+  rmSync(project.path('.millrace/dev/landing'), { recursive: true })
+  expect((await millrace(project, 'ledger', 'rebuild')).code).toBe(0)
+  const plan = await millrace(project, 'plan', 'sales')
+  expect(plan.stdout).toMatch(/\nforecast of a run: .*; learned from 5 partitions\nforecast of the last backfill: .*: took /)
 })
 
 test('backfill refuses what cannot be, before anything is run', { timeout: 60_000 }, async () => {

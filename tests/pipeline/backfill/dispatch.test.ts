@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest'
-import { type DispatchOptions, dispatch, inOrder, type Lane, type Waiting } from '../../../lib/pipeline/backfill/dispatch.ts'
+import { type Admission, type DispatchOptions, dispatch, type Lane, type Waiting } from '../../../lib/pipeline/backfill/dispatch.ts'
 import type { Ended } from '../../../lib/pipeline/backfill/messages.ts'
 import type { Death } from '../../../lib/pipeline/backfill/worker.ts'
 import type { PartitionReport } from '../../../lib/pipeline/report.ts'
 import { manualClock } from '../../kit/context.ts'
+
+const inOrder: Admission = ([first]) => first
 
 const report = (partition: string, outcome: PartitionReport['outcome'], kind?: string, exitCode = 1): Ended => ({
   type: 'ended',

@@ -1,8 +1,8 @@
 import { globSync, readFileSync, rmSync } from 'node:fs'
 import { FILES_CONFIG, makeProject, type TestProject } from '../../kit/project.ts'
 
-/** What befalls a partition when its sales are read: `kill` kills the process, `fail` fails for good, `busy` in a way that may pass, `slow` takes two seconds; `once`: the first time only. */
-export type Fault = 'kill' | 'kill once' | 'fail' | 'fail once' | 'busy' | 'busy once' | 'slow'
+/** What befalls a partition when its sales are read: `kill` kills the process, `fail` fails for good, `busy` in a way that may pass, `slow` takes two seconds, `hog` holds 800 MB for three; `once`: the first time only. */
+export type Fault = 'kill' | 'kill once' | 'fail' | 'fail once' | 'busy' | 'busy once' | 'slow' | 'hog'
 
 const CONFIG = FILES_CONFIG.replace(
   "import { config, duckdb, files, local } from '#millrace'\n",
@@ -21,6 +21,11 @@ async function befall({ dataset, partition }) {
   if (what === 'fail') throw new PermanentError('the shop is closed')
   if (what === 'busy') throw new TransientError('the shop is busy')
   if (what === 'slow') await sleep(2000)
+  if (what === 'hog') {
+    globalThis.hog = Buffer.alloc(800e6, 1)
+    await sleep(3000)
+    globalThis.hog = undefined
+  }
 }
 `,
 ).replace(
