@@ -65,6 +65,7 @@ export const whole = pipeline({
   name: 'rentals',
   schema,
   partition: day({ from: '2005-05-24', zone: 'Europe/Berlin' }),
+  schedule: { cron: '0 5 * * *', zone: 'Asia/Tokyo' },
   parameters: { rate: 2.5, since: new Date(0), name: 'x', none: null },
   extract: {
     payment: files.files('payment/{partition}.csv', { window: 'payment_date', lookback: '3d', nulls: ['NA'] }),
