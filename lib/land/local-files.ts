@@ -110,7 +110,8 @@ async function fetched(store: Store, load: Landing, file: LandedFile, ctx: RunCo
     }
     return path
   } catch (error) {
-    throw refusedByDisk(error, path)
+    // What the disk refuses may be the cache's: then its folder is named.
+    throw refusedByDisk(error, error instanceof Error && 'path' in error ? String(error.path) : path)
   }
 }
 

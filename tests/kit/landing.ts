@@ -1,3 +1,4 @@
+import { readFileSync, rmSync } from 'node:fs'
 import { onTestFinished } from 'vitest'
 import { local } from '../../lib/connectors/local/index.ts'
 import type { Relation } from '../../lib/connectors/source.ts'
@@ -6,7 +7,9 @@ import type { RunContext } from '../../lib/core/context.ts'
 import type { Columns } from '../../lib/core/dataset.ts'
 import { quoteIdentifier, quoteList } from '../../lib/core/quote.ts'
 import { duckdbTypeFromText } from '../../lib/engines/types.ts'
+import { fileCache } from '../../lib/land/file-cache.ts'
 import { land } from '../../lib/land/land.ts'
+import { keepFilesOf } from '../../lib/land/local-files.ts'
 import type { Landed, LandRequest, LandTools } from '../../lib/land/request.ts'
 import { temporaryFolder, testContext } from './context.ts'
 import { connectToTestEngine } from './engine.ts'
@@ -24,10 +27,40 @@ export interface Landing {
   land(rows: string, overrides?: Partial<LandRequest>, ctx?: Partial<RunContext>): Promise<Landed>
 }
 
+/** What a landing zone's objects are to this machine. */
+let open = (folder: string): Store => local(folder).openStore()
+
+/** From now on landing zones of tests lie elsewhere, with a cache of one file or two on this machine. */
+export function landElsewhere(): void {
+  open = (folder) => storeElsewhere(folder, { folder: `${folder}-cache`, limitBytes: 2500 })
+}
+
+/** Forgets what this machine has kept of a landing zone, so that its readers see what lies there. */
+export function forgetKept({ folder }: Pick<Landing, 'folder'>): void {
+  rmSync(`${folder}-cache`, { recursive: true, force: true })
+}
+
+/** A store of a folder whose files have no path here: they are put by copying, and read as those of a bucket are. `got`: what was fetched. */
+export function storeElsewhere(folder: string, cache: Parameters<typeof fileCache>[0], got: string[] = []): Store {
+  const inner = local(folder).openStore()
+  const store: Store = {
+    ...inner,
+    localPath: () => undefined,
+    // As an upload, which leaves the file where it is.
+    put: (key, body, options) => inner.put(key, 'file' in body ? { bytes: readFileSync(body.file) } : body, options),
+    get: (key, range) => {
+      if (key.endsWith('.parquet')) got.push(key)
+      return inner.get(key, range)
+    },
+  }
+  keepFilesOf(store, fileCache(cache))
+  return store
+}
+
 /** A landing zone in a fresh folder, with rows that come from SQL. */
 export function testLanding(defaults: Partial<LandRequest> & { readonly columns: Columns }): Landing {
   const folder = `${temporaryFolder()}/landing`
-  const store = local(folder).openStore()
+  const store = open(folder)
   const reader = inProcessReader()
   onTestFinished(async () => {
     await store.close()

@@ -9,7 +9,7 @@ import { changesOf } from '../../lib/land/datasets.ts'
 import { loadsOf } from '../../lib/land/loads.ts'
 import type { LandRequest } from '../../lib/land/request.ts'
 import { testContext } from '../kit/context.ts'
-import { type Landing, noRelation, rowsOf, testLanding, typed } from '../kit/landing.ts'
+import { forgetKept, type Landing, noRelation, rowsOf, testLanding, typed } from '../kit/landing.ts'
 
 const columns = { id: 'int64', name: 'text', at: 'int64' }
 const every = (compact: number, deletes: 'ignore' | 'keys' = 'ignore') =>
@@ -173,6 +173,7 @@ test('a whole read that finds the history damaged begins it anew, before and aft
   await landLoads(landing, 1, 2)
   for (const folder of ['_compacted', '_all'])
     for (const name of filesIn(landing, folder)) if (name.endsWith('.parquet')) rmSync(join(landing.folder, 'test/d', folder, name))
+  forgetKept(landing)
   await expect(landing.land(`(1, 'n3', 3)`, { cursorFrom: '2' })).rejects.toThrow(CheckError)
   const { manifest } = await landing.land(`(5, 'new', 5)`)
   expect(manifest).toMatchObject({ id: 3, base: true })

@@ -7,7 +7,7 @@ import { changesOf } from '../../lib/land/datasets.ts'
 import { lastCursor, loadsOf } from '../../lib/land/loads.ts'
 import type { LandRequest } from '../../lib/land/request.ts'
 import { testContext } from '../kit/context.ts'
-import { type Landing, noRelation, rowsOf, testLanding, typed } from '../kit/landing.ts'
+import { forgetKept, type Landing, noRelation, rowsOf, testLanding, typed } from '../kit/landing.ts'
 
 const columns = { id: 'int64', name: 'text', at: 'timestamptz' }
 const cursor = { columns, kind: { by: 'cursor', column: 'at', key: ['id'], deletes: 'ignore' } } as const
@@ -242,6 +242,7 @@ describe('a damaged load', () => {
     const landing = testLanding(cursor)
     const { manifest } = await landing.land(`(1, 'a', ${day(1)})`)
     await landing.store.delete(manifest.files[0]?.key ?? '')
+    forgetKept(landing)
     await expect(stateOf(landing)).rejects.toMatchObject({
       exitCode: 3,
       place: { file: manifest.files[0]?.key },
@@ -256,6 +257,7 @@ describe('a damaged load', () => {
     await landing.land(`(3, 'c', ${day(3)})`, { cursorFrom: '2020-01-02 00:00:00+00' })
     const path = join(landing.folder, manifest.files[0]?.key ?? '')
     writeFileSync(path, Buffer.alloc(manifest.files[0]?.bytes ?? 0))
+    forgetKept(landing)
     const ctx = testContext()
     const refreshed = await landing.land(`(1, 'a', ${day(1)}), (2, 'b', ${day(2)}), (3, 'c', ${day(3)})`, {}, ctx)
     expect(refreshed).toMatchObject({ outcome: 'done', rows: 3, manifest: { id: 3, base: true } })

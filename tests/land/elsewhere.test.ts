@@ -1,39 +1,24 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { local } from '../../lib/connectors/local/index.ts'
-import type { Store } from '../../lib/connectors/store.ts'
 import { CheckError, OutrunError, TransientError } from '../../lib/core/errors.ts'
 import { currentState } from '../../lib/land/current-state.ts'
 import { datasetOfLoads, verifyFiles } from '../../lib/land/datasets.ts'
-import { fileCache } from '../../lib/land/file-cache.ts'
 import { land } from '../../lib/land/land.ts'
 import { loadsOf } from '../../lib/land/loads.ts'
-import { keepFilesOf } from '../../lib/land/local-files.ts'
 import type { LandRequest } from '../../lib/land/request.ts'
 import { temporaryFolder, testContext } from '../kit/context.ts'
 import { inProcessReader } from '../kit/in-process-reader.ts'
-import { noRelation, rowsOf, typed } from '../kit/landing.ts'
+import { noRelation, rowsOf, storeElsewhere, typed } from '../kit/landing.ts'
 
 const columns = { id: 'int64', name: 'text', at: 'int64' }
 
 /** A machine with a cache of its own, over objects that lie elsewhere; `got` are the files that it has fetched. */
 function machine(objects: string, limitBytes = 1e9) {
-  const inner = local(objects).openStore()
   const reader = inProcessReader()
   const cache = join(temporaryFolder(), 'cache')
   const got: string[] = []
-  const store: Store = {
-    ...inner,
-    localPath: () => undefined,
-    // As an upload, which leaves the file where it is.
-    put: (key, body, options) => inner.put(key, 'file' in body ? { bytes: readFileSync(body.file) } : body, options),
-    get: (key, range) => {
-      if (key.endsWith('.parquet')) got.push(key)
-      return inner.get(key, range)
-    },
-  }
-  keepFilesOf(store, fileCache({ folder: cache, limitBytes }))
+  const store = storeElsewhere(objects, { folder: cache, limitBytes }, got)
   onTestFinished(async () => {
     await store.close()
     await reader.close()
