@@ -11,6 +11,8 @@ export default config({
       landing: local(`${BENCH_WORK}/landing`),
       store: local(`${BENCH_WORK}/export`),
       state: `${BENCH_WORK}/state`,
+      // On a machine that others use the read of 13 GB may take long.
+      limits: { readerTimeout: '6h' },
     },
   },
 })
