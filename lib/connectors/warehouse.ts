@@ -48,6 +48,25 @@ export interface LoadReceipt {
   readonly added: readonly string[]
 }
 
+/** Rows of a table that are asked for, to be compared with what would take their place. */
+export interface RowsRequest {
+  readonly table: string
+  /** Those of this partition. */
+  readonly partition: string
+  /** And those of any other partition that have one of the keys in these Parquet files: `columns` are the key's. */
+  readonly keys?: { readonly columns: Columns; readonly files: readonly string[] }
+  /** Columns of whoever asks: where a warehouse tells names apart without case, theirs is the spelling. */
+  readonly columns: Columns
+  /** The Parquet file that is made of them; absolute, and not there. */
+  readonly path: string
+}
+
+export interface RowsReceipt {
+  /** The table's, without its own; a type that millrace does not have is the warehouse's name of it, and its values are texts in the file. */
+  readonly columns: Columns
+  readonly rows: number
+}
+
 /** Frames on their way into one table. */
 export interface ReceiveRequest {
   /** Its name, for messages. */
@@ -85,6 +104,8 @@ export interface ReceiveReceipt {
  * OutrunError ("another run"). `replace` and `replacePartition` of a table for which another pipeline has a token are a ConfigError that names it: they would delete its rows, and its tokens say that they are there. Opened by load only, for as short as possible; `close` releases every lock. When another process holds
  * the warehouse: waits up to 60 s on the context's clock, then TransientError.
  *
+ * `copyOut` writes rows of a table into a Parquet file, with their `_partition`, as they are committed, and changes nothing; each column has the table's type as `fileColumns` writes it.
+ *
  * `receive` is a load whose rows are frames. All of the above holds, but for the types: a new table gets the frames' own, and one that is there must have exactly those, else ConfigError. Rows and token are committed once the
  * sender has counted the rows and the table has taken as many; without a token from the request everything is as it was. What the sender throws comes back as it is, and is tried again where it may succeed.
  */
@@ -93,6 +114,8 @@ export interface Warehouse {
   /** Columns of a table without `_partition` and `_load`; undefined when it is not there. */
   describe(table: string, ctx: RunContext): Promise<Columns | undefined>
   load(request: LoadRequest, ctx: RunContext): Promise<LoadReceipt>
+  /** Undefined where the table is not there; then no file is made. Absent: the warehouse cannot be compared with. */
+  copyOut?(request: RowsRequest, ctx: RunContext): Promise<RowsReceipt | undefined>
   receive?(request: ReceiveRequest, frames: Frames, ctx: RunContext): Promise<ReceiveReceipt>
   /** All tokens of a pipeline, but those of tables that are not there: who drops a table has its partitions loaded again. An absent warehouse has none and is not created by asking. */
   tokens(pipeline: string, ctx: RunContext): Promise<readonly Token[]>

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { exists } from '../../core/disk.ts'
 import type { Warehouse, WarehouseConnection } from '../warehouse.ts'
 import { checkFile } from './check.ts'
+import { copyOutOf } from './copy-out.ts'
 import { keeper } from './kept.ts'
 import { loadFile } from './load.ts'
 import { aloneAt, withFile } from './open.ts'
@@ -42,6 +43,11 @@ function openWarehouse(file: string, keepOpenMs: number | undefined): Warehouse 
       return withFile({ file, readOnly: true }, ctx, async (db) => (await describeTable(db, table))?.columns)
     },
     load: (request, ctx) => loadFile(file, request, ctx, kept),
+    copyOut: async (request, ctx) => {
+      if (!(await exists(file))) return undefined
+      await yielding()
+      return copyOutOf(file, request, ctx)
+    },
     tokens: async (pipeline, ctx) => {
       if (!(await exists(file))) return []
       await yielding()
