@@ -3,15 +3,12 @@ import type { RunContext } from '../core/context.ts'
 import { openDuckDB } from '../engines/duckdb.ts'
 import type { OpenEngine } from '../engines/engine-pool.ts'
 import { delivering } from './begin.ts'
-import { limitsAnything } from './contract/gate-options.ts'
 import type { DeliveryRequest, ExportReceipt, Work } from './delivery.ts'
-import { type Gated, hold, refuseWaiting, release } from './gate/hold.ts'
+import { refuseWaiting, release } from './gate/hold.ts'
 import { sideOfDataset } from './gate/side.ts'
-import { judge } from './gate/verdict.ts'
 import { keepLast } from './keep-last.ts'
-import { type MadeDelivery, makeDelivery, mendFiles } from './make-delivery.ts'
-import { settlePlain } from './plain-copy.ts'
-import { switchPointer } from './pointer.ts'
+import { askGate, gatedOf, pointTo, receiptOf } from './lead-to.ts'
+import { makeDelivery, mendFiles } from './make-delivery.ts'
 
 export type { DeliveryRequest, ExportReceipt } from './delivery.ts'
 
@@ -55,46 +52,8 @@ async function settle(work: Work): Promise<ExportReceipt> {
   const held = gated && (await refuseWaiting(gated, request.force ?? false))
   const made = await makeDelivery(work)
   if (made === 'keptLast') return keepLast(work)
-  if (gated && before.last && made.key !== before.last.manifest) {
-    const { gate } = request.export.contract
-    const rows = sideOfDataset(request.dataset, request.export.contract)
-    const { beyond, sample } = await judge({
-      ...work,
-      gate: gate ?? {},
-      made: made.manifest,
-      against: before.last.manifest,
-      ...(rows && { rows }),
-    })
-    if (beyond.length > 0) return hold(gated, held, { made, beyond, samples: sample === undefined ? [] : [sample] })
-  }
+  await askGate(work, made, gated, held, sideOfDataset(request.dataset, request.export.contract))
   const { plain } = await pointTo(work, made)
   await release(store, layout.pointer, held)
   return receiptOf('delivered', made, plain.key)
-}
-
-/** What a delivery that has a gate, and one before it, is held by. */
-function gatedOf({ request, before, layout, store, ctx, place }: Work): Gated | undefined {
-  const { pipeline, partition, inputKey } = request
-  const { path, contract } = request.export
-  if (!before.last || !limitsAnything(contract.gate)) return undefined
-  return {
-    ...{ pipeline, path, partition, inputKey, store, ctx, place },
-    ...{ pointer: layout.pointer, pointed: before.pointed, gates: [contract.gate] },
-  }
-}
-
-/** The switch, and the plain copy after it. */
-async function pointTo(work: Work, { key, sha256, manifest }: MadeDelivery) {
-  const { pipeline, dataset, path, partition, inputKey, files } = manifest
-  const switched = await switchPointer(work, work.layout.pointer, work.before.pointed, {
-    ...{ pipeline, dataset, path, partition, inputKey, manifest: key, manifestSha256: sha256 },
-    files: files.map((file) => file.key),
-    notify: work.request.export.notify,
-  })
-  return { switched, plain: await settlePlain(work, key, files[0]) }
-}
-
-function receiptOf(outcome: ExportReceipt['outcome'], { key, manifest }: MadeDelivery, plain: string | undefined): ExportReceipt {
-  const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0)
-  return { outcome, rows: manifest.rows, bytes, files: manifest.files.map((file) => file.key), manifest: key, plain }
 }
