@@ -1,11 +1,14 @@
 import { bytesOf } from '../config/units.ts'
+import { ConfigError } from '../core/errors.ts'
 import { forecastError, forecastText } from '../observe/forecast.ts'
 import type { ForecastReport } from '../observe/report.ts'
 import { runSummary } from '../observe/summary.ts'
 import { columnsOf, type TableColumn, table } from '../observe/table.ts'
 import { formatBytes, formatCount, formatDuration } from '../observe/units.ts'
+import type { RejectReport } from '../pipeline/compare/reject.ts'
 import type { BackfillPlan } from '../pipeline/report.ts'
-import { command } from './command.ts'
+import { command, kebab } from './command.ts'
+import { compareText } from './compare-text.ts'
 
 /** `millrace backfill`: many partitions at once, each in a process of its own. */
 export const backfill = command({
@@ -33,11 +36,18 @@ export const backfill = command({
     stopAt: { type: 'string', value: 'time', describe: 'begin no other partition from this time of day on, as 06:00' },
     force: { type: 'boolean', describe: 'compute, load and export again from what has landed' },
     refresh: { type: 'boolean', describe: 'read the sources again, also what has landed complete' },
+    compare: { type: 'boolean', describe: 'make candidates beside what is there, say what differs, and change nothing' },
+    accept: { type: 'boolean', describe: 'commit the candidates as they are; all that there are, when no range or list is given' },
+    reject: { type: 'boolean', describe: 'give the candidates up' },
     dryRun: { type: 'boolean', describe: 'say what would be run, in which order and why, and run nothing' },
   },
   drains: true,
   example: ['millrace backfill quakes --from 2018-02 --to 2018-03 --jobs 2', 'reprocess a month, two days at once'],
-  handler: async ({ pipeline, partition, memory, dryRun, ...options }, { folder, profile, signal, drain, color, events }) => {
+  handler: async (
+    { pipeline, partition, memory, dryRun, compare, accept, reject, ...options },
+    { folder, profile, signal, drain, color, events },
+  ) => {
+    refuseTogether({ dryRun, compare, accept, reject }, options)
     const chosen = {
       ...options,
       ...(partition !== undefined && { partitions: partition }),
@@ -53,10 +63,42 @@ export const backfill = command({
       const plan = await planBackfill(project, pipeline, chosen)
       return { text: planText(plan), json: plan, exitCode: 0 }
     }
+    if (reject) {
+      const { reject: giveUp } = await import('../pipeline/compare/reject.ts')
+      const report = await giveUp(project, pipeline, { ...chosen, signal })
+      return { text: rejectText(report), json: report, exitCode: 0 }
+    }
+    if (accept) {
+      const { accept: letThrough } = await import('../pipeline/compare/accept.ts')
+      const report = await letThrough(project, pipeline, { ...chosen, signal, drain, events: await events({ partitions: true }) })
+      return { text: runSummary(report, { color }), json: report, exitCode: report.exitCode }
+    }
+    if (compare) {
+      const { compare: make } = await import('../pipeline/compare/compare.ts')
+      const report = await make(project, pipeline, { ...chosen, signal, drain, events: await events({ partitions: true }) })
+      return { text: compareText(report, { command: `millrace backfill ${pipeline}`, color }), json: report, exitCode: report.exitCode }
+    }
     const report = await run(project, pipeline, { ...chosen, signal, drain, events: await events({ partitions: true }) })
     return { text: runSummary(report, { color }), json: report, exitCode: report.exitCode }
   },
 })
+
+/** @throws ConfigError for options that exclude each other */
+function refuseTogether(
+  ways: Readonly<Record<string, boolean>>,
+  { force, refresh }: { readonly force: boolean; readonly refresh: boolean },
+): void {
+  const given = Object.keys(ways).flatMap((name) => (ways[name] ? [`--${kebab(name)}`] : []))
+  if (given.length > 1) throw new ConfigError(`${given.join(' and ')} exclude each other`)
+  const [way] = given
+  if ((way === '--accept' || way === '--reject') && (force || refresh))
+    throw new ConfigError(`${way} computes nothing: leave out ${force ? '--force' : '--refresh'}`)
+}
+
+function rejectText({ pipeline, partitions, bytes }: RejectReport): string {
+  const count = `${formatCount(partitions.length)} ${partitions.length === 1 ? 'candidate' : 'candidates'}`
+  return `${pipeline}: gave up ${count} (${formatBytes(bytes)}); tables and deliveries are as they were`
+}
 
 function planText({ pipeline, profile, partitions, jobs, memoryBytes, threads, forecast, lastForecast }: BackfillPlan): string {
   if (partitions.length === 0) return `${pipeline} (${profile}): nothing to run`

@@ -33,6 +33,7 @@ export async function openProject(folder: string, profile?: string, given?: Give
 
 /** Paths under a profile's state folder. */
 export const statePaths = (state: string) => ({
+  candidates: join(state, 'candidates'),
   ledger: join(state, 'ledger.sqlite'),
   locks: join(state, 'locks'),
   recipes: join(state, 'recipes'),

@@ -228,7 +228,11 @@ export interface ShowResult {
 export interface PruneReport {
   readonly pipeline: string
   readonly kept: number
-  readonly removed: readonly { readonly what: 'landing' | 'export' | 'workspace' | 'run'; readonly key: string; readonly bytes: number }[]
+  readonly removed: readonly {
+    readonly what: 'landing' | 'export' | 'candidate' | 'workspace' | 'run'
+    readonly key: string
+    readonly bytes: number
+  }[]
   readonly dryRun: boolean
 }
 

@@ -51,7 +51,32 @@ const MEMORY_INTERVAL_MS = 1_000
  * one writer. Named deliveries of all partitions are switched at the end, where all of them succeeded. Writes the run record and the ledger, as `run` does.
  * @throws ConfigError before anything was run: the pipeline, the configuration or the choice is wrong
  */
-export async function backfill(project: Project, name: string, options: BackfillOptions = {}): Promise<RunReport> {
+export function backfill(project: Project, name: string, options: BackfillOptions = {}): Promise<RunReport> {
+  return whileBackfilling(project, name, options, async ({ running, partitions, bounds, shared, stopped }) => {
+    const begun = performance.now()
+    const reports = await runAll(running, partitions, bounds, shared)
+    const took = { seconds: (performance.now() - begun) / 1000, peakBytes: running.memory.peakBytes() }
+    return endRun(running, reports, { stopped: stopped(reports), forecast: forecastHeld(bounds.memory, reports, took) })
+  })
+}
+
+/** A backfill that is open, and what it is to run. */
+export interface Backfilling {
+  readonly running: Running
+  readonly partitions: readonly Partition[]
+  readonly bounds: Bounds
+  readonly shared: SharedBooks
+  /** The exit code of one that has left something undone because it was asked to; undefined where it has not. */
+  stopped(reports: readonly Pick<PartitionReport, 'outcome'>[]): number | undefined
+}
+
+/** Opens a backfill, chooses its partitions and divides what it may use among them, does `work`, and closes it. @throws ConfigError as `backfill` does */
+export async function whileBackfilling<T>(
+  project: Project,
+  name: string,
+  options: BackfillOptions,
+  work: (backfilling: Backfilling) => Promise<T>,
+): Promise<T> {
   const { refresh = false, force = false, keepGoing = false, events, signal } = options
   const maxFailures = atLeastOne('max-failures', options.maxFailures) ?? (keepGoing ? Number.POSITIVE_INFINITY : 1)
   const attempts = atLeastOne('attempts', options.attempts) ?? 3
@@ -81,14 +106,11 @@ export async function backfill(project: Project, name: string, options: Backfill
         const memory = memoryPlan(budget, running.ledger.cells(name), thisMachine().memoryBytes)
         const bounds = { budget, memory, attempts, maxFailures, drain: AbortSignal.any([stop.signal, running.signal]) }
         const partitions = chosen.map(({ partition }) => partition)
-        const begun = performance.now()
-        const reports = await runAll(running, partitions, bounds, { book, served, events })
-        const left = reports.some(({ outcome }) => outcome === 'notRun' || outcome === 'stopped')
-        const took = { seconds: (performance.now() - begun) / 1000, peakBytes: running.memory.peakBytes() }
-        return await endRun(running, reports, {
-          stopped: left && bounds.drain.aborted ? (stop.inTime() ? 75 : 130) : undefined,
-          forecast: forecastHeld(memory, reports, took),
-        })
+        const stopped = (reports: readonly Pick<PartitionReport, 'outcome'>[]) => {
+          const left = reports.some(({ outcome }) => outcome === 'notRun' || outcome === 'stopped')
+          return left && bounds.drain.aborted ? (stop.inTime() ? 75 : 130) : undefined
+        }
+        return work({ running, partitions, bounds, shared: { book, served, events }, stopped })
       },
     )
   } finally {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Disposition, LoadReceipt, LoadRequest, Token } from '../../connectors/warehouse.ts'
+import type { Disposition, LoadReceipt, LoadRequest, RowsReceipt, RowsRequest, Token } from '../../connectors/warehouse.ts'
 import type { Columns, Dataset } from '../../core/dataset.ts'
 
 const count = z.int().nonnegative()
@@ -47,10 +47,22 @@ const loadReceipt = z.object({
   added: z.array(z.string()),
 }) satisfies z.ZodType<LoadReceipt>
 
+const rowsRequest = z.object({
+  table: z.string(),
+  partition: z.string(),
+  keys: z.object({ columns, files: z.array(z.string()).readonly() }).exactOptional(),
+  columns,
+  path: z.string(),
+}) satisfies z.ZodType<RowsRequest>
+
+const rowsReceipt = z.object({ columns, rows: count }) satisfies z.ZodType<RowsReceipt>
+
 /** What a worker asks of its parent: what it gives with the question, and what it is answered. */
 export const calls = {
   /** One dataset into one table of the warehouse, which the parent has open. */
   load: { asked: z.object({ request: loadRequest as unknown as z.ZodType<LoadRequest>, partition: z.string() }), answer: loadReceipt },
+  /** Rows of a table, into a file of the worker's; null where the table is not there. */
+  copyOut: { asked: rowsRequest, answer: rowsReceipt.nullable() },
   /** The warehouse's tokens as they are now. */
   tokens: { asked: z.object({}), answer: z.array(token) },
   /** The columns of a table; null where it is not there. */

@@ -4,6 +4,7 @@ import type { ErrorData } from '../../core/error-data.ts'
 import type { Staged } from '../../export/stage.ts'
 import type { LoadManifest } from '../../state/manifest.ts'
 import { manifestSchema } from '../../state/manifest-schema.ts'
+import type { TargetComparison } from '../compare/compare-report.ts'
 import type { PartitionReport } from '../report.ts'
 import { type CallName, calls, dataset, token } from './calls.ts'
 
@@ -33,6 +34,8 @@ const report = z.looseObject({
   rssBytes: z.number(),
 }) as unknown as z.ZodType<PartitionReport>
 
+const comparison = z.looseObject({ stage: z.string(), target: z.string() }) as unknown as z.ZodType<TargetComparison>
+
 /** What is staged of a named delivery, without the export, which both sides have by its path. */
 export type StagedData = Pick<Staged, 'dataset' | 'partition' | 'inputKey' | 'before' | 'made'> & { readonly path: string }
 const staged = z.looseObject({ dataset: z.string(), path: z.string(), inputKey: z.string() }) as unknown as z.ZodType<StagedData>
@@ -50,6 +53,8 @@ export const toWorker = z.discriminatedUnion('type', [
     /** Its own folder in the run's workspace. */
     workspace: z.string(),
     choices: z.object({ refresh: z.boolean(), force: z.boolean() }),
+    /** Nothing is committed but what lands: the rest becomes candidates in this folder, and is compared. */
+    aside: z.string().exactOptional(),
     limits,
     /** Somebody looks on. */
     live: z.boolean(),
@@ -85,6 +90,8 @@ export const fromWorker = z.discriminatedUnion('type', [
     report,
     inputKey: z.string().exactOptional(),
     staged: z.array(staged),
+    /** What was found where partitions are compared. */
+    compared: z.array(comparison).exactOptional(),
     /** Manifests that it has read since it last said so. */
     pinned: z.array(z.string()),
   }),

@@ -13,6 +13,7 @@ export function parentsWarehouse(connection: WarehouseConnection, extensions: Ex
     kind: connection.kind,
     describe: async (table) => (await parent.call('describe', { table })) ?? undefined,
     load: (request, ctx) => parent.call('load', { request, partition: ctx.partition ?? '' }),
+    copyOut: async (request) => (await parent.call('copyOut', request)) ?? undefined,
     ...(connection.frames && {
       receive: async (request, frames, ctx) => {
         const { receive } = opened()

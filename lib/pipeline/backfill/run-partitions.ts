@@ -3,6 +3,7 @@ import type { RunEvent } from '../../core/context.ts'
 import { ConfigError } from '../../core/errors.ts'
 import type { EventSink } from '../../observe/events.ts'
 import { kernelKills } from '../../observe/proc.ts'
+import type { TargetComparison } from '../compare/compare-report.ts'
 import type { Partition } from '../define/partitions.ts'
 import { notifyingFolders } from '../notice/notices.ts'
 import type { PartitionReport } from '../report.ts'
@@ -38,6 +39,14 @@ export interface SharedBooks {
   readonly served: ServedBook
   /** Where events go besides the run record. */
   readonly events: EventSink | undefined
+  /** Given where partitions are compared: nothing of them is committed but what lands, and the ledger remembers no attempt. */
+  readonly comparing?: Comparing
+}
+
+/** Where candidates lie, and who is told what was found. */
+export interface Comparing {
+  readonly folder: string
+  found(partition: string, compared: readonly TargetComparison[]): void
 }
 
 /** Runs the partitions in workers, once what they share is there. Gives a report of each; one that was not run is among them. */
@@ -45,7 +54,7 @@ export async function runPartitions(
   running: Running,
   partitions: readonly Partition[],
   { budget, memory, attempts, maxFailures, drain }: Bounds,
-  { book, served, events }: SharedBooks,
+  { book, served, events, comparing }: SharedBooks,
 ): Promise<readonly PartitionReport[]> {
   const { session, ledger, name, id, signal, context, workspace } = running
   if (partitions.length === 0) return []
@@ -57,13 +66,15 @@ export async function runPartitions(
     ...{ limits: book, served, signal },
   }
   const loading = inTurn()
-  const begin = startOf(running, budget, events)
+  const begin = startOf(running, budget, events, comparing)
   const code = codeOf(session)
   const worker = (folder: string): WorkerOptions => ({
     start: { ...begin, workspace: folder },
     code,
     desk: openDesk(counter, loading),
-    begun: (partition) => ledger.beginPartition({ run: id, pipeline: name, partition, at: new Date() }),
+    begun: (partition) => {
+      if (!comparing) ledger.beginPartition({ run: id, pipeline: name, partition, at: new Date() })
+    },
     event: (event, partition) => passOn(running, events, event, partition),
     changed: () =>
       new ConfigError(`the files of pipeline "${name}" were changed while it was backfilled`, {
@@ -90,6 +101,7 @@ export async function runPartitions(
   using told = standing(partitions.length, (event) => context(undefined, workspace.folder).emit(event), events?.live === true)
   let telling: Promise<void> = Promise.resolve()
   const record = (report: PartitionReport, more: { readonly inputKey?: string | undefined } = {}) => {
+    if (comparing) return
     const { inputKey } = more
     ledger.endPartition({ run: id, pipeline: name, at: new Date(), report, ...(inputKey !== undefined && { inputKey }) })
   }
@@ -116,6 +128,7 @@ export async function runPartitions(
       record(report, outcome)
       for (const key of outcome?.pinned ?? []) session.pinned.add(key)
       if (report.outcome !== 'failed') for (const each of outcome?.staged ?? []) session.staged.add(stagedFromData(each, session.pipeline))
+      if (outcome && comparing) comparing.found(report.partition, outcome.compared ?? [])
       const rows = rowsOf(report)
       context(partition.name, workspace.folder).emit({
         ...{ type: 'unit', phase: 'end', outcome: report.outcome, attempt, ms: report.ms },
@@ -123,7 +136,7 @@ export async function runPartitions(
         ...(report.error && { reason: report.error.message }),
       })
       told.ended(report)
-      if (report.outcome !== 'unchanged') {
+      if (report.outcome !== 'unchanged' && !comparing) {
         const folders = notifyingFolders(session.pipeline, { partition: partition.name })
         telling = telling.then(() => tellPending(running, folders))
       }
@@ -134,7 +147,12 @@ export async function runPartitions(
 }
 
 /** What every worker is told at its beginning, but for its folder. */
-function startOf({ session, project, name, id }: Running, { jobs, worker: limits }: Budget, events: EventSink | undefined): Start {
+function startOf(
+  { session, project, name, id }: Running,
+  { jobs, worker: limits }: Budget,
+  events: EventSink | undefined,
+  comparing: Comparing | undefined,
+): Start {
   const { config } = project
   const connections = Object.entries(config.connections).flatMap(([each, { sessions }]) =>
     sessions === undefined ? [] : [[each, Math.max(1, Math.floor(sessions / jobs))] as const],
@@ -143,6 +161,7 @@ function startOf({ session, project, name, id }: Running, { jobs, worker: limits
   return {
     ...{ type: 'start', folder: config.folder, profile: config.profile, pipeline: name, run: id, workspace: '', limits },
     choices: { refresh, force },
+    ...(comparing && { aside: comparing.folder }),
     live: events?.live ?? false,
     connections: Object.fromEntries(connections),
     shared: [...session.shared.values()].map((dataset) => ({ ...dataset, files: [...dataset.files] })),

@@ -55,10 +55,10 @@ function whyOf({ state, stale, failed }: Candidate): string {
   return stale ? 'stale' : state
 }
 
-/** Names of a range or a list; undefined: all. */
-function namedPartitions(
+/** Names of a range or a list; undefined: all. @throws ConfigError for a name that is none, and a range without partitions */
+export function namedPartitions(
   { name, partition: partitioning }: AnyPipeline,
-  { from, to, partitions = [] }: Selection,
+  { from, to, partitions = [] }: Pick<Selection, 'from' | 'to' | 'partitions'>,
   now: Date,
 ): ReadonlySet<string> | undefined {
   if (!partitioning)

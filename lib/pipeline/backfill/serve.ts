@@ -6,6 +6,7 @@ import { InterruptedError } from '../../core/errors.ts'
 import { redactJson } from '../../core/secret.ts'
 import { errorReport } from '../../observe/error-report.ts'
 import { watchMemory } from '../../observe/memory.ts'
+import { type ComparingAside, comparingAside } from '../compare/aside.ts'
 import { openProject } from '../project.ts'
 import { attemptUnit } from '../run/attempt.ts'
 import { type OpenSession, openSession } from '../run/open-session.ts'
@@ -24,6 +25,7 @@ const MEMORY_INTERVAL_MS = 500
 const aborted = new AbortController()
 const parent = parentLink(send)
 let session: Promise<OpenSession> | undefined
+let aside: ComparingAside | undefined
 
 process.on('message', (received) => {
   const message = toWorker.parse(received)
@@ -65,10 +67,11 @@ async function start({ folder, profile, pipeline, run, workspace, choices, limit
       limitsOf: (connection) => parentsLimits(connection, shared.connections[connection] ?? 1, parent),
     },
   )
+  if (shared.aside !== undefined) aside = comparingAside(open.session, shared.aside)
   for (const dataset of shared.shared) open.session.shared.set(dataset.name, dataset)
   for (const load of shared.whole) open.session.whole.set(load.dataset, load)
   for (const manifest of shared.pinned) open.session.pinned.add(manifest)
-  return open
+  return aside ? { ...open, session: { ...open.session, aside } } : open
 }
 
 function ready({ session }: OpenSession): void {
@@ -89,11 +92,19 @@ async function run({ partition, guards, limits, tokens }: Job): Promise<void> {
     report: { partition: partition.name, outcome: 'failed' as const, ms: 0, steps: [], rssBytes: 0, error: errorReport(error) },
     inputKey: undefined,
   }))
+  const compared = aside && [...aside.take()]
   await of.sources.rest().catch(() => undefined)
   collector.forget(partition.name)
   const pinned = [...of.pinned].filter((key) => !before.has(key))
   const staged = [...of.staged.of(undefined).values()].flat().filter((each) => each.partition === partition.name)
-  send({ type: 'ended', report, staged: staged.map(stagedData), pinned, ...(inputKey !== undefined && { inputKey }) })
+  send({
+    type: 'ended',
+    report,
+    staged: staged.map(stagedData),
+    pinned,
+    ...(compared && { compared }),
+    ...(inputKey !== undefined && { inputKey }),
+  })
 }
 
 async function close(): Promise<void> {

@@ -23,12 +23,13 @@ export interface Attempted {
   readonly inputKey?: string
 }
 
-/** Runs one unit under its lock; what it throws becomes its report. `onBegun` is called once the lock is held: from then on it is this run's attempt. */
+/** Runs one unit under its lock, by `unit`; what it throws becomes its report. `onBegun` is called once the lock is held: from then on it is this run's attempt. */
 export async function attemptUnit(
   { session, collector, workspace, context, signal }: Omit<OpenSession, 'id' | 'close'>,
   partition: Partition | undefined,
   guards: boolean,
   onBegun: () => void = () => {},
+  unit: typeof runUnit = runUnit,
 ): Promise<Attempted> {
   const since = performance.now()
   const { name } = session.pipeline.definition
@@ -48,7 +49,7 @@ export async function attemptUnit(
     begun = true
     onBegun()
     const work = async () => {
-      const done = await runUnit(session, partition, guards, ctx)
+      const done = await unit(session, partition, guards, ctx)
       return (await switchOwn(session, partition, ctx)) ? 'done' : done
     }
     outcome = await work().catch(async (error: unknown) => {

@@ -1,5 +1,4 @@
 import type { RunContext } from '../../core/context.ts'
-import type { Dataset } from '../../core/dataset.ts'
 import { deliver } from '../../export/deliver.ts'
 import { stage } from '../../export/stage.ts'
 import { load } from '../../load/load.ts'
@@ -7,19 +6,10 @@ import { type Target, targetName } from '../define/bind.ts'
 import type { Partition } from '../define/partitions.ts'
 import { committedInputs } from '../state/committed-inputs.ts'
 import { isStaged } from './deliveries.ts'
+import type { Made } from './made.ts'
 import type { Session } from './session.ts'
 
-export interface Made {
-  readonly dataset: Dataset
-  readonly key: string
-  readonly loads: Readonly<Record<string, number>>
-  readonly load: string
-  readonly tombstones?: readonly string[]
-  readonly order?: string
-  /** Whether its inputs are still the newest; absent: applied in their order, they are what they are. */
-  readonly isCurrent?: () => Promise<boolean>
-}
-
+/** Commits what was made for a target; where nothing is to be committed, it is set aside. */
 export async function commit(
   session: Session,
   target: Target,
@@ -27,6 +17,7 @@ export async function commit(
   partition: Partition | undefined,
   ctx: RunContext,
 ): Promise<void> {
+  if (session.aside) return session.aside.keep(target, made, partition, ctx)
   const pipeline = session.pipeline.definition.name
   const { dataset, key } = made
   if (target.stage === 'export') {
@@ -69,7 +60,7 @@ export async function isCommitted(
   isSame = (committed: string) => committed === key,
 ): Promise<boolean> {
   if ((await committedInputs(session, target, partition?.name)).some(isSame)) return true
-  return target.stage === 'export' && isStaged(session, target, key, partition)
+  return target.stage === 'export' && !session.aside && isStaged(session, target, key, partition)
 }
 
 export function unchanged(target: Target, ctx: RunContext): void {

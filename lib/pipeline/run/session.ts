@@ -6,6 +6,7 @@ import type { LoadManifest } from '../../state/manifest.ts'
 import type { Recipes } from '../../state/recipes.ts'
 import type { BoundPipeline } from '../define/bind.ts'
 import type { StepHashes } from '../define/step-code.ts'
+import type { Aside } from './aside.ts'
 import type { LandingTools } from './landing.ts'
 import type { StagingBook } from './staging-book.ts'
 
@@ -35,6 +36,8 @@ export interface Session extends LandingTools {
   readonly shared: Map<string, Dataset>
   /** The loads behind those of them that are read whole: their bytes are compared once something is computed from them. */
   readonly whole: Map<string, LoadManifest>
+  /** Given where nothing is to be committed but what lands. */
+  readonly aside?: Aside
   /** What is staged of named deliveries. */
   readonly staged: StagingBook
   /** Keys of the landing manifests that the run has read. */

@@ -6,6 +6,7 @@ import { landingPlace, recordOfKey } from '../../land/keys.ts'
 import { loadsOf } from '../../land/loads.ts'
 import { readRunRecord, runFolder } from '../../observe/record.ts'
 import { lock, partitionLock, sharedLock, tryLock } from '../../state/lock.ts'
+import { candidateFolders } from '../compare/reject.ts'
 import { partitionsUntil } from '../define/partitions.ts'
 import { type EachPipeline, eachPipeline } from '../each-pipeline.ts'
 import { type Project, statePaths } from '../project.ts'
@@ -27,7 +28,7 @@ export interface PruneOptions {
 }
 
 /**
- * Removes what nothing names any more: landed loads that a later one has replaced, delivered objects that no `latest.json` leads to, workspaces of dead runs and what they were writing, old run records. Kept are
+ * Removes what nothing names any more: landed loads that a later one has replaced, delivered objects that no `latest.json` leads to, workspaces of dead runs and what they were writing, candidates of comparisons, old run records. Kept are
  * the current load of each partition, every load of a cursor dataset with the newest compaction that its state is read from, and the loads pinned by the last run and by the runs whose deliveries are current. Of a
  * pipeline that cannot be read nothing is removed.
  */
@@ -55,6 +56,9 @@ async function pruneOne(project: Project, name: string, { dryRun = false, signal
       await session.store.sweep?.('')
     }
     const now = project.clock(name).now()
+    // Their deliveries are no current ones, and go with the rest.
+    for (const { name: partition, bytes, remove: giveUp } of await candidateFolders(session, state, now, signal))
+      await remove('candidate', partition, bytes, giveUp)
     const partitions = session.pipeline.definition.partition ? partitionsUntil(session.pipeline.definition.partition, now) : []
     const records = await recordsOf(state, name)
     const keptRuns = new Set(records.slice(-KEPT_RECORDS))

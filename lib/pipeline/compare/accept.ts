@@ -1,0 +1,141 @@
+import { join } from 'node:path'
+import type { RunContext } from '../../core/context.ts'
+import type { Dataset } from '../../core/dataset.ts'
+import { ConfigError } from '../../core/errors.ts'
+import { deliverAside, stageAside } from '../../export/let-through.ts'
+import { errorReport } from '../../observe/error-report.ts'
+import type { EventSink } from '../../observe/events.ts'
+import type { Partition } from '../define/partitions.ts'
+import { notifyingFolders } from '../notice/notices.ts'
+import { type Project, statePaths } from '../project.ts'
+import type { PartitionReport, RunReport } from '../report.ts'
+import { attemptUnit } from '../run/attempt.ts'
+import { commit } from '../run/commit.ts'
+import { sharedDataset } from '../run/compute.ts'
+import { endRun, tellPending } from '../run/end-run.ts'
+import { type Running, whileRunning } from '../run/running.ts'
+import { readableOf, type Session } from '../run/session.ts'
+import { versions } from '../run/versions.ts'
+import { type CandidateFiles, candidateFiles } from './candidate-files.ts'
+import { chosenCandidates, type NamedPartitions, removeCandidate } from './chosen.ts'
+import { isStillCurrent, type Ready, readyTargets } from './standing.ts'
+
+/** What `millrace backfill --accept` is given. */
+export interface AcceptOptions extends NamedPartitions {
+  /** Go on with the other partitions when some are out of date, or fail. */
+  readonly keepGoing?: boolean
+  readonly events?: EventSink
+  /** Aborted when no other partition is to begin. */
+  readonly drain?: AbortSignal
+  /** Aborted to stop also the one that runs. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Commits candidates as they are, partition by partition: rows and token in one transaction, deliveries by their switch, named ones of all partitions by one switch at the end. Nothing is computed. What is committed is removed; one that
+ * was killed is done by the next. Without `keepGoing` nothing is begun where any candidate is out of date. Writes the run record and the ledger, as `run` does.
+ * @throws ConfigError where there are no candidates
+ */
+export async function accept(project: Project, name: string, options: AcceptOptions = {}): Promise<RunReport> {
+  const { keepGoing = false, events, signal, drain } = options
+  const choices = { refresh: false, force: false, only: undefined }
+  return whileRunning(project, name, { choices, keepGoing, ...(events && { events }), ...(signal && { signal }) }, async (running) => {
+    const files = candidateFiles(statePaths(project.config.state).candidates, name)
+    const partitions = await chosenCandidates(running.session.pipeline.definition, files, options, running.clock.now())
+    const { ledger, id, startedAt } = running
+    ledger.beginRun({ run: id, pipeline: name, profile: project.config.profile, startedAt, versions: versions() })
+    await tellPending(running)
+    await readShared(running)
+    const reports = await acceptAll(running, files, partitions, drain)
+    const left = reports.some(({ outcome }) => outcome === 'notRun' || outcome === 'stopped')
+    const report = await endRun(running, reports, { stopped: left && drain?.aborted ? 130 : undefined })
+    const switched = (report.deliveries ?? []).every(({ outcome }) => outcome === 'delivered' || outcome === 'unchanged')
+    if (switched)
+      for (const { partition, outcome } of reports) if (hasEnded(outcome)) await removeCandidate(running.session, files, partition)
+    return report
+  })
+}
+
+const hasEnded = (outcome: PartitionReport['outcome']) => outcome === 'done' || outcome === 'unchanged' || outcome === 'open'
+
+/** What partitions share as it has landed: it enters their keys. */
+async function readShared({ session, context, workspace }: Running): Promise<void> {
+  const ctx = context(undefined, workspace.folder)
+  for (const name of readableOf(session, false)) session.shared.set(name, await sharedDataset(session, name, ctx))
+}
+
+async function acceptAll(
+  running: Running,
+  files: CandidateFiles,
+  partitions: readonly Partition[],
+  drain: AbortSignal | undefined,
+): Promise<readonly PartitionReport[]> {
+  const { session, keepGoing, ledger, id, name, signal } = running
+  if (!keepGoing) {
+    const looked: PartitionReport[] = []
+    for (const partition of partitions) looked.push(await lookedAt(session, files, partition))
+    if (looked.some(({ outcome }) => outcome === 'failed')) return looked
+  }
+  const reports: PartitionReport[] = []
+  let stop = false
+  for (const partition of partitions) {
+    if (stop || drain?.aborted || signal.aborted) {
+      reports.push(notRun(partition))
+      continue
+    }
+    const about = { run: id, pipeline: name, partition: partition.name }
+    const begun = () => ledger.beginPartition({ ...about, at: new Date() })
+    const work = (of: Session, _: Partition | undefined, __: boolean, ctx: RunContext) => acceptUnit(of, files, partition, ctx)
+    const attempted = await attemptUnit(running, partition, false, begun, work)
+    ledger.endPartition({ run: id, pipeline: name, at: new Date(), ...attempted })
+    reports.push(attempted.report)
+    if (!hasEnded(attempted.report.outcome)) stop = !keepGoing
+    else await tellPending(running, notifyingFolders(session.pipeline, { partition: partition.name }))
+  }
+  return reports
+}
+
+/** Whether a candidate could be accepted, before anything is. */
+async function lookedAt(session: Session, files: CandidateFiles, partition: Partition): Promise<PartitionReport> {
+  try {
+    const candidate = await files.read(partition.name)
+    if (candidate) await readyTargets(session, candidate, partition, files.folder(partition.name))
+    return notRun(partition)
+  } catch (error) {
+    return { ...notRun(partition), outcome: 'failed', error: errorReport(error) }
+  }
+}
+
+function notRun({ name: partition }: Partition): PartitionReport {
+  return { partition, outcome: 'notRun', ms: 0, steps: [], rssBytes: 0 }
+}
+
+async function acceptUnit(session: Session, files: CandidateFiles, partition: Partition, ctx: RunContext): Promise<'done' | 'unchanged'> {
+  const folder = files.folder(partition.name)
+  const candidate = await files.read(partition.name)
+  if (!candidate)
+    throw new ConfigError('its candidate is gone: somebody has accepted it or given it up', {
+      ...{ pipeline: session.pipeline.definition.name, partition: partition.name },
+    })
+  const ready = await readyTargets(session, candidate, partition, folder)
+  for (const each of ready) await commitReady(session, each, partition, folder, ctx)
+  return ready.length > 0 ? 'done' : 'unchanged'
+}
+
+async function commitReady(session: Session, ready: Ready, partition: Partition, folder: string, ctx: RunContext): Promise<void> {
+  const { target, candidate } = ready
+  const { dataset: name, columns, rows, inputKey: key } = candidate
+  if (candidate.stage === 'load') {
+    const { hash, files, loads, load } = candidate
+    const dataset: Dataset = { name, columns, rows, hash, files: files.map((file) => join(folder, file.name)) }
+    return commit(session, target, { dataset, key, loads, load }, partition, ctx)
+  }
+  if (target.stage !== 'export') return
+  const request = {
+    ...{ pipeline: session.pipeline.definition.name, export: target.export, partition: partition.name, inputKey: key },
+    dataset: { name, columns, rows, hash: '', files: [] },
+    isCurrent: () => isStillCurrent(session, ready, partition),
+  }
+  if (target.export.delivery === undefined) await deliverAside(request, candidate, session.exports, ctx, session.openEngine)
+  else session.staged.add(await stageAside(request, candidate, session.exports, ctx, session.openEngine))
+}

@@ -1,0 +1,71 @@
+import { ConfigError } from '../../core/errors.ts'
+import { type Backfilling, type BackfillOptions, whileBackfilling } from '../backfill/backfill.ts'
+import { runPartitions } from '../backfill/run-partitions.ts'
+import { targetName } from '../define/bind.ts'
+import { type Project, statePaths } from '../project.ts'
+import type { PartitionReport } from '../report.ts'
+import { attemptUnit } from '../run/attempt.ts'
+import { failureCode } from '../run/end-run.ts'
+import { forwarded } from '../run/forward.ts'
+import { loadedUndecoded } from '../run/load-undecoded.ts'
+import { wantsShared } from '../run/run.ts'
+import { comparingAside } from './aside.ts'
+import { type CompareReport, isDifferent, type PartitionComparison, type TargetComparison } from './compare-report.ts'
+
+/**
+ * Makes what a backfill would, checks with it, as candidates beside what is there, and says what differs. Tables and deliveries stay as they are; what is missing of the sources' data is read and lands, as in any run. Neither run record
+ * nor ledger know of it.
+ * @throws ConfigError as `backfill` does, for `--refresh`, and for a warehouse that cannot be compared with
+ */
+export function compare(project: Project, name: string, options: BackfillOptions = {}): Promise<CompareReport> {
+  if (options.refresh)
+    throw new ConfigError('--compare and --refresh exclude each other: what is read again lands, and the next run would load it unseen', {
+      hint: 'compare what has landed: leave out --refresh',
+    })
+  return whileBackfilling(project, name, options, (backfilling) => compareAll(project, backfilling, options.keepGoing ?? false))
+}
+
+async function compareAll(
+  project: Project,
+  { running, partitions, bounds, shared, stopped }: Backfilling,
+  keepGoing: boolean,
+): Promise<CompareReport> {
+  const { session, name, id, startedAt, collector } = running
+  const { pipeline } = session
+  const targets = pipeline.targets.filter(({ partitioned }) => partitioned)
+  if (targets.some(({ stage }) => stage === 'load') && !session.warehouse().copyOut)
+    throw new ConfigError(`a warehouse of kind ${session.warehouse().kind} cannot be compared with`, { pipeline: name })
+  const { candidates } = statePaths(project.config.state)
+  const found = new Map<string, readonly TargetComparison[]>()
+  const comparing = { folder: candidates, found: (partition: string, all: readonly TargetComparison[]) => void found.set(partition, all) }
+  const aside = { ...running, session: { ...session, aside: comparingAside(session, candidates) } }
+  const before = wantsShared(session, partitions.length > 0) ? await attemptUnit(aside, undefined, false) : undefined
+  await session.sources.rest()
+  const failed = before?.report.error === undefined ? [] : [before.report]
+  const reports = failed.length > 0 ? partitions.map(notRun) : await runPartitions(aside, partitions, bounds, { ...shared, comparing })
+  const compared = reports.map((report) => comparisonOf(report, found.get(report.partition) ?? []))
+  const all = [...failed.map((report) => comparisonOf({ ...report, partition: 'shared datasets' }, [])), ...compared]
+  const broken = all.filter(({ outcome }) => outcome === 'failed')
+  const interrupted = running.signal.aborted ? 130 : stopped(reports)
+  const different = all.some(({ outcome }) => outcome === 'different')
+  const outcome = interrupted !== undefined ? 'interrupted' : broken.length > 0 ? 'failed' : different ? 'different' : 'equal'
+  return {
+    ...{ pipeline: name, profile: project.config.profile, run: id },
+    ...{ startedAt: startedAt.toISOString(), endedAt: new Date().toISOString(), outcome },
+    exitCode: interrupted ?? (broken.length > 0 ? failureCode(broken, keepGoing) : different ? 3 : 0),
+    partitions: all,
+    notCompared: targets.flatMap((each) => (forwarded(pipeline, each) || loadedUndecoded(pipeline, each) ? [targetName(each)] : [])),
+    candidates,
+    warnings: collector.warnings,
+  }
+}
+
+function notRun({ name: partition }: { readonly name: string }): PartitionReport {
+  return { partition, outcome: 'notRun', ms: 0, steps: [], rssBytes: 0 }
+}
+
+function comparisonOf({ partition, outcome, ms, error }: PartitionReport, targets: readonly TargetComparison[]): PartitionComparison {
+  const ended = outcome === 'failed' || outcome === 'stopped' || outcome === 'notRun'
+  const equality = targets.length === 0 ? 'upToDate' : targets.some(isDifferent) ? 'different' : 'equal'
+  return { partition, outcome: ended ? outcome : equality, ms, targets: ended ? [] : targets, ...(error && { error }) }
+}

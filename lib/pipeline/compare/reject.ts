@@ -1,0 +1,67 @@
+import { ConfigError } from '../../core/errors.ts'
+import { keyPart } from '../../core/key-part.ts'
+import { namedPartitions } from '../backfill/select.ts'
+import { partitionsUntil } from '../define/partitions.ts'
+import { type Project, statePaths } from '../project.ts'
+import { LOOKING, openSession } from '../run/open-session.ts'
+import type { Session } from '../run/session.ts'
+import { candidateFiles } from './candidate-files.ts'
+import { type NamedPartitions, removeCandidate } from './chosen.ts'
+
+/** What was given up. */
+export interface RejectReport {
+  readonly pipeline: string
+  /** Names of partitions. */
+  readonly partitions: readonly string[]
+  readonly bytes: number
+}
+
+/** A folder with what a comparison has made of one partition, whole or not. */
+export interface CandidateFolder {
+  /** Its partition; where the pipeline has it no more, the folder's name. */
+  readonly name: string
+  readonly bytes: number
+  remove(): Promise<void>
+}
+
+/** What comparisons of a pipeline have left, in the order of its partitions; of partitions that it no longer has at the end. */
+export async function candidateFolders(
+  session: Pick<Session, 'pipeline' | 'locks'>,
+  state: string,
+  now: Date,
+  signal?: AbortSignal,
+): Promise<readonly CandidateFolder[]> {
+  const { name, partition } = session.pipeline.definition
+  const files = candidateFiles(statePaths(state).candidates, name)
+  const left = new Map((await files.list()).map((each) => [each.name, each.bytes]))
+  const folders: CandidateFolder[] = []
+  for (const { name: each } of partition && left.size > 0 ? partitionsUntil(partition, now) : []) {
+    const bytes = left.get(keyPart(each))
+    if (bytes === undefined) continue
+    left.delete(keyPart(each))
+    folders.push({ name: each, bytes, remove: () => removeCandidate(session, files, each, signal) })
+  }
+  // Nobody can be at work on what is no partition.
+  return [...folders, ...[...left].map(([folder, bytes]) => ({ name: folder, bytes, remove: () => files.removeFolder(folder) }))]
+}
+
+/** Gives up candidates: all, or those of a range or a list. The files of their deliveries, to which nothing leads, are left to `prune`. @throws ConfigError for a name that is none, and where there are none */
+export async function reject(
+  project: Project,
+  name: string,
+  { signal, ...named }: NamedPartitions & { readonly signal?: AbortSignal },
+): Promise<RejectReport> {
+  const { session, close } = await openSession(project, name, LOOKING, signal ? { signal } : {})
+  try {
+    const now = project.clock(name).now()
+    const names = namedPartitions(session.pipeline.definition, named, now)
+    const all = await candidateFolders(session, project.config.state, now, signal)
+    const folders = all.filter((each) => !names || names.has(each.name))
+    if (folders.length === 0)
+      throw new ConfigError(`there are no candidates of "${name}"${names ? ' among these partitions' : ''}`, { pipeline: name })
+    for (const each of folders) await each.remove()
+    return { pipeline: name, partitions: folders.map((each) => each.name), bytes: folders.reduce((sum, { bytes }) => sum + bytes, 0) }
+  } finally {
+    await close()
+  }
+}

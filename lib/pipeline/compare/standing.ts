@@ -1,0 +1,105 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ConfigError } from '../../core/errors.ts'
+import { canonicalJson } from '../../core/hash.ts'
+import { lookBefore } from '../../export/begin.ts'
+import { deliveryLayout } from '../../export/layout.ts'
+import type { ExportTarget, LoadTarget, Target } from '../define/bind.ts'
+import { targetName } from '../define/bind.ts'
+import { inputKey, type KeyInputs } from '../define/input-key.ts'
+import type { Partition } from '../define/partitions.ts'
+import { sharedIsCurrent } from '../run/compute.ts'
+import { contentsOf } from '../run/contents.ts'
+import { readableOf, type Session } from '../run/session.ts'
+import { committedInputs } from '../state/committed-inputs.ts'
+import type { Candidate, ExportCandidate, LoadCandidate, TargetCandidate } from './candidate.ts'
+
+/** A candidate's target that is still to be committed. */
+export type Ready =
+  | { readonly target: LoadTarget; readonly candidate: LoadCandidate }
+  | { readonly target: ExportTarget; readonly candidate: ExportCandidate }
+
+/**
+ * Which targets of a candidate are still to be committed, in their order; those that are committed already, by an accept that was killed or by a run that made the same, are left out.
+ * @throws ConfigError where one cannot be any more: the pipeline, its inputs or what is there have changed since the comparison, or files are gone. `folder`: the candidate's
+ */
+export async function readyTargets(
+  session: Session,
+  candidate: Candidate,
+  partition: Partition,
+  folder: string,
+): Promise<readonly Ready[]> {
+  const ready: Ready[] = []
+  for (const each of candidate.targets) {
+    const refuse = (why: string): never => {
+      throw outOfDate(candidate, each, why)
+    }
+    const target = session.pipeline.targets.find((one) => isTargetOf(one, each)) ?? refuse('the pipeline has it no more')
+    if (await isDone(session, target, each, partition)) continue
+    if ((await keyOfToday(session, target, partition)) !== each.inputKey) refuse('its inputs, or the code, are others now')
+    if (!(await isAsCompared(session, target, each, partition)))
+      refuse(each.stage === 'load' ? 'its rows were loaded again' : 'it was delivered again')
+    if (each.stage === 'load') {
+      for (const { name, bytes } of each.files)
+        if ((await bytesOf(join(folder, name))) !== bytes) refuse(`its file ${name} is gone or damaged`)
+      if (target.stage === 'load') ready.push({ target, candidate: each })
+    } else if (target.stage === 'export') ready.push({ target, candidate: each })
+  }
+  return ready
+}
+
+/** Whether a target's inputs are still those of its candidate. */
+export async function isStillCurrent(session: Session, { target, candidate }: Ready, partition: Partition): Promise<boolean> {
+  return (await sharedIsCurrent(session)) && (await keyOfToday(session, target, partition)) === candidate.inputKey
+}
+
+function isTargetOf(target: Target, { stage, dataset, target: name }: TargetCandidate): boolean {
+  return target.partitioned && target.stage === stage && target.dataset === dataset && targetName(target) === name
+}
+
+async function keyOfToday(session: Session, target: Target, partition: Partition): Promise<string> {
+  const { seen } = await contentsOf(session, readableOf(session, true), partition)
+  const inputs: KeyInputs = { steps: session.steps, partition, contents: (name) => seen.get(name) ?? [] }
+  return inputKey(session.pipeline, target, inputs)
+}
+
+/** A load under the key that was there before, asked for by `--force`, is done again: that changes nothing where it was. */
+async function isDone(session: Session, target: Target, candidate: TargetCandidate, { name }: Partition): Promise<boolean> {
+  if (candidate.stage === 'load') {
+    const { inputKey: key, against } = candidate
+    return against?.inputKey !== key && session.tokens.get(candidate.target, name)?.inputKey === key
+  }
+  if (!(await committedInputs(session, target, name)).includes(candidate.inputKey)) return false
+  return candidate.made === null || (await deliveredOf(session, target, name)) === candidate.made.key
+}
+
+async function isAsCompared(session: Session, target: Target, candidate: TargetCandidate, { name }: Partition): Promise<boolean> {
+  if (candidate.stage === 'load') {
+    const { tokens } = session
+    const content = (token: LoadCandidate['against'] | undefined) => canonicalJson(token && [token.inputKey, token.loads])
+    return content(tokens.get(candidate.target, name) ?? null) === content(candidate.against)
+  }
+  const delivered = await deliveredOf(session, target, name)
+  // Switched to by an accept that was killed before the plain copy.
+  return delivered === candidate.against || delivered === candidate.made?.key
+}
+
+async function deliveredOf({ exports }: Session, target: Target, partition: string): Promise<string | null> {
+  if (target.stage !== 'export') return null
+  return (await lookBefore(exports, target.export, partition, deliveryLayout(target.export, partition))).last?.manifest ?? null
+}
+
+function bytesOf(file: string): Promise<number | undefined> {
+  return stat(file).then(
+    ({ size }) => size,
+    () => undefined,
+  )
+}
+
+function outOfDate({ pipeline, partition }: Candidate, { stage, dataset, target }: TargetCandidate, why: string): ConfigError {
+  const named = `millrace backfill ${pipeline} --partition ${partition}`
+  return new ConfigError(`the candidate of "${target}" is out of date: ${why}`, {
+    ...{ pipeline, partition, stage, dataset },
+    hint: `compare again: ${named} --compare; or give it up: ${named} --reject`,
+  })
+}

@@ -1,0 +1,89 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { CompareReport, TargetComparison } from '../../lib/pipeline/compare/compare-report.ts'
+import { millrace } from '../kit/millrace.ts'
+import { DAYS, madeBy, salesProject } from '../pipeline/backfill/project.ts'
+
+// The pipeline is changed, and what it would make now is held against what it has made. What a run with --force makes of the changed one is the measure of what was accepted.
+
+const PIPELINE = 'pipelines/sales/pipeline.ts'
+const project = salesProject()
+const original = readFileSync(project.path(PIPELINE), 'utf8')
+const changed = original
+  .replace('sum(amount)', "sum(amount + CAST(shop = 'a' AS INT))")
+  .replace('FROM sale JOIN', 'FROM (FROM sale WHERE id <> 11) AS sale JOIN')
+  .replace("id: 'int32', shop: 'text' }", "id: 'int32', shop: 'text', sold: 'timestamp' }")
+
+let _before: Awaited<ReturnType<typeof madeBy>>
+let _after: Awaited<ReturnType<typeof madeBy>>
+beforeAll(async () => {
+  expect((await millrace(project, 'run', 'sales')).code).toBe(0)
+  _before = await madeBy(project)
+  project.save('before')
+  project.write({ [PIPELINE]: changed })
+  expect((await millrace(project, 'run', 'sales', '--from', '2024')).code).toBe(0)
+  _after = await madeBy(project)
+}, 120_000)
+afterAll(() => project.remove())
+beforeEach(() => project.restore('before'))
+
+const backfill = (...args: readonly string[]) => millrace(project, 'backfill', 'sales', ...args)
+async function compare(...args: readonly string[]): Promise<{ readonly code: number; readonly report: CompareReport }> {
+  const { code, stdout } = await backfill('--compare', '--json', '--jobs', '2', ...args)
+  return { code, report: JSON.parse(stdout) }
+}
+const _shown = ({ stage, target, key, before, after, added, removed, changed, columns }: TargetComparison) => [
+  ...[stage, target, key.join(' '), before, after, added, removed, changed],
+  columns.map(({ name, changed }) => `${name} ${changed}`).join(' '),
+]
+const candidates = () => readdirSync(project.path('.millrace/dev/candidates/sales')).sort()
+
+test('compare of what is not there yet, and of what is the same, says so; the text is for people', { timeout: 120_000 }, async () => {
+  rmSync(project.path('.millrace'), { recursive: true })
+  const text = await backfill('--compare', '--from', DAYS[3], '--jobs', '1')
+  expect(text.code).toBe(3)
+  expect(text.stdout).toMatch(/^sales \(dev\): something differs in .*; partitions: 2 different\n/)
+  expect(text.stdout).toContain('2024-01-05  daily                       0      2      2        0        0  nothing was there')
+  expect(text.stdout).toContain('sale/{partition}.csv           2      0       0      6      6        0        0  -')
+  expect(text.stdout).toContain('to let it through: millrace backfill sales --accept')
+  expect(existsSync(project.path('.millrace/dev/warehouse.duckdb'))).toBe(false)
+  expect((await backfill('--accept', '--partition', DAYS[4])).code).toBe(0)
+  expect(candidates()).toEqual([DAYS[3]])
+  expect(await project.warehouse('SELECT DISTINCT _partition FROM daily')).toEqual([[DAYS[4]]])
+  // The same again, under the same key.
+  const again = await compare('--partition', DAYS[4], '--force')
+  expect(again.code).toBe(0)
+  expect(again.report.partitions).toMatchObject([{ outcome: 'equal', targets: [{}, {}, {}, {}] }])
+  expect((await backfill('--reject', '--partition', DAYS[3])).stdout).toMatch(/gave up 1 candidate /)
+  expect((await millrace(project, 'prune', 'sales')).stdout).toContain('candidate')
+  expect(candidates()).toEqual([])
+})
+
+test('accept refuses what is out of date, before anything is committed, and says why; with --keep-going it does the rest', {
+  timeout: 120_000,
+}, async () => {
+  expect((await compare('--from', DAYS[2])).code).toBe(3)
+  // One is made meanwhile by a run, of the same code: it is done. Of another the source has changed.
+  expect((await millrace(project, 'run', 'sales', '--partition', DAYS[2])).code).toBe(0)
+  const sales = readFileSync(project.path('data/sales.csv'), 'utf8')
+  project.write({ 'data/sales.csv': sales.replace('30,2024-01-04 10:00:00,a,4.00', '30,2024-01-04 10:00:00,a,5.00') })
+  expect((await millrace(project, 'run', 'sales', '--partition', DAYS[3], '--refresh')).code).toBe(0)
+  const made = await madeBy(project)
+  const refused = await backfill('--accept')
+  expect(refused.code).toBe(2)
+  expect(refused.error).toBe(
+    `failed ${DAYS[3]}: sales load daily partition ${DAYS[3]}: the candidate of "daily" is out of date: its inputs, or the code, are others now\n` +
+      `  hint: compare again: millrace backfill sales --partition ${DAYS[3]} --compare; or give it up: millrace backfill sales --partition ${DAYS[3]} --reject`,
+  )
+  expect(await madeBy(project)).toEqual(made)
+  expect((await backfill('--accept', '--keep-going')).code).toBe(1)
+  expect(await project.warehouse(`SELECT sum(amount) FROM daily WHERE _partition = '${DAYS[4]}'`)).toEqual([['17.30']])
+  expect(candidates()).toContain(DAYS[3])
+  // What somebody else has loaded in its place is not replaced unseen.
+  project.restore('before')
+  expect((await compare('--partition', DAYS[0])).code).toBe(3)
+  project.write({ [PIPELINE]: original })
+  expect((await millrace(project, 'run', 'sales', '--partition', DAYS[0], '--force')).code).toBe(0)
+  expect((await backfill('--accept')).error).toContain('its inputs, or the code, are others now')
+  project.write({ [PIPELINE]: changed })
+})
