@@ -21,7 +21,7 @@ export const backfill = command({
     partition: { type: 'string', value: 'names', repeats: true, describe: 'these only; several with commas between them' },
     missing: { type: 'boolean', describe: 'of these, those that are not done' },
     failed: { type: 'boolean', describe: 'of these, those whose last attempt has failed' },
-    stale: { type: 'boolean', describe: 'of these, those that other code has made' },
+    stale: { type: 'boolean', describe: 'of these, those that are made of what has changed since, as plan --stale names them' },
     newestFirst: { type: 'boolean', describe: 'begin with the newest, not the oldest' },
     jobs: { type: 'number', value: 'n', describe: 'partitions at once; as many as the memory and the cores allow when not given' },
     memory: { type: 'string', value: 'amount', describe: 'memory of all processes together, as 48GB' },

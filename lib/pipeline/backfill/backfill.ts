@@ -100,7 +100,8 @@ export async function whileBackfilling<T>(
       },
       async (running) => {
         const now = running.clock.now()
-        const candidates = await candidatesOf(running.session, running.ledger, now)
+        const restated = options.stale ? running.context(undefined, running.workspace.folder) : undefined
+        const candidates = await candidatesOf(running.session, running.ledger, now, restated)
         const chosen = select(running.session.pipeline.definition, options, candidates, now)
         const budget = divide(project.config.limits, options, chosen.length)
         const memory = memoryPlan(budget, running.ledger.cells(name), thisMachine().memoryBytes)

@@ -11,11 +11,12 @@ import { type Selection, select } from './select.ts'
 /** What a backfill would run, in which order, and why, without running anything or asking a source. @throws ConfigError as `backfill` does */
 export async function planBackfill(project: Project, name: string, options: Selection & BudgetOptions): Promise<BackfillPlan> {
   await using place = await lookingPlace(project.config.state)
-  const { session, close } = await openSession(project, name, LOOKING)
+  const { session, context, workspace, close } = await openSession(project, name, LOOKING)
   try {
     using ledger = place.ledger()
     const now = project.clock(name).now()
-    const chosen = select(session.pipeline.definition, options, await candidatesOf(session, ledger, now), now)
+    const restated = options.stale ? context(undefined, workspace.folder) : undefined
+    const chosen = select(session.pipeline.definition, options, await candidatesOf(session, ledger, now, restated), now)
     const budget = divide(project.config.limits, options, chosen.length)
     const { jobs, memoryBytes, threads } = budget
     const memory = memoryPlan(budget, ledger.cells(name), thisMachine().memoryBytes)

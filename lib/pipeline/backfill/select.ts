@@ -12,7 +12,7 @@ export interface Selection {
   readonly missing?: boolean
   /** Those whose last attempt has failed. */
   readonly failed?: boolean
-  /** Those that are done, and made by other code than today's. */
+  /** Those that are done, and made of what has changed since. */
   readonly stale?: boolean
   readonly newestFirst?: boolean
 }
