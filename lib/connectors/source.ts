@@ -123,6 +123,8 @@ export interface SourceConnection {
   readonly sessions?: number
   /** Starts the server that the connection brings along; absent where it is elsewhere. Its sources take its address from `SharedLimits.served`, where they are given that. */
   serve?(): Promise<Served>
+  /** Whether a read of one window goes through all that the request names, so that one pass for many windows saves the others. Absent: its sources can be asked for a window. */
+  readsWhole?(request: SourceRequest): boolean
   /** What `plan` says of how it will be read on this machine: what is slower or weaker than it could be. */
   notes?(extensions: Extensions): readonly string[]
   openSource(tools: SourceTools): Source

@@ -157,7 +157,8 @@ function refusingNull(where: string, instant: string, { column, strict }: Declar
     : `${known} >= $start AND ${known} < $end`
 }
 
-function instantOf({ type, strict }: DeclaredValue, zone: string | undefined): string | undefined {
+/** When a value of a window column is; undefined for a type that is no time. */
+export function instantOf({ type, strict }: DeclaredValue, zone: string | undefined): string | undefined {
   if (type.name === 'timestamptz') return strict
   if (type.name !== 'timestamp' && type.name !== 'date') return undefined
   const naive = type.name === 'date' ? `CAST(${strict} AS TIMESTAMP)` : strict

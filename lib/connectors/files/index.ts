@@ -35,6 +35,10 @@ export function files(folder: string, options: FilesOptions = {}): SourceConnect
     methods: ['files'],
     settings: { folder, concurrency, ...(options.zone !== undefined && { zone: options.zone }) },
     ...(options.zone !== undefined && { zone: options.zone }),
+    // Of a Parquet file row groups of other windows are passed over.
+    readsWhole: (request) =>
+      request.method === 'files' &&
+      !request.paths.some((path) => path.includes('{partition}') || /\.(parquet|arrow|arrows|ipc|feather)$/.test(path)),
     openSource: ({ reader }) => openFiles(resolve(folder), concurrency, options.zone, reader),
     check: (ctx) => checkFolder(resolve(folder), ctx.requests),
   }

@@ -9,6 +9,7 @@ import { attemptUnit } from '../run/attempt.ts'
 import { endRun, tellPending } from '../run/end-run.ts'
 import { wantsShared } from '../run/run.ts'
 import { type Running, whileRunning } from '../run/running.ts'
+import { scanOnce } from '../run/scan-once.ts'
 import { versions } from '../run/versions.ts'
 import { type BudgetOptions, divide } from './budget.ts'
 import { candidatesOf } from './candidates.ts'
@@ -127,10 +128,16 @@ async function runAll(
   bounds: Bounds,
   shared: SharedBooks,
 ): Promise<readonly PartitionReport[]> {
-  const { ledger, name, id, project, startedAt, session } = running
+  const { ledger, name, id, project, startedAt, session, context, workspace } = running
   ledger.beginRun({ run: id, pipeline: name, profile: project.config.profile, startedAt, versions: versions() })
   await tellPending(running)
-  if (!wantsShared(session, partitions.length > 0)) return runPartitions(running, partitions, bounds, shared)
+  const runThem = async () => {
+    // Before there are workers: it has the whole budget.
+    await using _scans = await scanOnce(session, partitions, context(undefined, workspace.folder))
+    await session.sources.rest()
+    return await runPartitions(running, partitions, bounds, shared)
+  }
+  if (!wantsShared(session, partitions.length > 0)) return runThem()
   const begun = { run: id, pipeline: name, partition: '' }
   const attempted = await attemptUnit(running, undefined, partitions.length > 0, () => ledger.beginPartition({ ...begun, at: new Date() }))
   ledger.endPartition({ run: id, pipeline: name, at: new Date(), ...attempted })
@@ -140,7 +147,7 @@ async function runAll(
   const failed = report.outcome === 'failed' || report.outcome === 'stopped' || report.outcome === 'notRun'
   if (failed)
     return [report, ...partitions.map((left) => ({ partition: left.name, outcome: 'notRun' as const, ms: 0, steps: [], rssBytes: 0 }))]
-  return [report, ...(await runPartitions(running, partitions, bounds, shared))]
+  return [report, ...(await runThem())]
 }
 
 /** The signal to drain: a person's, or the time of day. */

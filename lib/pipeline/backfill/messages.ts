@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Limits, RunEvent } from '../../core/context.ts'
 import type { ErrorData } from '../../core/error-data.ts'
 import type { Staged } from '../../export/stage.ts'
+import type { Scan } from '../../extract/scan.ts'
 import type { LoadManifest } from '../../state/manifest.ts'
 import { manifestSchema } from '../../state/manifest-schema.ts'
 import type { TargetComparison } from '../compare/compare-report.ts'
@@ -40,6 +41,8 @@ const comparison = z.looseObject({ stage: z.string(), target: z.string() }) as u
 export type StagedData = Pick<Staged, 'dataset' | 'partition' | 'inputKey' | 'before' | 'made'> & { readonly path: string }
 const staged = z.looseObject({ dataset: z.string(), path: z.string(), inputKey: z.string() }) as unknown as z.ZodType<StagedData>
 
+const scan = z.looseObject({ file: z.string(), located: z.string(), asOf: z.string(), untimed: z.int() }) as unknown as z.ZodType<Scan>
+
 const callNames = Object.keys(calls) as [CallName, ...CallName[]]
 
 /** From the parent. */
@@ -63,6 +66,8 @@ export const toWorker = z.discriminatedUnion('type', [
     /** What all partitions share, as the parent has read it. */
     shared: z.array(dataset),
     whole: z.array(manifestSchema as unknown as z.ZodType<LoadManifest>),
+    /** What the parent has read in one pass for many partitions, by dataset. */
+    scans: z.record(z.string(), scan),
     pinned: z.array(z.string()),
   }),
   /** Runs a partition. `tokens`: those of its tables. */

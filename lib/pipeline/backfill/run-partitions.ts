@@ -166,6 +166,7 @@ function startOf(
     connections: Object.fromEntries(connections),
     shared: [...session.shared.values()].map((dataset) => ({ ...dataset, files: [...dataset.files] })),
     whole: [...session.whole.values()],
+    scans: Object.fromEntries(session.scans),
     pinned: [...session.pinned],
   }
 }

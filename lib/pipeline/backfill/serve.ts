@@ -69,6 +69,7 @@ async function start({ folder, profile, pipeline, run, workspace, choices, limit
   )
   if (shared.aside !== undefined) aside = comparingAside(open.session, shared.aside)
   for (const dataset of shared.shared) open.session.shared.set(dataset.name, dataset)
+  for (const [dataset, scan] of Object.entries(shared.scans)) open.session.scans.set(dataset, scan)
   for (const load of shared.whole) open.session.whole.set(load.dataset, load)
   for (const manifest of shared.pinned) open.session.pinned.add(manifest)
   return aside ? { ...open, session: { ...open.session, aside } } : open

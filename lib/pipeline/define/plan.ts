@@ -11,6 +11,7 @@ import { isHeldMessage } from '../../export/gate/hold.ts'
 import { requestText } from '../../extract/request-text.ts'
 import type { ReadKind } from '../../extract/source.ts'
 import { silent } from '../../observe/events.ts'
+import { formatCount } from '../../observe/units.ts'
 import { lastForecast, runForecast } from '../backfill/memory-plan.ts'
 import { heldAsLastSeen } from '../look/held-as-last-seen.ts'
 import { type LookingPlace, lookingPlace } from '../look/looking.ts'
@@ -28,6 +29,7 @@ import { discover } from './discover.ts'
 import { partitionCode } from './input-key.ts'
 import { type LoadedPipeline, loadPipeline } from './load-definition.ts'
 import { partitionsUntil } from './partitions.ts'
+import { isReadWhole } from './read-whole.ts'
 import { extractedPart, resultingSchema } from './schema-check.ts'
 import { renderSchema, schemaDifference } from './schema-file.ts'
 import { stepHashes } from './step-code.ts'
@@ -75,7 +77,7 @@ export async function plan(project: Project, name: string, options: PlanOptions 
     return {
       pipeline: name,
       profile: config.profile,
-      datasets: plannedDatasets(pipeline, extracted),
+      datasets: plannedDatasets(pipeline, extracted, scanNotes(config, pipeline, partitions.due.length)),
       targets: pipeline.targets.map(plannedTarget),
       ...(pipeline.schedule && { schedule: await scheduleState(project, name, pipeline.schedule) }),
       partitions,
@@ -132,7 +134,17 @@ async function discoverWith(
   }
 }
 
-function plannedDatasets({ bound, definition }: BoundPipeline, extracted: Schema): PlannedDataset[] {
+/** Of each dataset that a run would read once for all due partitions a word about it. */
+function scanNotes({ connections }: Project['config'], { definition }: BoundPipeline, due: number): Readonly<Record<string, string>> {
+  const names = due < 2 ? [] : Object.keys(definition.extract).filter((name) => isReadWhole(definition, connections, name))
+  return Object.fromEntries(names.map((name) => [name, `one scan for ${formatCount(due)} partitions`]))
+}
+
+function plannedDatasets(
+  { bound, definition }: BoundPipeline,
+  extracted: Schema,
+  scans: Readonly<Record<string, string>>,
+): PlannedDataset[] {
   const sources = Object.entries(definition.extract).map(([name, { connection, kind, forward, request }]): PlannedDataset => {
     const partitioned = bound.datasets[name]?.partitioned ?? false
     return {
@@ -144,6 +156,7 @@ function plannedDatasets({ bound, definition }: BoundPipeline, extracted: Schema
       partitioned,
       note: [
         readNote(kind, partitioned),
+        ...(scans[name] === undefined ? [] : [scans[name]]),
         ...(forward === undefined ? [] : [forward === 'land' ? 'lands undecoded, forwarded' : 'forwarded']),
       ].join(', '),
     }

@@ -8,6 +8,7 @@ import type { OpenEngine } from '../../engines/engine-pool.ts'
 import type { Reader } from '../../engines/reader.ts'
 import { duckdbTypeFromText } from '../../engines/types.ts'
 import { explainMisfit } from '../../extract/explain.ts'
+import { hasWindow, relationOfScan, type Scan } from '../../extract/scan.ts'
 import { selectDeclared } from '../../extract/select.ts'
 import type { Extract, ReadKind } from '../../extract/source.ts'
 import { sourceColumn } from '../../extract/source-column.ts'
@@ -30,6 +31,8 @@ const LANDING_WAIT_MS = 600_000
 export interface LandingTools extends LandedTools {
   readonly sources: Sources
   readonly reader: () => Reader
+  /** What was read in one pass for many partitions, by dataset; filled and emptied by `scanOnce`. */
+  readonly scans: Map<string, Scan>
   /** Opens the stages' engines, those of earlier units again. */
   readonly openEngine: OpenEngine
   readonly countRows: CountRows
@@ -124,7 +127,7 @@ async function readAndLand(tools: LandingTools, source: Source, task: Task, ctx:
       ended('unchanged', { rows: usable.rows })
       return usable
     }
-    const relation = await source.read(read, ctx)
+    const relation = scanned(tools, dataset, partition) ?? (await source.read(read, ctx))
     relations.push(relation)
     const request = { dataset, columns, kind, ...(expressions && { expressions, source: read.columns }) }
     const select = selectDeclared(relation, {
@@ -162,6 +165,12 @@ async function readAndLand(tools: LandingTools, source: Source, task: Task, ctx:
   } finally {
     for (const relation of relations) await relation.close()
   }
+}
+
+/** What the run has read in one pass for many partitions, this one among them. */
+function scanned({ scans }: LandingTools, dataset: string, partition: Partition | undefined): Relation | undefined {
+  const scan = scans.get(dataset)
+  return scan && partition?.window && hasWindow(scan, partition.window) ? relationOfScan(scan, partition.window) : undefined
 }
 
 function sourceColumns(schema: Schema, dataset: string, { expressions }: Extract<string>): Columns {

@@ -146,6 +146,8 @@ export async function openSession(project: Project, name: string, choices: RunCh
       refresh: choices.refresh,
       choices,
       locks: statePaths(config.state).locks,
+      connections: config.connections,
+      scans: new Map(),
       recipes: recipesIn(statePaths(config.state).recipes),
       steps: await stepHashes(pipeline, binder),
       warehouse: () => warehouse,

@@ -12,6 +12,7 @@ import { checksPartitionsAlone } from './checked.ts'
 import { chosenPartitions, type PartitionChoice } from './choose.ts'
 import { endRun, tellPending } from './end-run.ts'
 import { type Running, whileRunning } from './running.ts'
+import { scanOnce } from './scan-once.ts'
 import { does, extractedOf } from './session.ts'
 import { versions } from './versions.ts'
 
@@ -52,7 +53,7 @@ export async function run(project: Project, name: string, options: RunOptions = 
 }
 
 async function runUnits(running: Running, choice: PartitionChoice): Promise<RunReport> {
-  const { ledger, name, id, project, startedAt, signal, session, keepGoing } = running
+  const { ledger, name, id, project, startedAt, signal, session, keepGoing, context, workspace } = running
   const scheduled = isWhole(running, choice) ? session.pipeline.schedule?.last(running.clock.now()) : undefined
   const { units, stale, unnamed } = await plannedUnits(running, choice)
   const message = leftAlone(running, unnamed)
@@ -60,6 +61,11 @@ async function runUnits(running: Running, choice: PartitionChoice): Promise<RunR
   ledger.beginRun({ run: id, pipeline: name, profile: project.config.profile, startedAt, versions: versions() })
   await tellPending(running)
   const reports: PartitionReport[] = []
+  await using _scans = await scanOnce(
+    session,
+    units.filter((unit) => unit !== undefined),
+    context(undefined, workspace.folder),
+  )
   for (const [i, partition] of units.entries()) {
     // Without partitions there is nothing but these checks; with them they come first.
     const guards =

@@ -1,3 +1,4 @@
+import type { SourceConnection } from '../../connectors/source.ts'
 import type { Store } from '../../connectors/store.ts'
 import type { Token, Warehouse } from '../../connectors/warehouse.ts'
 import type { Dataset } from '../../core/dataset.ts'
@@ -27,6 +28,7 @@ export interface Session extends LandingTools {
   readonly steps: StepHashes
   /** What the parts of committed keys were made from. */
   readonly recipes: Recipes
+  readonly connections: Readonly<Record<string, SourceConnection>>
   readonly exports: Store
   /** Opened at first use, since a warehouse file has one writer. */
   readonly warehouse: () => Warehouse

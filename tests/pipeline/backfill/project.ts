@@ -30,7 +30,8 @@ async function befall({ dataset, partition }) {
 `,
 ).replace(
   "data: files('data')",
-  `data: { ...data, openSource: (tools) => {
+  // A pass for all partitions would know nothing of faults of one.
+  `data: { ...data, readsWhole: undefined, openSource: (tools) => {
     const source = data.openSource(tools)
     return { ...source, read: async (read, ctx) => {
       await befall(read)

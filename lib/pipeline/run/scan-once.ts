@@ -1,0 +1,147 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Relation, runOver, type Source } from '../../connectors/source.ts'
+import { elapsedMs } from '../../core/clock.ts'
+import type { RunContext } from '../../core/context.ts'
+import type { TimeWindow } from '../../core/dataset.ts'
+import { disk } from '../../core/disk.ts'
+import { messageOf } from '../../core/errors.ts'
+import { keyPart } from '../../core/key-part.ts'
+import { canBeSplit, type Scan, scanAnswer, scanQuestion, scanStatement, sortStatement } from '../../extract/scan.ts'
+import { formatCount } from '../../observe/units.ts'
+import type { Partition } from '../define/partitions.ts'
+import { isReadWhole } from '../define/read-whole.ts'
+import { partitionsSeen, usableLoad } from './landed.ts'
+import { does, extractedOf, type Session } from './session.ts'
+
+/** What a run's scans left, until it ends. */
+export interface Scans extends AsyncDisposable {
+  readonly count: number
+}
+
+/**
+ * Reads once, for all partitions that a run is about to land, what it would otherwise read whole for each: files that are not cut by partition. The rows are staged in the run's workspace; each partition then lands from there as if
+ * it had read alone: the same cut, casts, checks, hash and manifest, and what does not fit fails its own partition. A scan that fails is said and forgotten: each partition then reads for itself, and tells
+ * what is wrong. Nothing is committed here, so a run that is killed leaves nothing: the next one scans for those that have not landed.
+ */
+export async function scanOnce(session: Session, partitions: readonly Partition[], ctx: RunContext): Promise<Scans> {
+  const relations: Relation[] = []
+  const folder = join(ctx.workspace, 'scan')
+  if (does(session.choices, 'extract') && partitions.length > 1)
+    for (const dataset of extractedOf(session, true)) {
+      if (ctx.signal.aborted || !isReadWhole(session.pipeline.definition, session.connections, dataset)) continue
+      const wanted = await partitionsToRead(session, dataset, partitions)
+      const span = spanOf(wanted)
+      if (span && wanted.length > 1) await scanDataset(session, { dataset, span, partitions: wanted.length, folder, relations }, ctx)
+    }
+  return {
+    count: session.scans.size,
+    [Symbol.asyncDispose]: async () => {
+      session.scans.clear()
+      for (const relation of relations) await relation.close()
+      await disk.removeTree(folder).catch(() => undefined)
+    },
+  }
+}
+
+/** The partitions of a dataset that units of these will read, look-backs included, each once. */
+async function partitionsToRead(session: Session, dataset: string, partitions: readonly Partition[]): Promise<readonly Partition[]> {
+  const found = new Map<string, Partition>()
+  const seen = new Set<string>()
+  for (const partition of partitions)
+    for (const each of partitionsSeen(session.pipeline, dataset, partition)) {
+      const again = session.refresh && each === partition
+      if (found.has(each.name) || (seen.has(each.name) && !again)) continue
+      seen.add(each.name)
+      const load = again ? undefined : await usableLoad(session, dataset, each)
+      if (!load || load.open) found.set(each.name, each)
+    }
+  return [...found.values()]
+}
+
+function spanOf(partitions: readonly Partition[]): TimeWindow | undefined {
+  const windows = partitions.flatMap(({ window }) => window ?? [])
+  if (windows.length === 0) return undefined
+  return {
+    start: new Date(Math.min(...windows.map(({ start }) => start.getTime()))),
+    end: new Date(Math.max(...windows.map(({ end }) => end.getTime()))),
+  }
+}
+
+interface Task {
+  readonly dataset: string
+  readonly span: TimeWindow
+  readonly partitions: number
+  readonly folder: string
+  /** What was opened, for the run's end: a value that does not fit is looked for in the source. */
+  readonly relations: Relation[]
+}
+
+async function scanDataset(session: Session, task: Task, ctx: RunContext): Promise<void> {
+  const { dataset, partitions } = task
+  const connection = session.pipeline.definition.extract[dataset]?.connection ?? ''
+  const begun = elapsedMs(ctx.clock)
+  const emit = (outcome: 'done' | 'failed' | 'skipped', rows?: number) =>
+    ctx.emit({
+      ...{ type: 'stage', phase: 'end', stage: 'extract', dataset, outcome, ms: elapsedMs(ctx.clock) - begun },
+      ...(rows !== undefined && { rows, counts: { partitions } }),
+    })
+  ctx.emit({ type: 'stage', phase: 'start', stage: 'extract', dataset })
+  try {
+    const scanned = await session.sources.use(connection, (source) => scan(session, source, task, ctx))
+    if (scanned) session.scans.set(dataset, scanned.scan)
+    emit(scanned ? 'done' : 'skipped', scanned?.rows)
+  } catch (error) {
+    emit('failed')
+    if (ctx.signal.aborted) return
+    const message = `one scan for ${formatCount(partitions)} partitions has failed, so each reads for itself: ${messageOf(error)}`
+    ctx.emit({ type: 'warning', stage: 'extract', dataset, message })
+  }
+}
+
+/** undefined: this relation cannot be split. */
+async function scan(
+  session: Session,
+  source: Source,
+  { dataset, span, folder, relations }: Task,
+  ctx: RunContext,
+): Promise<{ readonly scan: Scan; readonly rows: number } | undefined> {
+  const { pipeline, schema } = session
+  const { partition: cut, extract } = pipeline.definition
+  const { kind, request } = extract[dataset] ?? {}
+  if (cut?.by !== 'time' || kind?.by !== 'window' || !request) return undefined
+  const columns = schema[dataset] ?? {}
+  const asOf = ctx.clock.now()
+  const relation = await source.read({ dataset, request, columns, window: { ...span, column: kind.column }, zone: cut.zone }, ctx)
+  relations.push(relation)
+  const asked = { dataset, columns, kind }
+  if (!canBeSplit(relation, asked)) return undefined
+  await mkdir(folder, { recursive: true })
+  const [file, sorted] = [join(folder, `${keyPart(dataset)}.parquet`), join(folder, `${keyPart(dataset)}-sorted.parquet`)]
+  const job = { dataset, ...(relation.zone !== undefined && { zone: relation.zone }) }
+  const { rows } = await runOver(
+    relation,
+    'sql',
+    { ...job, statements: [scanStatement(relation, asked, span, file)] },
+    session.reader(),
+    ctx.signal,
+  )
+  await relation.verify?.()
+  const { meta } = await session.reader().execute({ ...job, meta: { sql: scanQuestion(file, cut) } }, ctx.signal)
+  const { untimed, back } = scanAnswer(meta)
+  if (back > 0) {
+    await session.reader().execute({ ...job, statements: [{ sql: sortStatement(file, sorted, cut) }] }, ctx.signal)
+    await disk.removeTree(file)
+  }
+  const { raw, located, before, zone, names } = relation
+  return {
+    rows: rows[0] ?? 0,
+    scan: {
+      ...{ file: back > 0 ? sorted : file, raw, located, before, asOf: (relation.asOf ?? asOf).toISOString(), untimed },
+      ...(zone !== undefined && { zone }),
+      ...(names && { names }),
+      ...(relation.locatedRaw && { locatedRaw: relation.locatedRaw }),
+      span: { start: span.start.toISOString(), end: span.end.toISOString() },
+    },
+  }
+}
