@@ -76,6 +76,10 @@ test('the installed package makes, plans and runs a pipeline in an empty project
   expect(delivered('sales/2026-01-01')).toBe('day,shop,sales,revenue\n2026-01-01,Kraków,1,5.00\n2026-01-01,Łódź,2,140.40\n')
   const again = await npx('run', 'sales', '--json')
   expect(JSON.parse(again.stdout)).toMatchObject({ outcome: 'unchanged', exitCode: 0 })
+  // By a process of its own, of the package's JavaScript.
+  const filled = await npx('backfill', 'sales', '--partition', '2026-01-01', '--force', '--json')
+  expect(filled, filled.stdout + filled.stderr).toMatchObject({ code: 0, stderr: '' })
+  expect(JSON.parse(filled.stdout).partitions.at(-1)).toMatchObject({ partition: '2026-01-01', outcome: 'done' })
 })
 
 /** The text of the one file that a path's `latest.json` leads to. */

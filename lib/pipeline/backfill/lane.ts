@@ -38,6 +38,8 @@ export function openLane({ folder, worker, job, watch, signal }: LaneTools): Lan
 
   return {
     run: async (waiting) => {
+      // One that died while it had nothing to do has cost nobody an attempt.
+      if (current?.worker.dead()) await end()
       current ??= begin()
       const { worker } = current
       const left = worker.pid === undefined ? () => undefined : watch(waiting, worker.pid)

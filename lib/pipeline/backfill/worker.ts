@@ -20,6 +20,8 @@ export interface Death {
 /** A process of its own that runs partitions. */
 export interface Worker {
   readonly pid: number | undefined
+  /** It is gone, whatever it was of. */
+  dead(): boolean
   /** Runs one partition; one at a time. Gives its death where it dies meanwhile. @throws what kept it from beginning */
   run(job: Job): Promise<Ended | Death>
   /** What it does is stopped; what it does not stop in time it does not end. */
@@ -62,6 +64,7 @@ export function startWorker({ start, code, desk, begun, event, changed }: Worker
     running = undefined
     return mine
   }
+  const dead = () => child.exitCode !== null || child.signalCode !== null
   const kill = () => void child.kill('SIGKILL')
   const graceful = () => {
     grace ??= setTimeout(kill, GRACE_MS)
@@ -123,13 +126,13 @@ export function startWorker({ start, code, desk, begun, event, changed }: Worker
 
   return {
     pid: child.pid,
+    dead,
     run: (job) =>
       new Promise((resolve, reject) => {
         ready.promise.then(
           () => {
             running = { resolve, reject }
-            if (child.exitCode !== null || child.signalCode !== null)
-              settle()?.resolve({ how: child.signalCode ?? `exit ${child.exitCode}`, words: words.trim() })
+            if (dead()) settle()?.resolve({ how: child.signalCode ?? `exit ${child.exitCode}`, words: words.trim() })
             else send(job)
           },
           (error: unknown) => (error instanceof DiedAtStart ? resolve(error.death) : reject(error)),
