@@ -45,14 +45,15 @@ export async function switchPointer(
   if (equal && Object.entries(metadata).every(([name, value]) => info?.metadata[name] === value)) return false
   ctx.signal.throwIfAborted()
   if (latest && !same) await keep(store, pointer, latest)
-  if (!same) await announce({ store, ctx, place }, pointer, next, latest?.switch ?? 0, notify)
+  const before = latest?.switch ?? (await lostSwitch(store, pointer))
+  if (!same) await announce({ store, ctx, place }, pointer, next, before, notify)
   const record = equal
     ? latest
     : await recordOf('Latest', {
         ...{ format: 1, ...next },
         ...(same && latest.rolledBack && { rolledBack: latest.rolledBack }),
         // The same delivery under a manifest that was lost and written again is no other one.
-        switch: same ? latest.switch : (latest?.switch ?? 0) + 1,
+        switch: same ? latest.switch : before + 1,
         run: { ...runOf(ctx), manifestSha256 },
       })
   await won(place, () => putJson(store, pointer.latest, record, { ...unchangedSince(info), metadata }))
@@ -69,6 +70,13 @@ function metadataOf({ inputKey, manifest, rolledBack }: Omit<Next, 'manifestSha2
     ...(more.length > 0 && { [FILES]: String(more.length + 1) }),
     ...(rolledBack && { [ROLLED_BACK]: rolledBack.inputKey }),
   }
+}
+
+/** The number of the last switch where `latest.json` is not there: 0 before the first one; where it was lost, or moved away, the one after those that were kept, whose records are not taken for other ones. */
+async function lostSwitch(store: Store, pointer: PointerLayout): Promise<number> {
+  let kept = 0
+  for await (const key of store.list(`${pointer.folder}/switch-`)) kept = Math.max(kept, pointer.switchOf(key) ?? 0)
+  return kept === 0 ? 0 : kept + 1
 }
 
 /** Whoever switches keeps what was before, so a record that is there already is this one. */
