@@ -121,6 +121,12 @@ test('of Parquet and lines of JSON, other rows are found by the proof alone', as
   }
 })
 
+test('files that need room to be read say where there is none', async () => {
+  const nowhere = join(temporaryFolder(), 'nowhere')
+  await using scratch = scratchIn(nowhere)
+  await expect(scratch.folder()).rejects.toThrow(`there is no folder ${nowhere}`)
+})
+
 test('a file of a format that has types goes to no engine where its bytes are not the delivered ones', async () => {
   const one = await delivered(parquet('out.parquet', { contract: table }))
   const [file = ''] = one.files

@@ -1,5 +1,8 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isErrno } from '../../core/disk.ts'
+import { refusedByDisk } from '../../core/disk-refusal.ts'
+import { ConfigError } from '../../core/errors.ts'
 import { type DuckDB, openDuckDB } from '../../engines/duckdb.ts'
 
 /** What reading back files of formats that have types needs; nothing is made before it is asked for, and all goes when it is disposed of. */
@@ -11,12 +14,12 @@ export interface Scratch extends AsyncDisposable {
 
 const [MEMORY_BYTES, THREADS] = [2 ** 28, 2]
 
-/** @param parent the folder in which it may make one of its own */
+/** @param parent the folder in which it makes one of its own */
 export function scratchIn(parent: string): Scratch {
   let root: Promise<string> | undefined
   let engine: Promise<DuckDB> | undefined
   const rootFolder = () => {
-    root ??= mkdir(parent, { recursive: true }).then(() => mkdtemp(join(parent, 'millrace-verify-')))
+    root ??= newFolder(parent)
     return root
   }
   return {
@@ -31,5 +34,16 @@ export function scratchIn(parent: string): Scratch {
       if (opened.status === 'fulfilled') opened.value?.close()
       if (folder.status === 'fulfilled' && folder.value !== undefined) await rm(folder.value, { recursive: true, force: true })
     },
+  }
+}
+
+async function newFolder(parent: string): Promise<string> {
+  try {
+    return await mkdtemp(join(parent, 'millrace-verify-'))
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw refusedByDisk(error, parent)
+    throw new ConfigError(`there is no folder ${parent}, in which files are copied to be read`, {
+      hint: 'set TMPDIR to a folder that is there',
+    })
   }
 }
