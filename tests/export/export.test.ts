@@ -46,6 +46,11 @@ test('an export refuses the contract of another kind, and an option that its for
   expect(() => parquet('a.parquet', delimited)).toThrow(
     'export "a.parquet": delimiter is no option of parquet; there are contract, plain, delivery, notify, compression',
   )
+  const split = { contract: table, split: { rows: 2 } }
+  for (const make of [parquet, arrow, excel])
+    expect(() => make('a', split)).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining('CSV and NDJSON alone are cut into files') }),
+    )
 })
 
 test('checkContract refuses what a table cannot keep', () => {

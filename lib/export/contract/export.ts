@@ -111,6 +111,8 @@ export function excel<const R extends Columns>(path: string, options: ExcelOptio
   return exportOf(path, options, 'xlsx', { sheet: 'Sheet1', bigNumbers: undefined, zone: 'UTC' }, options)
 }
 
+const ONE_FILE = 'CSV and NDJSON alone are cut into files; deliver this one partition by partition, with {partition} in the path'
+
 const DECLARED = { csv: 'contract({ … })', table: 'tableContract({ … })' } as const
 
 /** An export of this format: its own options beside the contract's become one contract. @throws ConfigError for an option that the format has not, and for a contract of another kind */
@@ -126,6 +128,7 @@ function exportOf<R extends Columns>(
   if (unknown !== undefined)
     throw new ConfigError(
       `export "${path}": ${unknown} is no option of ${format}; there are ${['contract', 'plain', 'delivery', 'notify', ...Object.keys(defaults)].join(', ')}`,
+      unknown === 'split' ? { hint: ONE_FILE } : {},
     )
   const kind = format === 'csv' ? 'csv' : 'table'
   if (contract.format !== kind)
