@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { CompareReport, TargetComparison } from '../../lib/pipeline/compare/compare-report.ts'
 import { millrace } from '../kit/millrace.ts'
+import { CHECKOUT } from '../kit/project.ts'
 import { DAYS, madeBy, salesProject } from '../pipeline/backfill/project.ts'
 
 // The pipeline is changed, and what it would make now is held against what it has made. What a run with --force makes of the changed one is the measure of what was accepted.
@@ -86,4 +89,43 @@ test('accept refuses what is out of date, before anything is committed, and says
   expect((await millrace(project, 'run', 'sales', '--partition', DAYS[0], '--force')).code).toBe(0)
   expect((await backfill('--accept')).error).toContain('its inputs, or the code, are others now')
   project.write({ [PIPELINE]: changed })
+})
+
+/** Accepts in a process of its own, and kills it when it has written so many lines of its log; gives whether it was. */
+function acceptKilledAt(line: number): Promise<boolean> {
+  return new Promise((done, failed) => {
+    const child = spawn(process.execPath, [join(CHECKOUT, 'bin/millrace.js'), 'backfill', 'sales', '--accept'], {
+      cwd: project.folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    let lines = 0
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      lines += text.split('\n').length - 1
+      if (lines >= line) child.kill('SIGKILL')
+    })
+    child.on('error', failed)
+    child.on('close', (_, signal) => done(signal === 'SIGKILL'))
+  })
+}
+
+test('accept that is killed at any instant is done by the next one, to the same end', { timeout: 900_000 }, async () => {
+  project.write({ [PIPELINE]: changed })
+  expect((await compare('--stale')).code).toBe(3)
+  project.save('compared')
+  expect((await backfill('--accept')).code).toBe(0)
+  const whole = await madeBy(project)
+  let kills = 0
+  for (let line = 1; line <= 21; line += 4) {
+    project.restore('compared')
+    if (await acceptKilledAt(line)) kills++
+    // Once more a little later, then to the end.
+    if (await acceptKilledAt(line + 2)) kills++
+    const { code, error } = await backfill('--accept')
+    const over = error.includes('there are no candidates')
+    expect(code, error).toBe(over ? 2 : 0)
+    expect(await madeBy(project)).toEqual(whole)
+    expect(candidates()).toEqual([])
+    expect((await millrace(project, 'plan', 'sales', '--stale')).stdout).toContain('nothing changed since it was made')
+  }
+  expect(kills).toBeGreaterThan(5)
 })
