@@ -13,6 +13,9 @@ const LONGEST = [
   '/tests/faults/',
 ]
 
+// With those against servers: what needs none, but minutes of the machine.
+const LONG = ['systems', 'memory', 'faults', 'torture', 'pipeline/backfill'].map((folder) => `tests/${folder}/**/*.test.ts`)
+
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) => {
@@ -38,9 +41,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
-      project('unit', ['tests/**/*.test.ts'], ['tests/systems/**', 'tests/memory/**', 'tests/bucket/**']),
-      // Those of memory need no server, but a minute of the machine.
-      project('systems', ['tests/systems/**/*.test.ts', 'tests/memory/**/*.test.ts']),
+      project('unit', ['tests/**/*.test.ts'], [...LONG, 'tests/bucket/**']),
+      project('systems', LONG),
       project('bucket', ['tests/bucket/**/*.test.ts']),
     ],
   },

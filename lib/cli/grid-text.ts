@@ -84,16 +84,19 @@ function stageTable({ stages, partitions }: PipelineGrid, room: number, paint: P
   })
   const states = GRID_STATES.filter((state) => rows.some(({ count }) => count(state) !== '0')).reverse()
   const first = Math.max(...stages.map((stage) => stage.length))
-  const drawn = (heads: readonly string[]) => {
+  const drawn = (heads: readonly string[], gap = '  ') => {
     const widths = states.map((state, i) => Math.max(heads[i]?.length ?? 0, ...rows.map(({ count }) => count(state).length)))
     const head = states.map((state, i) => paint(STYLES[state], pad(heads[i] ?? '', widths[i] ?? 0, 'right')))
     const lines = rows.map(({ stage, count }) =>
-      [pad(stage, first), ...states.map((state, i) => pad(count(state), widths[i] ?? 0, 'right'))].join('  '),
+      [pad(stage, first), ...states.map((state, i) => pad(count(state), widths[i] ?? 0, 'right'))].join(gap),
     )
-    return { text: [[pad('', first), ...head].join('  '), ...lines].join('\n'), width: displayWidth(lines[0] ?? '') }
+    return { text: [[pad('', first), ...head].join(gap), ...lines].join('\n'), width: displayWidth(lines[0] ?? '') }
   }
   const words = drawn(states)
-  return words.width <= room ? words.text : drawn(states.map((state) => LETTERS[state])).text
+  if (words.width <= room) return words.text
+  const letters = states.map((state) => LETTERS[state])
+  const wide = drawn(letters)
+  return wide.width <= room ? wide.text : drawn(letters, ' ').text
 }
 
 function map(grid: PipelineGrid, width: number, paint: Paint): string {

@@ -16,7 +16,7 @@ export function runSummary(report: RunReport, options: { readonly color?: boolea
   const blocks = [headline(report, paint)]
   if (busy.filter(({ partition }) => partition !== '').length <= 1)
     blocks.push(stepTable(busy.flatMap(({ steps }) => steps.filter(worthTelling))))
-  if (named.length > 1 && busy.length > 0) blocks.push(partitionTable(worthALine(isSwitched(report) ? named.map(settled) : named), paint))
+  if (named.length > 1 && busy.length > 0) blocks.push(partitionTable(isSwitched(report) ? named.map(settled) : named, paint))
   for (const { partition, outcome, error } of partitions)
     if (error && outcome === 'failed')
       blocks.push(
@@ -45,14 +45,6 @@ function headline({ pipeline, profile, outcome, partitions, stale, startedAt, en
   const what = outcome === 'unchanged' ? idle : outcome
   const style = outcome === 'failed' ? 'red' : outcome === 'interrupted' ? 'yellow' : 'green'
   return `${paint('bold', pipeline)} (${profile}): ${paint(style, what)} in ${took}${of ? `; partitions: ${of}` : ''}`
-}
-
-/** More partitions than this are not on one screen: then those are told that are not done, and the headline counts the others. */
-const MANY = 60
-
-function worthALine(partitions: readonly PartitionReport[]): readonly PartitionReport[] {
-  if (partitions.length <= MANY) return partitions
-  return partitions.filter(({ outcome }) => outcome === 'failed' || outcome === 'stopped').slice(0, MANY)
 }
 
 const WORDS: Readonly<Record<PartitionReport['outcome'], string>> = {
@@ -121,7 +113,6 @@ function stepTable(steps: readonly StepReport[]): string {
 }
 
 function partitionTable(partitions: readonly PartitionReport[], paint: Paint): string {
-  if (partitions.length === 0) return ''
   const text = table(
     [
       { name: 'partition' },

@@ -90,14 +90,6 @@ test('runSummary of many partitions names each with what became of it and why', 
   expect(runSummary(report(days), { color: true })).toContain('\x1b[31mfailed\x1b[0m')
 })
 
-test('runSummary of more partitions than a screen has names those that failed, and counts the others', () => {
-  const error = errorReport(new CheckError('2 rows have no day'))
-  const days = Array.from({ length: 100 }, (_, i) => partition(`day ${i}`, i === 50 ? 'failed' : 'done', i === 50 ? { error } : {}))
-  const text = runSummary(report(days, { outcome: 'failed', exitCode: 1 }))
-  expect(text).toContain('partitions: 99 done, 1 failed')
-  expect(text.match(/^day \d+ /gm)).toEqual(['day 50 '])
-})
-
 test('runSummary says that there was nothing to do', () => {
   const text = runSummary(report([partition('2018-02-04', 'unchanged'), partition('2018-02-05', 'unchanged')], { outcome: 'unchanged' }))
   expect(text).toBe(`quakes (dev): nothing to do, everything is up to date in 1.2 s; partitions: 2 up to date

@@ -110,7 +110,7 @@ describe('a pipeline of nothing but extract', () => {
 
   test('has no partitions where partitions are declared and nothing is read by them', async () => {
     const project = projectOf(SHARED, KEYS, ['list'])
-    expect(await planned(project)).toEqual({ done: 0, due: [], open: [], failed: [] })
+    expect(await planned(project)).toEqual({ done: 0, due: [], open: [], failed: [], held: [] })
     expect(await status(project)).toEqual({ shared: 'due', partitions: [] })
     expect(await run(project)).toEqual({ code: 0, outcome: 'done', landed: [['', 'done', 1]] })
     expect(await run(project)).toEqual({ code: 0, outcome: 'unchanged', landed: [['', 'unchanged', 0]] })

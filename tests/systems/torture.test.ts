@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { shortForm, twinsOf } from '../torture/short-form.ts'
 
-// What tests/torture/torture.test.ts leaves to the longer suite.
 test('runs that are killed at a disk operation, that the disk refuses, that are cut off, doubled or paused leave what an untouched run leaves, and broken twins are caught', {
   timeout: 900_000,
 }, async () => {

@@ -182,14 +182,32 @@ export function killProcess(pid: number): void {
   }
 }
 
-/** Ids of the processes whose working folder is `folder`, by /proc. */
+/** Ids of the processes whose working folder is `folder`, by /proc: while one dies, any thread that is left still holds its locks. */
 export function processesIn(folder: string): number[] {
-  return readdirSync('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name)) return []
-    try {
-      return readlinkSync(join('/proc', name, 'cwd')) === folder ? [Number(name)] : []
-    } catch {
-      return []
-    }
-  })
+  return readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) && worksIn(folder, join('/proc', name)) ? [Number(name)] : []))
+}
+
+function worksIn(folder: string, process: string): boolean {
+  try {
+    return readlinkSync(join(process, 'cwd')) === folder
+  } catch {
+    return threadsOf(process).some((thread) => cwdOf(thread) === folder)
+  }
+}
+
+function threadsOf(process: string): string[] {
+  try {
+    return readdirSync(join(process, 'task')).map((thread) => join(process, 'task', thread))
+  } catch {
+    return []
+  }
+}
+
+function cwdOf(thread: string): string | undefined {
+  try {
+    return readlinkSync(join(thread, 'cwd'))
+  } catch {
+    // It has ended.
+    return undefined
+  }
 }

@@ -14,6 +14,7 @@ test('bindSteps gives columns, engines, reads, parameters and an order', async (
     columns: { store_id: 'int32', day: 'date', payments: 'int64', amount: 'decimal(38,2)' },
     reads: ['payment', 'customer'],
     inputs: ['customer', 'payment'],
+    columnsRead: { customer: ['customer_id', 'store_id'], payment: ['customer_id', 'amount', 'payment_date'] },
     parameters: ['start', 'end'],
     partitioned: true,
     lookback: false,

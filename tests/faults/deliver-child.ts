@@ -2,7 +2,7 @@ import { local } from '../../lib/connectors/local/index.ts'
 import { systemClock } from '../../lib/core/clock.ts'
 import { MillraceError, messageOf } from '../../lib/core/errors.ts'
 import { deliver } from '../../lib/export/deliver.ts'
-import { requestOfNames } from './names.ts'
+import { requestOfNames } from '../export/names.ts'
 
 // Delivers a dataset of names, given as JSON, from a process with limits of its own; prints what came of it as JSON.
 const [dataset = '', folder = '', workspace = ''] = process.argv.slice(2)

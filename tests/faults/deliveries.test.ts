@@ -10,9 +10,9 @@ import { type Disk, disk } from '../../lib/core/disk.ts'
 import { PermanentError } from '../../lib/core/errors.ts'
 import { openDuckDB } from '../../lib/engines/duckdb.ts'
 import { deliver } from '../../lib/export/deliver.ts'
+import { contentOf, followLatest, freshStore, idName, keyOf, keysOf, namesDataset, requestOf } from '../export/kit.ts'
 import { temporaryFolder, testContext } from '../kit/context.ts'
 import { connectToTestEngine } from '../kit/engine.ts'
-import { contentOf, followLatest, freshStore, idName, keyOf, keysOf, namesDataset, requestOf } from './kit.ts'
 
 const LATEST = 'names/2018-02-04/latest.json'
 
