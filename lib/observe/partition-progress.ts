@@ -1,15 +1,11 @@
-import { redact } from '../core/secret.ts'
 import { painter, type TerminalStream } from './color.ts'
 import type { EventSink } from './events.ts'
 import { countsText, lastingLine } from './lines.ts'
-import { machineTicker, type Ticker } from './progress.ts'
+import { liveBlock, machineTicker, type Ticker } from './live-block.ts'
 import { formatBytes, formatCount, formatDuration } from './units.ts'
-import { truncate } from './width.ts'
 
 /** More partitions at once than this are counted, not shown. */
 const MAX_LINES = 16
-/** At most ten writes a second. */
-const INTERVAL_MS = 100
 
 /** The events that leave a line: the end of a partition, warnings, notices; of stages those that are no partition's. */
 const lasts = (event: Parameters<EventSink['event']>[0], partition: string | undefined) =>
@@ -47,26 +43,13 @@ export function partitionProgress(stream: TerminalStream, options: { readonly co
   const active = new Map<string, Active>()
   const begunMs = ticker.nowMs()
   let totals: Extract<Parameters<EventSink['event']>[0], { type: 'standing' }> | undefined
-  let lasting: string[] = []
-  let drawn = 0
-
-  const draw = (live: boolean) => {
-    const width = Math.max(20, (stream.columns || 80) - 1)
-    const now = ticker.nowMs()
-    const shown = live ? [...active.values()].slice(0, MAX_LINES) : []
-    const more = live ? active.size - shown.length : 0
-    const lines = [
-      ...shown.map((each) => truncate(activeText(each, now), width)),
-      ...(more > 0 ? [`… and ${more} more`] : []),
-      ...(live && totals ? [truncate(totalsText(totals, now - begunMs), width)] : []),
-    ]
-    if (lasting.length === 0 && lines.length === 0 && drawn === 0) return
-    const erase = drawn > 0 ? `\x1b[${drawn}A\x1b[0J` : ''
-    stream.write(redact(erase + [...lasting, ...lines.map((line) => paint('dim', line))].map((line) => `${line}\n`).join('')))
-    lasting = []
-    drawn = lines.length
-  }
-  const stop = ticker.every(INTERVAL_MS, () => draw(true))
+  const block = liveBlock(stream, {
+    ...{ ticker, paint, most: MAX_LINES },
+    lines: (nowMs) => ({
+      active: [...active.values()].map((each) => activeText(each, nowMs)),
+      ...(totals && { last: totalsText(totals, nowMs - begunMs) }),
+    }),
+  })
 
   return {
     live: true,
@@ -85,12 +68,9 @@ export function partitionProgress(stream: TerminalStream, options: { readonly co
         else Object.assign(stages?.get(key) ?? {}, { rows: event.rows, totalRows: event.totalRows, bytes: event.bytes })
       }
       const line = lasts(event, partition) ? lastingLine(event, place, paint) : undefined
-      if (line !== undefined) lasting.push(line)
+      if (line !== undefined) block.last(line)
     },
-    close: () => {
-      stop()
-      draw(false)
-    },
+    close: () => block.close(),
   }
 }
 

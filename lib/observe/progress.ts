@@ -1,24 +1,8 @@
-import { redact } from '../core/secret.ts'
 import { painter, type TerminalStream } from './color.ts'
 import type { EventPlace, EventSink } from './events.ts'
 import { countsText, lastingLine, subjectText } from './lines.ts'
+import { liveBlock, machineTicker, type Ticker } from './live-block.ts'
 import { formatBytes, formatCount, formatDuration } from './units.ts'
-import { truncate } from './width.ts'
-
-/** Milliseconds that only grow, and a way to be called again and again. */
-export interface Ticker {
-  nowMs(): number
-  /** Calls `tick` every `ms` until the function it gives is called. Keeps no process alive. */
-  every(ms: number, tick: () => void): () => void
-}
-
-export const machineTicker: Ticker = {
-  nowMs: () => performance.now(),
-  every: (ms, tick) => {
-    const timer = setInterval(tick, ms).unref()
-    return () => clearInterval(timer)
-  },
-}
 
 interface Active {
   readonly subject: string
@@ -28,8 +12,6 @@ interface Active {
   bytes: number | undefined
 }
 
-/** At most ten writes a second. */
-const INTERVAL_MS = 100
 /** More stages at once than this are counted, not shown. */
 const MAX_LINES = 8
 
@@ -41,22 +23,10 @@ export function liveProgress(stream: TerminalStream, options: { readonly color: 
   const ticker = options.ticker ?? machineTicker
   const paint = painter(options.color)
   const active = new Map<string, Active>()
-  let lasting: string[] = []
-  let drawn = 0
-
-  const draw = (live: boolean) => {
-    const width = Math.max(20, (stream.columns || 80) - 1)
-    const now = ticker.nowMs()
-    const shown = live ? [...active.values()].slice(0, MAX_LINES) : []
-    const more = live ? active.size - shown.length : 0
-    const lines = [...shown.map((each) => truncate(activeText(each, now), width)), ...(more > 0 ? [`… and ${more} more`] : [])]
-    if (lasting.length === 0 && lines.length === 0 && drawn === 0) return
-    const erase = drawn > 0 ? `\x1b[${drawn}A\x1b[0J` : ''
-    stream.write(redact(erase + [...lasting, ...lines.map((line) => paint('dim', line))].map((line) => `${line}\n`).join('')))
-    lasting = []
-    drawn = lines.length
-  }
-  const stop = ticker.every(INTERVAL_MS, () => draw(true))
+  const block = liveBlock(stream, {
+    ...{ ticker, paint, most: MAX_LINES },
+    lines: (nowMs) => ({ active: [...active.values()].map((each) => activeText(each, nowMs)) }),
+  })
 
   return {
     live: true,
@@ -77,12 +47,9 @@ export function liveProgress(stream: TerminalStream, options: { readonly color: 
         }
       }
       const line = lastingLine(event, place, paint)
-      if (line !== undefined) lasting.push(line)
+      if (line !== undefined) block.last(line)
     },
-    close: () => {
-      stop()
-      draw(false)
-    },
+    close: () => block.close(),
   }
 }
 

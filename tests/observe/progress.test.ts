@@ -3,7 +3,8 @@ import type { RunEvent } from '../../lib/core/context.ts'
 import { Secret } from '../../lib/core/secret.ts'
 import { colorWanted } from '../../lib/observe/color.ts'
 import { plainLines } from '../../lib/observe/lines.ts'
-import { liveProgress, type Ticker } from '../../lib/observe/progress.ts'
+import type { Ticker } from '../../lib/observe/live-block.ts'
+import { liveProgress } from '../../lib/observe/progress.ts'
 
 const place = { pipeline: 'quakes', run: 'r1', partition: '2018-02-04' }
 const start: RunEvent = { type: 'stage', phase: 'start', stage: 'land', dataset: 'quake' }
