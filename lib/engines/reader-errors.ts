@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { refusedByDisk } from '../core/disk-refusal.ts'
-import { CheckError, ConfigError, type ErrorPlace, PermanentError } from '../core/errors.ts'
+import { CheckError, ConfigError, type ErrorPlace, type MillraceError, PermanentError, TransientError } from '../core/errors.ts'
 import type { ReaderFault, ReaderJob } from './reader-job.ts'
 
 /** What a job reads, for messages: `flights.csv`, `a.csv and 3 more`, `dataset "flights"`. */
@@ -50,4 +50,26 @@ export function errorOfFault(fault: ReaderFault, job: ReaderJob): Error {
     default:
       return new CheckError(said, { ...place, cause })
   }
+}
+
+/** The error of a child that ended in the middle of a job: `how`, and the last words that it had for us. */
+export function crashed(job: ReaderJob, how: string, words: string): MillraceError {
+  // No fault in a file ends a process so: the kernel does, or a person.
+  if (how === 'SIGKILL')
+    return new TransientError(`the reader was killed (SIGKILL) while reading ${filesText(job)}`, {
+      ...placeOf(job),
+      hint: 'by the machine, where memory was short, or by somebody: run again; if it comes again, give readers or engines less memory',
+    })
+  const said = words.trim().split('\n').at(-1)?.slice(0, 200)
+  return new CheckError(`reading ${filesText(job)} crashed the reader (${how})`, {
+    ...placeOf(job),
+    hint: 'the file is damaged or hostile: fetch or write it again',
+    ...(said && { cause: new Error(said) }),
+  })
+}
+
+/** Where a job reads: its dataset, and its file where it is one. */
+export function placeOf({ dataset, files }: ReaderJob): ErrorPlace {
+  const only = files?.length === 1 ? files[0] : undefined
+  return { ...(dataset !== undefined && { dataset }), ...(only !== undefined && { file: basename(only) }) }
 }

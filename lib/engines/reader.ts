@@ -1,10 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { Socket } from 'node:net'
-import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Limits } from '../core/context.ts'
-import { CheckError, type ErrorPlace, type MillraceError, PermanentError, TransientError } from '../core/errors.ts'
-import { errorOfFault, filesText } from './reader-errors.ts'
+import { PermanentError, TransientError } from '../core/errors.ts'
+import { crashed, errorOfFault, filesText, placeOf } from './reader-errors.ts'
 import type { FromChild, ReaderJob, ReaderResult, ToChild } from './reader-job.ts'
 import { residentBytes } from './resident.ts'
 
@@ -281,24 +280,4 @@ function launch(): ChildProcess {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env: Object.fromEntries(passed.map((name) => [name, process.env[name]])),
   })
-}
-
-function crashed(job: ReaderJob, how: string, words: string): MillraceError {
-  // No fault in a file ends a process so: the kernel does, or a person.
-  if (how === 'SIGKILL')
-    return new TransientError(`the reader was killed (SIGKILL) while reading ${filesText(job)}`, {
-      ...placeOf(job),
-      hint: 'by the machine, where memory was short, or by somebody: run again; if it comes again, give readers or engines less memory',
-    })
-  const said = words.trim().split('\n').at(-1)?.slice(0, 200)
-  return new CheckError(`reading ${filesText(job)} crashed the reader (${how})`, {
-    ...placeOf(job),
-    hint: 'the file is damaged or hostile: fetch or write it again',
-    ...(said && { cause: new Error(said) }),
-  })
-}
-
-function placeOf({ dataset, files }: ReaderJob): ErrorPlace {
-  const only = files?.length === 1 ? files[0] : undefined
-  return { ...(dataset !== undefined && { dataset }), ...(only !== undefined && { file: basename(only) }) }
 }
