@@ -2,43 +2,24 @@ import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import type { CompareReport, TargetComparison } from '../../lib/pipeline/compare/compare-report.ts'
 import { millrace } from '../kit/millrace.ts'
 import { CHECKOUT } from '../kit/project.ts'
-import { DAYS, madeBy, salesProject } from '../pipeline/backfill/project.ts'
+import { changedProject, PIPELINE } from '../pipeline/backfill/changed.ts'
+import { DAYS, madeBy } from '../pipeline/backfill/project.ts'
 
 // The pipeline is changed, and what it would make now is held against what it has made. What a run with --force makes of the changed one is the measure of what was accepted.
 
-const PIPELINE = 'pipelines/sales/pipeline.ts'
-const project = salesProject()
-const original = readFileSync(project.path(PIPELINE), 'utf8')
-const changed = original
-  .replace('sum(amount)', "sum(amount + CAST(shop = 'a' AS INT))")
-  .replace('FROM sale JOIN', 'FROM (FROM sale WHERE id <> 11) AS sale JOIN')
-  .replace("id: 'int32', shop: 'text' }", "id: 'int32', shop: 'text', sold: 'timestamp' }")
+const { backfill, changed, compare, original, project } = changedProject()
 
-let _before: Awaited<ReturnType<typeof madeBy>>
-let _after: Awaited<ReturnType<typeof madeBy>>
 beforeAll(async () => {
   expect((await millrace(project, 'run', 'sales')).code).toBe(0)
-  _before = await madeBy(project)
   project.save('before')
   project.write({ [PIPELINE]: changed })
   expect((await millrace(project, 'run', 'sales', '--from', '2024')).code).toBe(0)
-  _after = await madeBy(project)
 }, 120_000)
 afterAll(() => project.remove())
 beforeEach(() => project.restore('before'))
 
-const backfill = (...args: readonly string[]) => millrace(project, 'backfill', 'sales', ...args)
-async function compare(...args: readonly string[]): Promise<{ readonly code: number; readonly report: CompareReport }> {
-  const { code, stdout } = await backfill('--compare', '--json', '--jobs', '2', ...args)
-  return { code, report: JSON.parse(stdout) }
-}
-const _shown = ({ stage, target, key, before, after, added, removed, changed, columns }: TargetComparison) => [
-  ...[stage, target, key.join(' '), before, after, added, removed, changed],
-  columns.map(({ name, changed }) => `${name} ${changed}`).join(' '),
-]
 const candidates = () => readdirSync(project.path('.millrace/dev/candidates/sales')).sort()
 
 test('compare of what is not there yet, and of what is the same, says so; the text is for people', { timeout: 120_000 }, async () => {

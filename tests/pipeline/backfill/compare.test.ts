@@ -1,20 +1,15 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import type { CompareReport, TargetComparison } from '../../../lib/pipeline/compare/compare-report.ts'
+import type { TargetComparison } from '../../../lib/pipeline/compare/compare-report.ts'
 import { connectToTestEngine } from '../../kit/engine.ts'
 import { millrace } from '../../kit/millrace.ts'
-import { DAYS, madeBy, salesProject } from './project.ts'
+import { changedProject, PIPELINE } from './changed.ts'
+import { DAYS, madeBy } from './project.ts'
 
 // The pipeline is changed, and what it would make now is held against what it has made. What a run with --force makes of the changed one is the measure of what was accepted.
 
 const SOME = [DAYS[1], DAYS[2]]
-const PIPELINE = 'pipelines/sales/pipeline.ts'
-const project = salesProject()
-const original = readFileSync(project.path(PIPELINE), 'utf8')
-const changed = original
-  .replace('sum(amount)', "sum(amount + CAST(shop = 'a' AS INT))")
-  .replace('FROM sale JOIN', 'FROM (FROM sale WHERE id <> 11) AS sale JOIN')
-  .replace("id: 'int32', shop: 'text' }", "id: 'int32', shop: 'text', sold: 'timestamp' }")
+const { backfill, changed, compare, project } = changedProject()
 
 let before: Awaited<ReturnType<typeof madeBy>>
 let after: Awaited<ReturnType<typeof madeBy>>
@@ -29,11 +24,6 @@ beforeAll(async () => {
 afterAll(() => project.remove())
 beforeEach(() => project.restore('before'))
 
-const backfill = (...args: readonly string[]) => millrace(project, 'backfill', 'sales', ...args)
-async function compare(...args: readonly string[]): Promise<{ readonly code: number; readonly report: CompareReport }> {
-  const { code, stdout } = await backfill('--compare', '--json', '--jobs', '2', ...args)
-  return { code, report: JSON.parse(stdout) }
-}
 const shown = ({ stage, target, key, before, after, added, removed, changed, columns }: TargetComparison) => [
   ...[stage, target, key.join(' '), before, after, added, removed, changed],
   columns.map(({ name, changed }) => `${name} ${changed}`).join(' '),
