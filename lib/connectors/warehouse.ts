@@ -51,9 +51,9 @@ export interface LoadReceipt {
 /** Rows of a table that are asked for, to be compared with what would take their place. */
 export interface RowsRequest {
   readonly table: string
-  /** Those of this partition. */
-  readonly partition: string
-  /** And those of any other partition that have one of the keys in these Parquet files: `columns` are the key's. */
+  /** Those of this partition; absent: all, or with `keys` no others than theirs. */
+  readonly partition?: string
+  /** And those of any other partition that have one of the keys in these Parquet files: `columns` are the key's. Where the table has a column of them not, or of another type, these are none. */
   readonly keys?: { readonly columns: Columns; readonly files: readonly string[] }
   /** Columns of whoever asks: where a warehouse tells names apart without case, theirs is the spelling. */
   readonly columns: Columns
@@ -114,8 +114,8 @@ export interface Warehouse {
   /** Columns of a table without `_partition` and `_load`; undefined when it is not there. */
   describe(table: string, ctx: RunContext): Promise<Columns | undefined>
   load(request: LoadRequest, ctx: RunContext): Promise<LoadReceipt>
-  /** Undefined where the table is not there; then no file is made. Absent: the warehouse cannot be compared with. */
-  copyOut?(request: RowsRequest, ctx: RunContext): Promise<RowsReceipt | undefined>
+  /** Undefined where the table is not there; then no file is made. */
+  copyOut(request: RowsRequest, ctx: RunContext): Promise<RowsReceipt | undefined>
   receive?(request: ReceiveRequest, frames: Frames, ctx: RunContext): Promise<ReceiveReceipt>
   /** All tokens of a pipeline, but those of tables that are not there: who drops a table has its partitions loaded again. An absent warehouse has none and is not created by asking. */
   tokens(pipeline: string, ctx: RunContext): Promise<readonly Token[]>

@@ -1,16 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { Disposition, LoadReceipt, LoadRequest, Token, WarehouseConnection } from '../../lib/connectors/warehouse.ts'
+import type { Disposition, LoadReceipt, LoadRequest, RowsRequest, Token, WarehouseConnection } from '../../lib/connectors/warehouse.ts'
 import type { Columns, Dataset } from '../../lib/core/dataset.ts'
 import { CheckError, ConfigError, type MillraceError, OutrunError } from '../../lib/core/errors.ts'
 import { quoteIdentifier } from '../../lib/core/quote.ts'
 import type { MetaRow } from '../../lib/engines/duckdb.ts'
 import { extensionsIn, NO_EXTENSIONS } from '../../lib/engines/extensions.ts'
+import { relationOfFiles } from '../../lib/engines/relation.ts'
 import { type TestContext, temporaryFolder, testContext } from '../kit/context.ts'
 import { datasetOf } from '../kit/dataset.ts'
+import { connectToTestEngine } from '../kit/engine.ts'
 import type { ChildTask } from './warehouse-child.ts'
 
 /** One empty warehouse for one test. */
@@ -377,6 +381,116 @@ export function warehouseContract(
         ),
         { numRuns: orders },
       )
+    })
+  })
+
+  describe(`${name}: copyOut`, () => {
+    const types: Columns = {
+      b: 'boolean',
+      i8: 'int8',
+      i: 'int64',
+      u: 'uint64',
+      f: 'float64',
+      d: 'decimal(38,4)',
+      t: 'text',
+      y: 'bytes',
+      day: 'date',
+      clock: 'time',
+      ts: 'timestamp',
+      tz: 'timestamptz',
+      gap: 'interval',
+      id: 'uuid',
+      doc: 'json',
+      l: 'list(int32)',
+      texts: 'list(text)',
+      days: 'list(date)',
+      gaps: 'list(interval)',
+      bytes: 'list(bytes)',
+      sums: 'list(decimal(9,2))',
+      s: 'struct(a int32, "b c" list(text))',
+      ls: 'list(struct(a int32, d decimal(38,4)))',
+    }
+    const values = `SELECT true AS b, (-128)::TINYINT AS i8, 9007199254740993 AS i, 18446744073709551615 AS u, 'NaN'::DOUBLE AS f, 1234567890123456789012345678901234.5678 AS d,
+      'a\\N "quoted"' || chr(10) || 'é' AS t, '\\x00\\xFF'::BLOB AS y, DATE '0044-03-15 (BC)' AS day, TIME '23:59:59.999999' AS clock, TIMESTAMP '2013-11-03 01:00:00.000001' AS ts,
+      TIMESTAMPTZ '2013-11-03 01:00:00-04' AS tz, INTERVAL '1 month -2 days 30 hours 3.000004 seconds' AS gap, 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6' AS id, '{"a": 1.0,  "b":null}' AS doc,
+      [1, NULL] AS l, ['', NULL, '"x", {}'] AS texts, [DATE '2024-02-29', DATE '0044-03-15 (BC)'] AS days, [INTERVAL '-30 hours', NULL] AS gaps, ['\\x00a'::BLOB, NULL] AS bytes, [1.10, -0.01] AS sums,
+      {'a': 1, 'b c': ['x', NULL]} AS s, [{'a': 1, 'd': 1.5}] AS ls`
+    const none = (names: readonly string[], value: string) => names.map((column) => `${value} AS ${column}`).join(', ')
+    const rowsOf = async (file: string, columns: Columns) => {
+      const db = await connectToTestEngine()
+      const typed = Object.entries(columns).map(([column, type]) => [column, /^[a-z]/.test(type) ? type : 'text'])
+      return db.meta(`${relationOfFiles(Object.fromEntries(typed), [file])} ORDER BY ALL`).finally(() => db.close())
+    }
+
+    it('gives the rows of a partition, every type and value as it was loaded', async () => {
+      const { folder, load, warehouse, ctx } = await setup()
+      const empty = ['t', 'l', 'texts', 'days', 'gaps', 'bytes', 'sums', 'ls'] as const
+      const select = `${values} UNION ALL BY NAME SELECT ${none(Object.keys(types), 'NULL')} UNION ALL BY NAME SELECT '' AS t, ${none(empty.slice(1), '[]')}, 'infinity'::TIMESTAMP AS ts, '-infinity'::DOUBLE AS f`
+      await load('types', replacePartition, select, { columns: types, partition: 'p' })
+      await load('types', replacePartition, values, { columns: types, partition: 'q' })
+      const path = join(folder, 'present.parquet')
+      const receipt = await warehouse.copyOut({ table: 'types', partition: 'p', columns: types, path }, ctx)
+      expect(receipt).toEqual({ columns: types, rows: 3 })
+      const wanted = await datasetOf(folder, 'wanted', types, select)
+      expect(await rowsOf(path, types)).toEqual(await rowsOf(wanted.files[0] ?? '', types))
+      expect(await rowsOf(path, { _partition: 'text' })).toEqual([{ _partition: 'p' }, { _partition: 'p' }, { _partition: 'p' }])
+    })
+
+    it('gives also the rows of other partitions that have one of the keys; without a partition these alone, or all', async () => {
+      const { folder, load, warehouse, ctx, tokenOf } = await setup()
+      for (const [i, partition] of ["a'b", 'p', 'q'].entries())
+        await load('numbers', merge(), `SELECT 10 * ${i} + range AS id, '${i}' AS value FROM range(3)`, { partition })
+      const keys = await datasetOf(folder, 'keys', COLUMNS, "SELECT unnest([1, 11, 22, 99]) AS id, 'x' AS value")
+      const token = await tokenOf('numbers', 'p')
+      let made = 0
+      const copied = async (asked: Pick<RowsRequest, 'partition' | 'keys'>) => {
+        const path = join(folder, `rows-${++made}.parquet`)
+        const receipt = await warehouse.copyOut({ table: 'numbers', columns: COLUMNS, path, ...asked }, ctx)
+        const found = await rowsOf(path, { id: 'int64', _partition: 'text' })
+        expect(receipt?.rows).toBe(found.length)
+        return found.map((row) => Object.values(row).join('|'))
+      }
+      const named = (id: string) => ({ keys: { columns: { id }, files: keys.files } })
+      expect(await copied({ partition: 'p', ...named('int64') })).toEqual(["1|a'b", '10|p', '11|p', '12|p', '22|q'])
+      expect(await copied(named('int64'))).toEqual(["1|a'b", '11|p', '22|q'])
+      expect(await copied({ partition: "a'b" })).toEqual(["0|a'b", "1|a'b", "2|a'b"])
+      expect(await copied({})).toHaveLength(9)
+      // Of another type no key is one of the table's.
+      expect(await copied({ partition: 'p', ...named('text') })).toEqual(['10|p', '11|p', '12|p'])
+      expect(await copied(named('text'))).toEqual([])
+      expect(await tokenOf('numbers', 'p')).toEqual(token)
+    })
+
+    it('makes no file where there is no table, or no warehouse yet', async () => {
+      const { folder, load, warehouse, ctx, drop } = await setup()
+      const request = { table: 'numbers', partition: 'p', columns: COLUMNS, path: join(folder, 'present.parquet') }
+      expect(await warehouse.copyOut(request, ctx)).toBeUndefined()
+      await load('numbers', replacePartition, "SELECT 1 AS id, 'a' AS value", { partition: 'p' })
+      await drop('numbers')
+      expect(await warehouse.copyOut(request, ctx)).toBeUndefined()
+      expect(existsSync(request.path)).toBe(false)
+    })
+
+    it('stops where it is aborted, with the signal’s reason, and works again after', async () => {
+      const { folder, load, warehouse } = await setup()
+      await load('numbers', replacePartition, `SELECT range AS id, 'abc' AS value FROM range(${abortedRows / 4})`, { partition: 'p' })
+      for (const ms of [0, 5, 30, 60]) {
+        const abort = new AbortController()
+        const reason = new Error('stop')
+        const path = join(folder, `aborted-${ms}.parquet`)
+        const copying = warehouse.copyOut(
+          { table: 'numbers', partition: 'p', columns: COLUMNS, path },
+          testContext({ signal: abort.signal }),
+        )
+        setTimeout(() => abort.abort(reason), ms)
+        await copying.then(
+          () => undefined,
+          (error: unknown) => expect(error).toBe(reason),
+        )
+      }
+      const path = join(folder, 'whole.parquet')
+      const receipt = await warehouse.copyOut({ table: 'numbers', partition: 'p', columns: COLUMNS, path }, testContext())
+      expect(receipt?.rows).toBe(abortedRows / 4)
     })
   })
 

@@ -8,7 +8,7 @@ import { describeTable } from './table.ts'
 
 /** `Warehouse.copyOut` of a DuckDB file that is there. */
 export async function copyOutOf(file: string, request: RowsRequest, ctx: RunContext): Promise<RowsReceipt | undefined> {
-  const { table, partition, keys, path } = request
+  const { table, path } = request
   return withFile({ file, readOnly: true }, ctx, async (db) => {
     const there = await describeTable(db, table)
     if (!there) return undefined
@@ -18,14 +18,20 @@ export async function copyOutOf(file: string, request: RowsRequest, ctx: RunCont
       })
     const spelled = new Map(Object.keys(request.columns).map((name) => [name.toLowerCase(), name]))
     const columns = Object.fromEntries(Object.entries(there.columns).map(([name, type]) => [spelled.get(name.toLowerCase()) ?? name, type]))
-    const from = `${quoteIdentifier(table)} AS t`
-    const own = `SELECT * FROM ${from} WHERE _partition = ${quoteLiteral(partition)}`
-    const rows = keys
-      ? `${own} UNION ALL SELECT * FROM ${from} WHERE _partition IS DISTINCT FROM ${quoteLiteral(partition)} AND EXISTS (SELECT 1 FROM (${keysOf(keys)}) AS s WHERE ${sameKey(keys)})`
-      : own
-    const select = `SELECT ${asInFile(columns)}, _partition FROM (${rows})`
+    const rows = conditions(request, columns).map((where) => `SELECT * FROM ${quoteIdentifier(table)} AS t WHERE ${where}`)
+    const select = `SELECT ${asInFile(columns)}, _partition FROM (${rows.join(' UNION ALL ')})`
     return { columns, rows: await db.run(`COPY (${select}) TO ${quoteLiteral(path)} (FORMAT parquet)`, undefined, ctx.signal) }
   })
+}
+
+/** What is asked for, of which no row meets two. */
+function conditions({ partition, keys }: RowsRequest, there: RowsReceipt['columns']): readonly string[] {
+  const its = `_partition = ${quoteLiteral(partition ?? '')}`
+  if (!keys) return [partition === undefined ? 'true' : its]
+  const others = partition === undefined ? 'true' : `_partition IS DISTINCT FROM ${quoteLiteral(partition)}`
+  const named = Object.entries(keys.columns).every(([name, type]) => there[name] === type)
+  const keyed = named ? [`${others} AND EXISTS (SELECT 1 FROM (${keysOf(keys)}) AS s WHERE ${sameKey(keys)})`] : []
+  return [partition === undefined ? 'false' : its, ...keyed]
 }
 
 function keysOf({ columns, files }: NonNullable<RowsRequest['keys']>): string {

@@ -1,9 +1,13 @@
 import type { Writable } from 'node:stream'
 import type { Client } from 'pg'
+import type { RunContext } from '../../core/context.ts'
 import { MillraceError } from '../../core/errors.ts'
 import { type Address, connect } from './client.ts'
+import { copyIntoFifo, newProgress } from './copy-stream.ts'
 import { ConnectionLost } from './faults.ts'
+import type { FifoEnd } from './fifo.ts'
 import type { Settings } from './options.ts'
+import { throttle } from './throttle.ts'
 
 /** A server process of ours: its pid alone may be another's by now. */
 export interface Backend {
@@ -26,6 +30,8 @@ export interface LoadSession {
   query(sql: string, values?: readonly (string | null)[]): Promise<Answer>
   /** Runs a COPY … FROM STDIN over what `feed` writes into the stream; gives the rows that the server took. */
   copy(sql: string, feed: (into: Writable) => Promise<void>): Promise<number>
+  /** Runs a COPY … TO STDOUT into a FIFO, which stays open; gives the rows that the server has sent. An abort ends the session. */
+  copyOut(sql: string, into: Pick<FifoEnd, 'write'>, ctx: Pick<RunContext, 'clock' | 'signal'>): Promise<number>
   /** Closes the connection, politely or, when the server does not answer, not. */
   close(): Promise<void>
   /** Closes the connection at once: what it was doing fails. */
@@ -86,6 +92,8 @@ export async function openLoadSession(settings: Settings, address: Address, appl
       backend: { pid: pid ?? '', started: started ?? '' },
       query,
       copy: (sql, feed) => patiently(copyIn(client, sql, feed)),
+      copyOut: async (sql, into, ctx) =>
+        (await patiently(copyIntoFifo(client, sql, into, newProgress(ctx), throttle(undefined), ctx))).rows,
       close,
       destroy,
     }

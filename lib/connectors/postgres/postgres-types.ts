@@ -56,6 +56,11 @@ export function columnTypeFromPostgres(type: string, comment: string | null): st
   return naturalType(type) ?? type
 }
 
+/** Whether a column's type is one of millrace's, not PostgreSQL's name of another. */
+export function isOwnType(type: string): boolean {
+  return parsedOrNot(type) !== undefined
+}
+
 function parsedOrNot(text: string): ColumnType | undefined {
   try {
     return parseType(text)

@@ -2,8 +2,9 @@ import type { RunContext } from '../../core/context.ts'
 import { MillraceError } from '../../core/errors.ts'
 import type { Warehouse, WarehouseTools } from '../warehouse.ts'
 import { applicationName, placeText } from './client.ts'
+import { copyOutOf } from './copy-out.ts'
 import { explained } from './faults.ts'
-import { loadTable } from './load.ts'
+import { type LoadTarget, loadTable } from './load.ts'
 import { loadEngine } from './load-engine.ts'
 import { type LoadSession, openLoadSession } from './load-session.ts'
 import type { Settings } from './options.ts'
@@ -33,6 +34,15 @@ export function openWarehouse(settings: Settings, server: ServerUse, tools: Ware
     warned = true
     return reached
   }
+  const withEngine = async <T>(ctx: RunContext, work: (target: LoadTarget) => Promise<T>): Promise<T> => {
+    const reached = await toLoad(ctx)
+    const db = await engine.connect(ctx)
+    try {
+      return await work({ ...reached, db })
+    } finally {
+      db.close()
+    }
+  }
   const ask = async <T>(doing: string, ctx: RunContext, work: (session: LoadSession) => Promise<T>): Promise<T> => {
     ctx.signal.throwIfAborted()
     const { open, place } = await reach(ctx)
@@ -52,15 +62,8 @@ export function openWarehouse(settings: Settings, server: ServerUse, tools: Ware
     kind: 'postgres',
     describe: (table, ctx) =>
       ask(`looking at the table "${table}"`, ctx, async (session) => (await describeTable(session, settings.schema, table))?.columns),
-    load: async (request, ctx) => {
-      const reached = await toLoad(ctx)
-      const db = await engine.connect(ctx)
-      try {
-        return await loadTable({ ...reached, db }, request, ctx)
-      } finally {
-        db.close()
-      }
-    },
+    load: (request, ctx) => withEngine(ctx, (target) => loadTable(target, request, ctx)),
+    copyOut: (request, ctx) => withEngine(ctx, (target) => copyOutOf(target, request, ctx)),
     receive: async (request, frames, ctx) => receiveFrames(await toLoad(ctx), request, frames, ctx),
     tokens: (pipeline, ctx) => ask('reading the tokens', ctx, (session) => readTokens(session, settings.schema, pipeline)),
     close: async () => {

@@ -49,7 +49,7 @@ const loadReceipt = z.object({
 
 const rowsRequest = z.object({
   table: z.string(),
-  partition: z.string(),
+  partition: z.string().exactOptional(),
   keys: z.object({ columns, files: z.array(z.string()).readonly() }).exactOptional(),
   columns,
   path: z.string(),

@@ -64,11 +64,7 @@ export function openDesk(counter: Counter, loading: InTurn): Desk {
         committed(request.token)
         return receipt
       }),
-    copyOut: (request) =>
-      atWarehouse(async (warehouse) => {
-        if (!warehouse.copyOut) throw new RangeError(`a warehouse of kind ${warehouse.kind} gives no rows`)
-        return (await warehouse.copyOut(request, context(''))) ?? null
-      }),
+    copyOut: (request) => atWarehouse(async (warehouse) => (await warehouse.copyOut(request, context(''))) ?? null),
     tokens: () => atWarehouse((warehouse) => warehouse.tokens(pipeline, context(''))),
     describe: ({ table }) => atWarehouse(async (warehouse) => (await warehouse.describe(table, context(''))) ?? null),
     take: async ({ limit, total }) => {

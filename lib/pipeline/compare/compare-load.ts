@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import type { RunContext } from '../../core/context.ts'
 import type { Columns, Dataset } from '../../core/dataset.ts'
-import { ConfigError } from '../../core/errors.ts'
 import { quoteIdentifier, quoteLiteral } from '../../core/quote.ts'
 import { relationOfFiles } from '../../engines/relation.ts'
 import { orderNames } from '../../export/contract/order.ts'
@@ -34,7 +33,6 @@ export async function compareLoad(
   const key = merged ?? uniqueKey(session.pipeline, target.dataset)
   const about = { stage: 'load', dataset: target.dataset, target: table } as const
   const warehouse = session.warehouse()
-  if (!warehouse.copyOut) throw new ConfigError(`a warehouse of kind ${warehouse.kind} cannot be compared with`)
   const path = join(ctx.workspace, `present-${target.load.table.replaceAll(/\W/g, '_')}.parquet`)
   const keys = merged && { columns: columnsNamed(dataset.columns, merged), files: dataset.files }
   const present = await warehouse.copyOut({ table, partition, columns: dataset.columns, path, ...(keys && { keys }) }, ctx)
@@ -52,7 +50,8 @@ export async function compareLoad(
     preserveOrder: false,
   })
   try {
-    const [was, is] = selects(path, present.columns, dataset, columns, merged && { key: merged, partition })
+    const comparable = merged?.every((name) => columns.includes(name)) ? merged : undefined
+    const [was, is] = selects(path, present.columns, dataset, columns, comparable && { key: comparable, partition })
     const before = await sideOfSelect(db, was, columns, ctx.signal)
     const after = await sideOfSelect(db, is, columns, ctx.signal)
     const found = await differencesOf({ db, before, after, key, sample, signal: ctx.signal })

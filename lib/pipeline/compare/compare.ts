@@ -15,7 +15,7 @@ import { type CompareReport, isDifferent, type PartitionComparison, type TargetC
 /**
  * Makes what a backfill would, checks with it, as candidates beside what is there, and says what differs. Tables and deliveries stay as they are; what is missing of the sources' data is read and lands, as in any run. Neither run record
  * nor ledger know of it.
- * @throws ConfigError as `backfill` does, for `--refresh`, and for a warehouse that cannot be compared with
+ * @throws ConfigError as `backfill` does, and for `--refresh`
  */
 export function compare(project: Project, name: string, options: BackfillOptions = {}): Promise<CompareReport> {
   if (options.refresh)
@@ -33,8 +33,6 @@ async function compareAll(
   const { session, name, id, startedAt, collector } = running
   const { pipeline } = session
   const targets = pipeline.targets.filter(({ partitioned }) => partitioned)
-  if (targets.some(({ stage }) => stage === 'load') && !session.warehouse().copyOut)
-    throw new ConfigError(`a warehouse of kind ${session.warehouse().kind} cannot be compared with`, { pipeline: name })
   const { candidates } = statePaths(project.config.state)
   const found = new Map<string, readonly TargetComparison[]>()
   const comparing = { folder: candidates, found: (partition: string, all: readonly TargetComparison[]) => void found.set(partition, all) }

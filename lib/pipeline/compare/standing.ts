@@ -37,8 +37,7 @@ export async function readyTargets(
     const target = session.pipeline.targets.find((one) => isTargetOf(one, each)) ?? refuse('the pipeline has it no more')
     if (await isDone(session, target, each, partition)) continue
     if ((await keyOfToday(session, target, partition)) !== each.inputKey) refuse('its inputs, or the code, are others now')
-    if (!(await isAsCompared(session, target, each, partition)))
-      refuse(each.stage === 'load' ? 'its rows were loaded again' : 'it was delivered again')
+    if (!(await isAsCompared(session, target, each, partition))) refuse(otherThanCompared(session, each, partition))
     if (each.stage === 'load') {
       for (const { name, bytes } of each.files)
         if ((await bytesOf(join(folder, name))) !== bytes) refuse(`its file ${name} is gone or damaged`)
@@ -82,6 +81,11 @@ async function isAsCompared(session: Session, target: Target, candidate: TargetC
   const delivered = await deliveredOf(session, target, name)
   // Switched to by an accept that was killed before the plain copy.
   return delivered === candidate.against || delivered === candidate.made?.key
+}
+
+function otherThanCompared({ tokens }: Session, { stage, target }: TargetCandidate, { name }: Partition): string {
+  if (stage === 'export') return 'it was delivered again'
+  return tokens.get(target, name) ? 'its rows were loaded again' : 'what it was compared with is gone: its table was dropped'
 }
 
 async function deliveredOf({ exports }: Session, target: Target, partition: string): Promise<string | null> {

@@ -75,6 +75,7 @@ test('what a worker held is given back when it is gone, and a load that it asked
   const warehouse = {
     kind: 'none',
     describe: async () => undefined,
+    copyOut: async () => undefined,
     tokens: async () => [],
     close: async () => {},
     load: async ({ load }: { readonly load: string }) => {
