@@ -7,6 +7,7 @@ import { ConfigError, messageOf } from '../../core/errors.ts'
 import { reveal } from '../../core/secret.ts'
 import { explained } from './faults.ts'
 import { protectionOf, type Settings } from './options.ts'
+import { refusePooledTransactions } from './pooler.ts'
 
 /** Where a server really is: settings, or what `start` has started. */
 export interface Address {
@@ -47,13 +48,13 @@ export function applicationName({ pipeline, run }: Pick<RunContext, 'pipeline' |
 }
 
 /**
- * Opens one session. A server that speaks no TLS is an error unless `insecure` is set. Whoever opens it closes it with `end()`; an abort of the signal does not close it.
+ * Opens one session, of a server or of a pooler that leaves it to us until we go. A server that speaks no TLS is an error unless `insecure` is set. Whoever opens it closes it with `end()`; an abort of the signal does not close it.
  * @throws ConfigError, TransientError or PermanentError that says what is wrong with the connection
  */
 export async function connect(settings: Settings, address: Address, application: string): Promise<Client> {
   const protection = protectionOf(settings, address.host)
   const doing = `connecting to ${placeText(settings, address)}`
-  const attempt = async (ssl: ClientConfig['ssl']) => {
+  const open = async (ssl: ClientConfig['ssl']) => {
     // Loaded late: a start without a database does not pay for the driver.
     const { default: pg } = await import('pg')
     const client = new pg.Client({
@@ -69,14 +70,14 @@ export async function connect(settings: Settings, address: Address, application:
     })
     // A connection that breaks between two queries: the next one says so.
     client.on('error', () => undefined)
-    try {
-      await client.connect()
-      await client.query(sessionText(settings))
-      return client
-    } catch (error) {
-      await client.end().catch(() => undefined)
-      throw error
-    }
+    return opened(client, () => client.connect())
+  }
+  const attempt = async (ssl: ClientConfig['ssl']) => {
+    const client = await open(ssl)
+    return opened(client, async () => {
+      const answers = [await client.query<{ pid: number }>(sessionText(settings))].flat()
+      await refusePooledTransactions(client, answers.at(-1)?.rows[0]?.pid ?? 0, () => open(ssl), doing)
+    })
   }
   try {
     if (protection === 'none') return await attempt(false)
@@ -92,7 +93,18 @@ export async function connect(settings: Settings, address: Address, application:
 
 function sessionText({ statementTimeoutMs, lockTimeoutMs }: Settings): string {
   const settings = [...SESSION, `statement_timeout = ${statementTimeoutMs}`, `lock_timeout = ${lockTimeoutMs}`]
-  return [...settings.map((each) => `SET ${each}`), noTransactionTimeout(false)].join('; ')
+  return [...settings.map((each) => `SET ${each}`), noTransactionTimeout(false), 'SELECT pg_catalog.pg_backend_pid() AS pid'].join('; ')
+}
+
+/** The client once `work` on it is done; an error of that closes it. */
+async function opened(client: Client, work: () => Promise<unknown>): Promise<Client> {
+  try {
+    await work()
+    return client
+  } catch (error) {
+    await client.end().catch(() => undefined)
+    throw error
+  }
 }
 
 function verified({ tls = {} }: Settings, { host }: Address): ClientConfig['ssl'] {

@@ -96,6 +96,7 @@ function connectionText(parameters: Readonly<Record<string, string>>): string {
 }
 
 const WORDS: readonly (readonly [words: RegExp, state: string])[] = [
+  [/due to conflict with recovery/, '40001'],
   [/canceling statement due to (statement|user)/, '57014'],
   [/canceling statement due to lock timeout/, '55P03'],
   [/terminating connection|shutting down|starting up|crash of another server process/, '57P01'],

@@ -34,6 +34,12 @@ const STATES: readonly (readonly [state: RegExp, kind: Kind, hint: string, words
   [/^53300/, ConnectionLost, 'the server has no connection left: lower maxConnections, or raise its max_connections'],
   [/^53[12]00/, PermanentError, 'the server has no space or memory left: make room, then run again'],
   [/^53/, TransientError, 'the server has no resources left: run again later'],
+  [
+    /^(40|57)/,
+    TransientError,
+    'a replica breaks off reads that its replay waits for: raise its max_standby_streaming_delay, or turn its hot_standby_feedback on',
+    /conflict with recovery/,
+  ],
   [/^57014/, TransientError, 'the statement took too long or was cancelled: raise statementTimeout, or read less at once'],
   [/^55P03/, TransientError, 'another session holds a lock: see pg_locks, raise lockTimeout, or run again later'],
   [/^55000/, ConfigError, 'let its owner say: REFRESH MATERIALIZED VIEW "$1"', /^materialized view "(.*)" has not been populated/],

@@ -7,7 +7,7 @@ import { type Copied, type CopyProgress, copyIntoFifo, copyText, newProgress } f
 import { explained } from './faults.ts'
 import { openFifoEnd, ReaderGone } from './fifo.ts'
 import type { ReadTools } from './read-extension.ts'
-import { endOf } from './snapshot.ts'
+import { endOf } from './session-end.ts'
 import type { Pace } from './throttle.ts'
 import { watchSilence } from './watch.ts'
 

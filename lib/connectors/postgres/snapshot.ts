@@ -5,6 +5,7 @@ import { type Address, applicationName, connect, placeText } from './client.ts'
 import { type Describable, type Described, describeAll } from './describe.ts'
 import { explained } from './faults.ts'
 import type { Settings } from './options.ts'
+import { endOf, within } from './session-end.ts'
 import { valuesOf } from './values.ts'
 
 export { type Described, sameColumns } from './describe.ts'
@@ -16,6 +17,7 @@ export { type Described, sameColumns } from './describe.ts'
 export interface Snapshot {
   /** For `SET TRANSACTION SNAPSHOT`. */
   readonly id: string
+  /** What was committed after this may be missing: when it was taken, or, of a replica that is behind, the last commit that it shows. */
   readonly takenAt: Date
   /** Whether the server's encoding is none, so that texts may hold any bytes. */
   readonly anyBytes: boolean
@@ -52,7 +54,6 @@ export function factsOf([version, moneyDigits]: readonly (string | null)[] = [])
 
 /** Opens the control session and takes the snapshot. @throws what `connect` throws */
 export async function takeSnapshot(settings: Settings, address: Address, ctx: RunContext): Promise<Snapshot> {
-  const takenAt = ctx.clock.now()
   const place = placeText(settings, address)
   const application = applicationName(ctx)
   const client = await connect(settings, address, application)
@@ -89,6 +90,7 @@ export async function takeSnapshot(settings: Settings, address: Address, ctx: Ru
   const tables = together(TABLES, describe)
 
   try {
+    const takenAt = asOf(ctx.clock.now(), (await valuesOf(client, BEHIND))[0]?.[0])
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
     const [row] = await valuesOf(client, `SELECT pg_export_snapshot(), current_setting('server_encoding'), ${FACTS}`)
     return {
@@ -141,6 +143,14 @@ export async function takeSnapshot(settings: Settings, address: Address, ctx: Ru
   }
 }
 
+/** When a replica's last commit was made, in milliseconds of the epoch; NULL where it has replayed all that there is, and of any other server. */
+const BEHIND = `SELECT (extract(epoch FROM pg_catalog.pg_last_xact_replay_timestamp()) * 1000)::bigint WHERE pg_catalog.pg_is_in_recovery() AND NOT (
+  pg_catalog.pg_last_wal_receive_lsn() IS NOT DISTINCT FROM pg_catalog.pg_last_wal_replay_lsn() AND EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver))`
+
+function asOf(now: Date, behindMs: string | null | undefined): Date {
+  return new Date(Math.min(now.getTime(), Number(behindMs ?? now.getTime())))
+}
+
 /** How many tables are described together at most. */
 const TABLES = 64
 const CANCEL_MS = 5_000
@@ -155,28 +165,4 @@ async function activityOf(client: Client, application: string): Promise<readonly
 async function fresh(client: Client, sql: string, application: string) {
   await client.query('SELECT pg_stat_clear_snapshot()')
   return valuesOf(client, sql, [application])
-}
-
-/** The result, or undefined where there is none in time, or an error. */
-async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), timeoutMs)
-  })
-  try {
-    return await Promise.race([work.catch(() => undefined), late])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-const END_MS = 2_000
-
-/** Ends a session, also one whose other side is gone without a word. */
-export async function endOf(client: Client): Promise<void> {
-  const ended = await within(
-    END_MS,
-    client.end().then(() => true),
-  )
-  if (ended === undefined) (client as unknown as { connection?: { stream?: { destroy(): void } } }).connection?.stream?.destroy()
 }
