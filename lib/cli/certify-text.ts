@@ -19,7 +19,7 @@ export function certifyText({ certificate, file }: Certified, color: boolean): s
       ...(partitions.length > 0 ? [`partitions ${partitions.join(', ')}`] : []),
       `compared   ${datasets.join(', ')}${exports.length === 0 ? '' : `; as delivered: ${exports.join(', ')}`}`,
     ].join('\n'),
-    ...differences.map((each) => differenceText(each, units.length, paint)),
+    ...differences.map((each) => differenceText(each, partitions.length, paint)),
     ...failures.map(({ when, error }) => `${paint('red', 'fails')} when ${when}\n  ${errorText(error).replaceAll('\n', '\n  ')}`),
     file === undefined ? 'no certificate is written: the state folder may only be read' : `certificate ${file}`,
   ].join('\n\n')

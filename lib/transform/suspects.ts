@@ -1,5 +1,5 @@
 import { isNode, type SqlTree, type TreeNode } from './sql-tree.ts'
-import { unrepeatableParts } from './unrepeatable.ts'
+import { isFramedByRows, unrepeatableParts } from './unrepeatable.ts'
 
 /** Something in a SELECT because of which the same rows may give others. */
 export interface Suspect {
@@ -14,7 +14,6 @@ const CLOCK =
   /^(now|today|age|get_current_timestamp|transaction_timestamp|(current|local)_?(timestamp|date|time)|current_local(time|timestamp)|get_current_time)$/
 const RANDOM = /^(random|setseed|uuid|gen_random_uuid|uuidv4|uuidv7)$/
 const ORDERED_WINDOWS = /^(row_number|ntile|lag|lead|first_value|last_value|nth_value|first|last)$/
-const OF_A_TIE = /^(arg_min|argmin|min_by|arg_max|argmax|max_by|mode)$/
 
 /** What in a parsed SELECT may come out otherwise, first what stands in a result column. `columns`: of the result, in order. */
 export function suspectsOf(tree: SqlTree, columns: readonly string[]): readonly Suspect[] {
@@ -54,7 +53,7 @@ function ownSuspects(node: TreeNode): Suspect[] {
   if (CLOCK.test(name) && !(name === 'age' && Array.isArray(node.children) && node.children.length > 1))
     return [{ kind: 'clock', what: `${name}() reads the clock: use $start, $end or a parameter` }]
   if (RANDOM.test(name)) return [{ kind: 'random', what: `${name}() gives another value each time: use a hash of the key` }]
-  if (node.class === 'WINDOW' && ORDERED_WINDOWS.test(name)) {
+  if (node.class === 'WINDOW' && (ORDERED_WINDOWS.test(name) || isFramedByRows(node))) {
     const by = orderText(node.orders) ?? orderText(node.arg_orders)
     return by === undefined
       ? []
@@ -64,7 +63,7 @@ function ownSuspects(node: TreeNode): Suspect[] {
     const by = isNode(node.order_bys) ? orderText(node.order_bys.orders) : undefined
     if (by !== undefined)
       return [{ kind: 'ties', what: `${name}(… ORDER BY ${by}): rows that tie there come in any order; add a unique column` }]
-    if (OF_A_TIE.test(name)) return [{ kind: 'ties', what: `${name}() takes any of the rows that tie` }]
+    if (name === 'mode') return [{ kind: 'ties', what: `${name}() takes any of the rows that tie` }]
   }
   const order = (Array.isArray(node.modifiers) ? node.modifiers : []).filter(isNode).find(({ type }) => type === 'ORDER_MODIFIER')
   const by = order && orderText(order.orders)

@@ -8,6 +8,11 @@ const OF_ORDER: Readonly<Record<string, string>> = {
 }
 /** Window functions of which the order of rows decides; rank and its like give the same for all rows where there is none. */
 const WINDOWS_OF_ORDER = ['row_number', 'ntile', 'lag', 'lead', 'first_value', 'last_value', 'nth_value', 'first', 'last']
+/** Aggregates that keep a sample of the rows, by the order in which they come; what is exact. */
+const APPROXIMATE: Readonly<Record<string, string>> = {
+  ...asEach(['approx_quantile', 'reservoir_quantile'], 'quantile_cont()'),
+  approx_top_k: 'count(*) with ORDER BY and LIMIT',
+}
 const ONE_ROW = /^(count|count_star|sum|avg|mean|min|max|bool_and|bool_or|approx_count_distinct|median|mode|quantile\w*)$/
 
 /** What in a parsed SELECT depends on the order in which threads bring rows, so that a rerun may give other rows: one sentence for each kind, once. */
@@ -27,8 +32,10 @@ function faultsOf(node: TreeNode): string[] {
   const name = typeof node.function_name === 'string' ? node.function_name.toLowerCase() : ''
   if (node.class === 'FUNCTION' && Object.hasOwn(OF_ORDER, name) && ordersOf(node.order_bys).length === 0)
     return [`${name}() without ORDER BY ${OF_ORDER[name]}; a rerun may come to another value: write ${name}(… ORDER BY …)`]
+  if (Object.hasOwn(APPROXIMATE, name))
+    return [`${name}() goes by the order in which rows come; a rerun may come to another value: write ${APPROXIMATE[name]}`]
   if (node.class === 'WINDOW')
-    return WINDOWS_OF_ORDER.includes(name) && isEmpty(node.orders) && isEmpty(node.arg_orders)
+    return (WINDOWS_OF_ORDER.includes(name) || isFramedByRows(node)) && isEmpty(node.orders) && isEmpty(node.arg_orders)
       ? [`${name}() OVER a window without ORDER BY takes rows as they come by; a rerun may come to other values: write OVER (… ORDER BY …)`]
       : []
   const sample = isNode(node.sample) && node.sample.seed === -1
@@ -36,6 +43,11 @@ function faultsOf(node: TreeNode): string[] {
     ...(sample ? ['a sample without REPEATABLE takes other rows on a rerun: choose by a hash: WHERE hash(key) % 100 < 10'] : []),
     ...(typeof node.type === 'string' && /_NODE$/.test(node.type) ? faultsOfModifiers(node) : []),
   ]
+}
+
+/** Whether a window counts rows, of which those that tie come in any order; RANGE and GROUPS take all that tie. */
+export function isFramedByRows({ start, end }: TreeNode): boolean {
+  return [start, end].some((bound) => typeof bound === 'string' && bound.endsWith('_ROWS'))
 }
 
 function faultsOfModifiers(node: TreeNode): string[] {

@@ -24,11 +24,10 @@ test.each<[string, readonly string[], readonly string[]]>([
   ['SELECT row_number() OVER () AS n FROM t', ['n'], ['order n: row_number() OVER a window without ORDER BY takes rows as they come by']],
   ['SELECT b FROM t ORDER BY a LIMIT 3', ['b'], ['ties -: ORDER BY a']],
   ['SELECT b FROM t LIMIT 3', ['b'], ['order -: LIMIT without ORDER BY takes the rows that come by']],
-  [
-    'SELECT arg_max(a, b) AS m FROM t',
-    ['m'],
-    ['order m: arg_max() without ORDER BY takes any of the rows that tie', 'ties m: arg_max() takes any of the rows that tie'],
-  ],
+  ['SELECT arg_max(a, b) AS m FROM t', ['m'], ['order m: arg_max() without ORDER BY takes any of the rows that tie']],
+  ['SELECT mode(a) AS m FROM t', ['m'], ['ties m: mode() takes any of the rows that tie']],
+  ['SELECT sum(a) OVER (ORDER BY b ROWS UNBOUNDED PRECEDING) AS m FROM t', ['m'], ['ties m: sum() OVER (… ORDER BY b)']],
+  ['SELECT approx_quantile(a, 0.5) AS m FROM t', ['m'], ['order m: approx_quantile() goes by the order in which rows come']],
   ['SELECT b FROM t USING SAMPLE 10%', ['b'], ['random -: a sample without REPEATABLE takes other rows']],
   ['SELECT "random" FROM t WHERE note = \'now()\' -- now()', ['random'], []],
 ])('suspectsOf %s', async (sql, columns, expected) => expect(await suspects(sql, ...columns)).toEqual(expected))

@@ -25,6 +25,8 @@ describe('unrepeatableParts names', () => {
     ['SELECT a FROM t QUALIFY row_number() OVER (PARTITION BY a) = 1', /^row_number\(\)/],
     ['SELECT row_number() OVER w FROM t WINDOW w AS (PARTITION BY a)', /^row_number\(\)/],
     ['WITH c AS (SELECT lag(a) OVER () AS b FROM t) SELECT * FROM c', /^lag\(\)/],
+    ['SELECT sum(a) OVER (ROWS 2 PRECEDING) FROM t', /^sum\(\) OVER a window without ORDER BY/],
+    ['SELECT approx_quantile(a, 0.5) FROM t', /^approx_quantile\(\) goes by the order in which rows come; .*: write quantile_cont\(\)$/],
     ['SELECT a FROM t LIMIT 3', /^LIMIT without ORDER BY/],
     ['SELECT a FROM t OFFSET 3', /^LIMIT without ORDER BY/],
     ['SELECT a FROM t LIMIT 10%', /^LIMIT without ORDER BY/],
@@ -43,6 +45,7 @@ describe('unrepeatableParts leaves alone', () => {
   test.each([
     'SELECT first(a ORDER BY b), any_value(a ORDER BY b), max_by(a, b ORDER BY c), list(a ORDER BY b) FROM t',
     'SELECT row_number() OVER (ORDER BY a), rank() OVER (), sum(b) OVER (PARTITION BY a), first_value(a ORDER BY b) OVER () FROM t',
+    'SELECT sum(b) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING), sum(b) OVER (ORDER BY a ROWS 2 PRECEDING) FROM t',
     'SELECT a FROM t ORDER BY a LIMIT 3',
     'SELECT * FROM (SELECT a FROM t ORDER BY a) LIMIT 3',
     'SELECT a FROM t LIMIT 0',

@@ -59,15 +59,14 @@ async function causesIn({ bound, loaded }: BoundPipeline, db: DuckDB, { dataset 
   const texts = step.engine === 'polars' ? [step.frame.toString()] : Object.values(step.udf ?? {}).map(({ apply }) => apply.toString())
   const code = texts.length > 0 ? await readPipelineCode(loaded.file) : undefined
   const script = texts.flatMap((text) => scriptCauses(code?.tokensOfFunction(text) ?? [], step.engine === 'polars' ? 'the frame' : 'a udf'))
-  if (step.engine === 'polars') return script
-  const suspects = suspectsOf(await parseSelect(db, step.text), Object.keys(found.columns))
   const floats = found.floatAggregates.map(
     (column): Cause => ({
       ...{ kind: 'float', column },
       what: `"${column}" is a sum or mean of floats, whose last digits depend on the order in which they are added: use DECIMAL, or round it`,
     }),
   )
-  return [...suspects, ...floats, ...script]
+  if (step.engine === 'polars') return [...floats, ...script]
+  return [...suspectsOf(await parseSelect(db, step.text), Object.keys(found.columns)), ...floats, ...script]
 }
 
 const SCRIPT: readonly (readonly [pattern: RegExp, kinds: readonly Kind[], what: string])[] = [

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { GivenLimits } from '../../config/limits.ts'
 import type { RunEvent } from '../../core/context.ts'
 import { ConfigError, TransientError } from '../../core/errors.ts'
 import { canonicalJson } from '../../core/hash.ts'
@@ -26,6 +27,8 @@ export interface CertifyOptions {
   readonly partition?: string
   /** How many partitions. Default 5. */
   readonly sample?: number
+  /** Limits of the command line, which the project was opened with. */
+  readonly limits?: GivenLimits
   readonly events?: EventSink
   readonly signal?: AbortSignal
 }
@@ -45,7 +48,9 @@ const SAMPLE = 5
  */
 export async function certify(project: Project, name: string, options: CertifyOptions = {}): Promise<Certified> {
   const { partition, sample = SAMPLE, events = silent } = options
-  if (sample < 1) throw new ConfigError('--sample is at least 1')
+  if (options.partition !== undefined && options.sample !== undefined)
+    throw new ConfigError('--partition and --sample exclude each other: a partition is no sample')
+  if (!Number.isInteger(sample) || sample < 1) throw new ConfigError(`--sample ${sample} is no number of partitions; it is at least 1`)
   const signal = options.signal ?? new AbortController().signal
   const startedAt = new Date().toISOString()
   const id = `${startedAt.replace(/[-:.Z]/g, '')}-${randomBytes(3).toString('hex')}`
@@ -59,12 +64,13 @@ export async function certify(project: Project, name: string, options: CertifyOp
     const { pipeline } = scratch.computing
     const units = await chooseUnits(scratch.computing, { ...(partition !== undefined && { partition }), sample }, clock.now())
     const settings = settingsFor(config.limits.threads, process.env)
+    const environment = environmentOf(options.limits)
     const folderOf = (setting: Setting) => join(workspace.folder, setting.name.replace(/\W+/g, '-'))
     const make = (setting: Setting) => {
       const onEvent = (event: RunEvent, of: string | undefined) =>
         events.event(event, { pipeline: name, run: id, partition: `${of ?? 'shared'}, ${setting.name}` })
       const job = { project: config.folder, profile: config.profile, pipeline: name, units, setting, folder: folderOf(setting) }
-      return runChild(job, { signal, onEvent })
+      return runChild(job, { signal, environment, onEvent })
     }
     const first = await make(AS_IS)
     if ('error' in first) throw first.error
@@ -106,6 +112,14 @@ export async function certify(project: Project, name: string, options: CertifyOp
   } finally {
     await scratch?.close()
     await workspace.close()
+  }
+}
+
+/** Limits as the children read them, unless their setting says otherwise. */
+function environmentOf({ memory, threads }: GivenLimits = {}): Readonly<Record<string, string>> {
+  return {
+    ...(memory !== undefined && { MILLRACE_MEMORY: memory }),
+    ...(threads !== undefined && { MILLRACE_THREADS: threads, POLARS_MAX_THREADS: threads }),
   }
 }
 

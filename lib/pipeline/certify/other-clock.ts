@@ -20,6 +20,8 @@ export function clockAhead(clock: Clock, aheadMs: number): Clock {
 
 /** DuckDB reads the machine's clock itself. A macro goes before the function of its name, and the parser makes functions of `current_date` and its like. */
 const FUNCTIONS: Readonly<Record<string, string>> = {
+  // Of one argument it is the time since this midnight.
+  age: '(t) AS system.main.age(INSTANT::DATE::TIMESTAMP, t::TIMESTAMP), (a, b) AS system.main.age(a, b)',
   ...each(['now', 'current_timestamp', 'get_current_timestamp', 'transaction_timestamp'], (t) => t),
   ...each(['today', 'current_date'], (t) => `(${t})::DATE`),
   ...each(['current_time', 'get_current_time'], (t) => `(${t})::TIMETZ`),
@@ -28,7 +30,7 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
 }
 
 function each(names: readonly string[], body: (instant: string) => string): Record<string, string> {
-  return Object.fromEntries(names.map((name) => [name, body('INSTANT')]))
+  return Object.fromEntries(names.map((name) => [name, `() AS ${body('INSTANT')}`]))
 }
 
 /** Opens engines whose SQL functions of the clock give `instant`. */
@@ -37,7 +39,7 @@ export function enginesAt(instant: Date): OpenEngine {
   return async (options) => {
     const db = await openDuckDB(options)
     try {
-      for (const [name, body] of Object.entries(FUNCTIONS)) await db.run(`CREATE MACRO ${name}() AS ${body.replace('INSTANT', literal)}`)
+      for (const [name, body] of Object.entries(FUNCTIONS)) await db.run(`CREATE MACRO ${name}${body.replace('INSTANT', literal)}`)
       return db
     } catch (error) {
       db.close()

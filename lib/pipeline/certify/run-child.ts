@@ -10,18 +10,20 @@ export type ChildOutcome = { readonly units: readonly MadeUnit[] } | { readonly 
 
 export interface ChildOptions {
   readonly signal: AbortSignal
+  /** Variables of every child; those of its setting go before them. */
+  readonly environment: Readonly<Record<string, string>>
   readonly onEvent: (event: RunEvent, partition: string | undefined) => void
 }
 
 /** Runs a job in a process of its own, in the environment of its setting. Ends it, and rejects with the signal's reason, when that aborts. */
-export function runChild(job: CertifyJob, { signal, onEvent }: ChildOptions): Promise<ChildOutcome> {
+export function runChild(job: CertifyJob, { signal, environment, onEvent }: ChildOptions): Promise<ChildOutcome> {
   signal.throwIfAborted()
   const file = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './certify-child.ts' : './certify-child.js', import.meta.url))
   const child = fork(file, [], {
     execArgv: [],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    env: { ...process.env, ...job.setting.environment },
+    env: { ...process.env, ...environment, ...job.setting.environment },
   })
   let words = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {

@@ -28,7 +28,13 @@ it('certify says what it cannot do', async () => {
     return [code, stderr.split('\n')[0]]
   }
   expect(await said('stock')).toEqual([2, 'error: stock: pipeline "stock" computes nothing: what it loads is what has landed'])
-  expect(await said('stock', '--sample', '0')).toEqual([2, 'error: --sample is at least 1'])
+  for (const count of ['0', '2.5'])
+    expect(await said('stock', '--sample', count)).toEqual([2, `error: --sample ${count} is no number of partitions; it is at least 1`])
+  expect(await said('stock', '--sample', '2', '--partition', 'x')).toEqual([
+    2,
+    'error: --partition and --sample exclude each other: a partition is no sample',
+  ])
+  expect(await said('stock', '--memory', '1KB')).toEqual([2, expect.stringMatching(/--memory is too little memory/)])
   expect(await said('stick')).toEqual([2, expect.stringContaining('no pipeline "stick"')])
   expect(await said()).toEqual([2, 'error: certify is missing an argument'])
 })

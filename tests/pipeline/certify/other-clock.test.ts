@@ -38,6 +38,8 @@ test("enginesAt opens engines whose SQL has that instant, in every spelling of t
     ...['now()', 'current_timestamp', 'get_current_timestamp()', 'transaction_timestamp()', 'today()', 'current_date', 'current_date()'],
     ...['current_time', 'get_current_time()', 'localtime', 'localtimestamp', 'current_localtime()', 'current_localtimestamp()'],
   ]
+  const ages = await db.meta("SELECT age(TIMESTAMP '2029-04-06') AS a, age(TIMESTAMP '2029-05-06', TIMESTAMP '2028-05-06') AS b")
+  expect(ages).toEqual([{ a: '1 year 1 month', b: '1 year' }])
   const [row] = await db.meta(`SELECT ${values.map((value, i) => `CAST(${value} AS VARCHAR) AS v${i}`).join(', ')}`)
   db.close()
   const instant = '2030-05-06 00:02:03.004+02'
