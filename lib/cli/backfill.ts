@@ -42,6 +42,7 @@ export const backfill = command({
     dryRun: { type: 'boolean', describe: 'say what would be run, in which order and why, and run nothing' },
   },
   drains: true,
+  resumes: true,
   example: ['millrace backfill quakes --from 2018-02 --to 2018-03 --jobs 2', 'reprocess a month, two days at once'],
   handler: async (
     { pipeline, partition, memory, dryRun, compare, accept, reject, ...options },

@@ -60,6 +60,8 @@ export interface Command<S extends OptionSpecs = OptionSpecs> {
   readonly options: S
   /** The first Ctrl-C lets it finish what it is at, the second stops it. */
   readonly drains?: true
+  /** What it has finished when it is stopped is kept, and the same command goes on from there. */
+  readonly resumes?: true
   /** A command line that works in a checkout, and what it does. */
   readonly example: readonly [line: string, does: string]
   handler(options: Values<S>, context: CommandContext): Promise<CommandResult>

@@ -33,8 +33,8 @@ export async function main(argv: readonly string[], terminal: Terminal): Promise
     return 0
   }
   const json = argv.includes('--json')
-  const fail = (error: unknown): number => {
-    const result = reportError(error)
+  const fail = (error: unknown, resumes = false): number => {
+    const result = reportError(error, resumes)
     if (json) stdout.write(`${JSON.stringify(result.json, null, 2)}\n`)
     else stderr.write(`${result.text}\n`)
     return result.exitCode
@@ -63,7 +63,7 @@ export async function main(argv: readonly string[], terminal: Terminal): Promise
   } catch (error) {
     close()
     // What an abort makes a library throw is not the reason that a person wants to read.
-    return fail(signal.aborted && !(error instanceof MillraceError) ? signal.reason : error)
+    return fail(signal.aborted && !(error instanceof MillraceError) ? signal.reason : error, parsed.command.resumes)
   } finally {
     dispose()
   }

@@ -6,12 +6,12 @@ const RESUME = 'run the same command again: finished partitions are kept'
 
 /**
  * What is printed of an error that ends a command, and the exit code: place and message, what to do, the causes; a bug (anything that is not ours) with its
- * stack. Redacted. An interrupted command says how to go on.
+ * stack. Redacted. One that `resumes` and was interrupted says how to go on.
  */
-export function reportError(error: unknown): CommandResult {
-  if (error instanceof AggregateError && error.errors.length > 0) return reportAll(error.errors)
+export function reportError(error: unknown, resumes = false): CommandResult {
+  if (error instanceof AggregateError && error.errors.length > 0) return reportAll(error.errors, resumes)
   const report = errorReport(error)
-  const full = error instanceof InterruptedError ? { ...report, hint: report.hint ?? RESUME } : report
+  const full = resumes && error instanceof InterruptedError ? { ...report, hint: report.hint ?? RESUME } : report
   if (error instanceof MillraceError) return { text: errorText(full), json: { error: full }, exitCode: full.exitCode }
   return {
     text: [
@@ -28,8 +28,8 @@ export function reportError(error: unknown): CommandResult {
 }
 
 /** Several errors at once: each is told; the exit code is the first one's that is no repeat of "interrupted". */
-function reportAll(errors: readonly unknown[]): CommandResult {
-  const results = errors.map(reportError)
+function reportAll(errors: readonly unknown[], resumes: boolean): CommandResult {
+  const results = errors.map((error) => reportError(error, resumes))
   const weighty = results.find(({ exitCode }) => exitCode !== 130) ?? results[0]
   return {
     text: results.map(({ text }) => text).join('\n'),

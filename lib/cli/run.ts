@@ -26,6 +26,7 @@ export const run = command({
     only: { type: 'string', value: 'stage', choices: STAGES, describe: 'this stage alone, from inputs that are there' },
     ...LIMITS,
   },
+  resumes: true,
   example: [
     'millrace run quakes --from 2018-02-01 --to 2018-02-05 --keep-going',
     'reprocess four days; one that fails does not stop the others',

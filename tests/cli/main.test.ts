@@ -135,10 +135,12 @@ describe('reportError', () => {
     expect(bug.text).toContain('This is a bug in millrace')
   })
 
-  test('says how to go on after an interruption', () => {
-    expect(reportError(new InterruptedError('interrupted by SIGINT')).text).toBe(
+  test('says how to go on after an interruption, of a command that keeps what it has finished', () => {
+    const interrupted = new InterruptedError('interrupted by SIGINT')
+    expect(reportError(interrupted, true).text).toBe(
       'error: interrupted by SIGINT\n  hint: run the same command again: finished partitions are kept',
     )
+    expect(reportError(interrupted).text).toBe('error: interrupted by SIGINT')
   })
 
   test('redacts message, stack and JSON', () => {
