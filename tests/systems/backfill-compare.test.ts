@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { CompareReport } from '../../lib/pipeline/compare/compare-report.ts'
 import { millrace } from '../kit/millrace.ts'
 import { CHECKOUT } from '../kit/project.ts'
 import { changedProject, PIPELINE } from '../pipeline/backfill/changed.ts'
@@ -70,6 +71,54 @@ test('accept refuses what is out of date, before anything is committed, and says
   expect((await millrace(project, 'run', 'sales', '--partition', DAYS[0], '--force')).code).toBe(0)
   expect((await backfill('--accept')).error).toContain('its inputs, or the code, are others now')
   project.write({ [PIPELINE]: changed })
+})
+
+test('accept takes no candidate whose files have other bytes than were compared, or are no candidate', { timeout: 120_000 }, async () => {
+  expect((await compare('--from', DAYS[3])).code).toBe(3)
+  const made = await madeBy(project)
+  const folder = project.path('.millrace/dev/candidates/sales', DAYS[3])
+  const file = readdirSync(folder).find((name) => /-1\.parquet$/.test(name)) ?? ''
+  damage(`${folder}/${file}`)
+  project.write({ [`.millrace/dev/candidates/sales/${DAYS[4]}/candidate.json`]: '{}' })
+  const refused = await backfill('--accept')
+  expect([refused.code, refused.error]).toEqual([2, expect.stringContaining(`out of date: its file ${file} is gone or damaged`)])
+  expect(refused.error).toMatch(/candidate\.json is no candidate that this version of millrace knows\n {2}hint: .*--reject/)
+  expect(await madeBy(project)).toEqual(made)
+})
+
+/** Changes a byte in the middle, in a file of its own: its bytes may have a second name. */
+function damage(path: string): void {
+  const bytes = readFileSync(path)
+  bytes.writeUInt8(bytes.readUInt8(bytes.length >> 1) ^ 1, bytes.length >> 1)
+  rmSync(path)
+  writeFileSync(path, bytes)
+}
+
+test('compare that is stopped says of each partition that it was not compared', { timeout: 120_000 }, async () => {
+  const stopped = await new Promise<{ code: number | null; stdout: string }>((done, failed) => {
+    const child = spawn(
+      process.execPath,
+      [join(CHECKOUT, 'bin/millrace.js'), 'backfill', 'sales', '--compare', '--from', DAYS[0], '--force', '--json'],
+      {
+        cwd: project.folder,
+        env: { ...process.env, MILLRACE_LOG: 'json' },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    )
+    let [stdout, signals] = ['', 0]
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text
+    })
+    // At the first line of the log, and again when that is answered: what partitions share is being made.
+    child.stderr.setEncoding('utf8').on('data', () => signals++ < 2 && child.kill('SIGINT'))
+    child.on('error', failed)
+    child.on('close', (code) => done({ code, stdout }))
+  })
+  expect(stopped.code).toBe(130)
+  const report: CompareReport = JSON.parse(stopped.stdout)
+  expect(report.outcome).toBe('interrupted')
+  expect(report.partitions.map(({ partition }) => partition)).toEqual([...DAYS])
+  expect(existsSync(project.path('.millrace/dev/candidates/sales'))).toBe(false)
 })
 
 /** Accepts in a process of its own, and kills it when it has written so many lines of its log; gives whether it was. */

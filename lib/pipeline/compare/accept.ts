@@ -99,7 +99,7 @@ async function acceptAll(
 async function lookedAt(session: Session, files: CandidateFiles, partition: Partition): Promise<PartitionReport> {
   try {
     const candidate = await files.read(partition.name)
-    if (candidate) await readyTargets(session, candidate, partition, files.folder(partition.name))
+    if (candidate) await readyTargets(session, candidate, partition, files)
     return notRun(partition)
   } catch (error) {
     return { ...notRun(partition), outcome: 'failed', error: errorReport(error) }
@@ -117,7 +117,7 @@ async function acceptUnit(session: Session, files: CandidateFiles, partition: Pa
     throw new ConfigError('its candidate is gone: somebody has accepted it or given it up', {
       ...{ pipeline: session.pipeline.definition.name, partition: partition.name },
     })
-  const ready = await readyTargets(session, candidate, partition, folder)
+  const ready = await readyTargets(session, candidate, partition, files)
   for (const each of ready) await commitReady(session, each, partition, folder, ctx)
   return ready.length > 0 ? 'done' : 'unchanged'
 }

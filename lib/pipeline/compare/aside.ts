@@ -31,7 +31,7 @@ export function comparingAside(session: Session, candidates: string): ComparingA
     const { table } = target.load
     const name = (n: number) => `${key.slice(0, 12)}-${hashOf(table).slice(0, 8)}-${n}.parquet`
     const put: LoadCandidate['files'] = []
-    for (const [i, file] of dataset.files.entries()) put.push({ name: name(i + 1), bytes: await files.put(partition, name(i + 1), file) })
+    for (const [i, file] of dataset.files.entries()) put.push(await files.put(partition, name(i + 1), file))
     const sample = join(files.folder(partition), `sample-${hashOf(['load', table]).slice(0, 8)}.parquet`)
     found.push(await compareLoad({ session, target, dataset, partition, sample }, ctx))
     const { name: _, files: __, ...what } = dataset

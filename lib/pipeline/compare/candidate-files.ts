@@ -4,7 +4,8 @@ import { disk, exists, isErrno, makeFolderDurable, readText } from '../../core/d
 import { refusedByDisk } from '../../core/disk-refusal.ts'
 import { PermanentError } from '../../core/errors.ts'
 import { keyPart } from '../../core/key-part.ts'
-import { type Candidate, candidateSchema } from './candidate.ts'
+import { fingerprintOf } from '../../land/fingerprint.ts'
+import { type Candidate, candidateSchema, type LoadCandidate } from './candidate.ts'
 
 const RECORD = 'candidate.json'
 
@@ -13,8 +14,10 @@ export interface CandidateFiles {
   folder(partition: string): string
   /** Makes a partition's folder. */
   prepare(partition: string): Promise<void>
-  /** Puts a Parquet file into a partition's folder under a name, durable: as a second name of the same bytes where the disk allows it. Gives its bytes. */
-  put(partition: string, name: string, file: string): Promise<number>
+  /** Puts a Parquet file into a partition's folder under a name, durable: as a second name of the same bytes where the disk allows it. Gives what it is known by. */
+  put(partition: string, name: string, file: string): Promise<LoadCandidate['files'][number]>
+  /** Whether a file is still what it was when it was put. */
+  isWhole(partition: string, file: LoadCandidate['files'][number]): Promise<boolean>
   /** Writes the record, last of all: from here on there is a candidate. */
   write(candidate: Candidate): Promise<void>
   /** undefined: there is none, or it is not whole. @throws PermanentError for a record that is none */
@@ -59,8 +62,13 @@ export function candidateFiles(candidates: string, pipeline: string): CandidateF
           await disk.copy(file, to)
         })
         await disk.syncFile(to)
-        return (await stat(to)).size
+        const { bytes, sha256 } = await fingerprintOf(to)
+        return { name, bytes, sha256 }
       }),
+    isWhole: async (partition, { name, bytes, sha256 }) => {
+      const found = await fingerprintOf(join(folder(partition), name)).catch(() => undefined)
+      return found?.bytes === bytes && found.sha256 === sha256
+    },
     write: (candidate) =>
       refused(folder(candidate.partition), async () => {
         const into = folder(candidate.partition)

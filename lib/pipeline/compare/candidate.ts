@@ -14,7 +14,7 @@ const loadCandidate = z.strictObject({
   rows: count,
   hash: z.string(),
   /** Parquet files in the candidate's folder. */
-  files: z.array(z.strictObject({ name: z.string(), bytes: count })).min(1),
+  files: z.array(z.strictObject({ name: z.string(), bytes: count, sha256: z.string() })).min(1),
   /** The value of `_load`. */
   load: z.string(),
   loads: z.record(z.string(), count),

@@ -39,8 +39,9 @@ async function compareAll(
   const aside = { ...running, session: { ...session, aside: comparingAside(session, candidates) } }
   const before = wantsShared(session, partitions.length > 0) ? await attemptUnit(aside, undefined, false) : undefined
   await session.sources.rest()
-  const failed = before?.report.error === undefined ? [] : [before.report]
-  const reports = failed.length > 0 ? partitions.map(notRun) : await runPartitions(aside, partitions, bounds, { ...shared, comparing })
+  const failed = before?.report.outcome === 'failed' ? [before.report] : []
+  const reports =
+    before?.report.error !== undefined ? partitions.map(notRun) : await runPartitions(aside, partitions, bounds, { ...shared, comparing })
   const compared = reports.map((report) => comparisonOf(report, found.get(report.partition) ?? []))
   const all = [...failed.map((report) => comparisonOf({ ...report, partition: 'shared datasets' }, [])), ...compared]
   const broken = all.filter(({ outcome }) => outcome === 'failed')

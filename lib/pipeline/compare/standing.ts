@@ -1,5 +1,3 @@
-import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { ConfigError } from '../../core/errors.ts'
 import { canonicalJson } from '../../core/hash.ts'
 import { lookBefore } from '../../export/begin.ts'
@@ -13,6 +11,7 @@ import { contentsOf } from '../run/contents.ts'
 import { readableOf, type Session } from '../run/session.ts'
 import { committedInputs } from '../state/committed-inputs.ts'
 import type { Candidate, ExportCandidate, LoadCandidate, TargetCandidate } from './candidate.ts'
+import type { CandidateFiles } from './candidate-files.ts'
 
 /** A candidate's target that is still to be committed. */
 export type Ready =
@@ -21,13 +20,13 @@ export type Ready =
 
 /**
  * Which targets of a candidate are still to be committed, in their order; those that are committed already, by an accept that was killed or by a run that made the same, are left out.
- * @throws ConfigError where one cannot be any more: the pipeline, its inputs or what is there have changed since the comparison, or files are gone. `folder`: the candidate's
+ * @throws ConfigError where one cannot be any more: the pipeline, its inputs or what is there have changed since the comparison, or files are gone or damaged
  */
 export async function readyTargets(
   session: Session,
   candidate: Candidate,
   partition: Partition,
-  folder: string,
+  files: CandidateFiles,
 ): Promise<readonly Ready[]> {
   const ready: Ready[] = []
   for (const each of candidate.targets) {
@@ -39,8 +38,7 @@ export async function readyTargets(
     if ((await keyOfToday(session, target, partition)) !== each.inputKey) refuse('its inputs, or the code, are others now')
     if (!(await isAsCompared(session, target, each, partition))) refuse(otherThanCompared(session, each, partition))
     if (each.stage === 'load') {
-      for (const { name, bytes } of each.files)
-        if ((await bytesOf(join(folder, name))) !== bytes) refuse(`its file ${name} is gone or damaged`)
+      for (const file of each.files) if (!(await files.isWhole(partition.name, file))) refuse(`its file ${file.name} is gone or damaged`)
       if (target.stage === 'load') ready.push({ target, candidate: each })
     } else if (target.stage === 'export') ready.push({ target, candidate: each })
   }
@@ -91,13 +89,6 @@ function otherThanCompared({ tokens }: Session, { stage, target }: TargetCandida
 async function deliveredOf({ exports }: Session, target: Target, partition: string): Promise<string | null> {
   if (target.stage !== 'export') return null
   return (await lookBefore(exports, target.export, partition, deliveryLayout(target.export, partition))).last?.manifest ?? null
-}
-
-function bytesOf(file: string): Promise<number | undefined> {
-  return stat(file).then(
-    ({ size }) => size,
-    () => undefined,
-  )
 }
 
 function outOfDate({ pipeline, partition }: Candidate, { stage, dataset, target }: TargetCandidate, why: string): ConfigError {
