@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Fingerprint } from '../core/checksums.ts'
 import { disk, isErrno } from '../core/disk.ts'
 import { TransientError } from '../core/errors.ts'
-import { lock, tryLock } from '../state/lock.ts'
+import { lock } from '../state/lock.ts'
 import { fingerprintOf } from './fingerprint.ts'
 
 /** What a file is known by: its bytes. */
@@ -40,6 +40,8 @@ export interface FileCacheOptions {
 /** Processes that want the same file wait for the one that fetches it; files share a few locks. */
 const LOCK_SLOTS = 64
 const LOCK_WAIT_MS = 600_000
+/** What is kept is looked at and changed by one process at a time, so that it never is more than the limit. Who waits too long keeps nothing. */
+const ROOM_WAIT_MS = 10_000
 /** A copy that was being made so long ago is of a process that is gone. */
 const ABANDONED_MS = 86_400_000
 
@@ -84,7 +86,7 @@ export function fileCache({ folder, limitBytes, signal }: FileCacheOptions): Fil
     try {
       const found = await fetch(part).catch(async (error: unknown) => {
         // What is kept must not keep a run from its disk.
-        if (!isErrno(error, 'ENOSPC', 'EDQUOT') || (await makeRoom(Number.POSITIVE_INFINITY)) === 0) throw error
+        if (!isErrno(error, 'ENOSPC', 'EDQUOT') || (await emptied()) === 0) throw error
         return fetch(part)
       })
       if (found.sha256 !== file.sha256) throw wrong(found)
@@ -101,16 +103,25 @@ export function fileCache({ folder, limitBytes, signal }: FileCacheOptions): Fil
   async function keep(file: FileName, path: string): Promise<void> {
     try {
       if (file.bytes > limitBytes) return
-      await disk.mkdir(folder)
-      await makeRoom(file.bytes, file)
-      const now = new Date()
-      if (await placed(path, pathOf(file))) await utimes(pathOf(file), now, now)
+      await holdingRoom(async () => {
+        await makeRoom(file.bytes, file)
+        const now = new Date()
+        if (await placed(path, pathOf(file))) await utimes(pathOf(file), now, now)
+      })
     } catch {
       // It is fetched when it is wanted.
     }
   }
 
-  /** Removes what was used longest ago until `bytes` more fit; gives how many files. Others may be at it: then their work counts. */
+  const emptied = () => holdingRoom(() => makeRoom(Number.POSITIVE_INFINITY)).catch(() => 0)
+
+  async function holdingRoom<T>(work: () => Promise<T>): Promise<T> {
+    const what = `what is kept in ${folder}`
+    using _held = await lock(join(folder, 'locks', 'room.lock'), { what, waitMs: ROOM_WAIT_MS, ...(signal && { signal }) })
+    return await work()
+  }
+
+  /** Removes what was used longest ago until `bytes` more fit; gives how many files. */
   async function makeRoom(bytes: number, but?: FileName): Promise<number> {
     const names = await readdir(folder)
     const files = filesNamed(names).flatMap(({ name, sha256, bytes: size }) =>
@@ -118,9 +129,6 @@ export function fileCache({ folder, limitBytes, signal }: FileCacheOptions): Fil
     )
     let over = files.reduce((sum, each) => sum + each.bytes, bytes) - limitBytes
     if (over <= 0) return 0
-    await disk.mkdir(join(folder, 'locks'))
-    using held = tryLock(join(folder, 'locks', 'room.lock'))
-    if (!held) return 0
     await removeAbandoned(names)
     const used = await Promise.all(
       files.map(async (each) => ({ ...each, at: (await stat(each.path).catch(() => undefined))?.mtimeMs ?? 0 })),

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, 
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { CheckError } from '../../lib/core/errors.ts'
-import { type FileCache, fileCache } from '../../lib/land/file-cache.ts'
+import { type FileCache, fileCache, keptBytes } from '../../lib/land/file-cache.ts'
 import { fingerprintOf } from '../../lib/land/fingerprint.ts'
 import { temporaryFolder } from '../kit/context.ts'
 import { wrapDisk } from '../kit/failing-disk.ts'
@@ -80,6 +80,29 @@ test('what was used longest ago goes first, and never more is kept than the limi
   await read(c)
   expect(existsSync(pathOf(b))).toBe(false)
   expect(kept().sort()).toEqual([a, c].map((each) => `${nameOf(each).sha256}-40`).sort())
+})
+
+test('never more is kept than the limit by several that keep at once', async () => {
+  const { another, folder } = opened({ limitBytes: 30 })
+  let most = 0
+  const look = async (path: unknown) => {
+    if (!String(path).startsWith(folder) || !existsSync(folder)) return
+    most = Math.max(most, await keptBytes(folder))
+  }
+  onTestFinished(
+    wrapDisk(async (name, [, to], work) => {
+      const done = await work()
+      if (name === 'link') await look(to)
+      return done
+    }),
+  )
+  const contents = Array.from({ length: 60 }, (_, i) => `${i}`.padEnd(10))
+  const readers = Array.from({ length: 6 }, another)
+  const all = readers.map(async (each, i) => {
+    for (const content of contents.slice(i * 10, i * 10 + 10)) expect((await each(content)).text).toBe(content)
+  })
+  await Promise.all(all)
+  expect(most).toBe(30)
 })
 
 test('a file that goes stays with whoever reads it', async () => {
