@@ -39,7 +39,7 @@ export function scheduleText(schedule: ScheduleReport): string {
 export function dueRunsText({ runs, waiting, broken }: DueRuns, color: boolean): string {
   const paint = painter(color)
   const blocks = [...runs.map((each) => dueRunText(each, color)), ...brokenPipelines(broken, color).lines]
-  if (runs.length > 0) return blocks.join('\n\n')
+  if (runs.length > 0 || (broken.length > 0 && waiting.length === 0)) return blocks.join('\n\n')
   const [soonest] = waiting
     .flatMap(({ pipeline, schedule }) => (schedule.next === undefined ? [] : [{ pipeline, ...schedule }]))
     .sort(byNext)

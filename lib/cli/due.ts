@@ -17,6 +17,10 @@ export const due = command({
     ])
     const { pipelines, broken } = await whatIsDue(await openProject(folder, profile), pipeline)
     const { lines, json, exitCode } = brokenPipelines(broken, color)
-    return { text: [dueText(pipelines, color), ...lines].filter(Boolean).join('\n\n'), json: { pipelines, ...json }, exitCode }
+    return {
+      text: [...(pipelines.length > 0 || broken.length === 0 ? [dueText(pipelines, color)] : []), ...lines].join('\n\n'),
+      json: { pipelines, ...json },
+      exitCode,
+    }
   },
 })

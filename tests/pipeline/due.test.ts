@@ -157,6 +157,9 @@ it('a wrong schedule is refused by plan, run and due, and does not hide the othe
   expect([found.code, found.stdout]).toEqual([2, expect.stringMatching(/^fine +due [\s\S]*wrong: cannot be read\n/)])
   const { code, runs } = await runDue(project)
   expect([code, runs]).toEqual([2, ['fine ran']])
+  rmSync(project.path('pipelines/fine'), { recursive: true })
+  for (const argv of [['due'], ['run', '--due']])
+    expect((await millrace(project, ...argv)).stdout).toMatch(/^wrong: cannot be read\n {2}error: wrong: schedule "0 25 \* \* \*" cannot/)
 })
 
 it.each([
