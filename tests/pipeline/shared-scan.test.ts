@@ -1,4 +1,7 @@
+import { globSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { backfill } from '../../lib/pipeline/backfill/backfill.ts'
+import { openProject } from '../../lib/pipeline/project.ts'
 import { millrace } from '../kit/millrace.ts'
 import { all, csv, DAYS, landed, oneByOne, project, ROWS, ran } from './scanned.ts'
 
@@ -28,8 +31,14 @@ test('a row that does not fit fails its own partition, with the words of a read 
 })
 
 test('a scan that fails leaves each partition to read for itself, and to say what is wrong', async () => {
-  const { scans, report } = await ran(project(`${csv()}\n1,2,3,4,5\n`), { keepGoing: true })
+  const bad = project(`${csv()}\n1,2,3,4,5\n`)
+  let left: readonly string[] | undefined
+  const { scans, report } = await ran(bad, { keepGoing: true }, ({ type }) => {
+    if (type === 'warning') left = globSync('.millrace/dev/workspace/*/scan/*', { cwd: bad.folder })
+  })
   expect(scans).toEqual([])
+  // They want the room: it may be the disk that was full.
+  expect(left).toEqual([])
   expect(report.warnings).toEqual([expect.stringMatching(/^sale: one scan for 3 partitions has failed, so each reads for itself: /)])
   expect(report.partitions.map(({ outcome, error }) => [outcome, error?.file])).toEqual(DAYS.map(() => ['failed', 'sales.csv']))
 })
@@ -37,4 +46,22 @@ test('a scan that fails leaves each partition to read for itself, and to say wha
 test('plan says over how many partitions one scan goes', async () => {
   const { stdout } = await millrace(project(), 'plan', 'p')
   expect(stdout).toContain('window sold, one scan for 3 partitions')
+})
+
+test('a backfill that is to begin nothing more ends its scan, too: nothing of it is kept', async () => {
+  const drain = new AbortController()
+  const seen: string[] = []
+  const report = await backfill(await openProject(project().folder), 'p', {
+    drain: drain.signal,
+    events: {
+      event: (event) => {
+        if (event.type !== 'stage') return
+        seen.push(`${event.stage} ${event.phase === 'end' ? event.outcome : event.phase}`)
+        drain.abort()
+      },
+      close: () => {},
+    },
+  })
+  expect(seen).toEqual(['extract start', 'extract stopped'])
+  expect(report).toMatchObject({ exitCode: 130, warnings: [], partitions: DAYS.map(() => ({ outcome: 'notRun' })) })
 })

@@ -1,5 +1,4 @@
 import { thisMachine } from '../../config/limits.ts'
-import { ConfigError } from '../../core/errors.ts'
 import type { EventSink } from '../../observe/events.ts'
 import type { Partition } from '../define/partitions.ts'
 import { notifyingFolders } from '../notice/notices.ts'
@@ -11,9 +10,10 @@ import { wantsShared } from '../run/run.ts'
 import { type Running, whileRunning } from '../run/running.ts'
 import { scanOnce } from '../run/scan-once.ts'
 import { versions } from '../run/versions.ts'
-import { type BudgetOptions, divide } from './budget.ts'
+import { type BudgetOptions, divide, limitsBeforeWorkers } from './budget.ts'
 import { candidatesOf } from './candidates.ts'
 import { ownLimits, servedBook } from './desk.ts'
+import { type EnduranceOptions, endurance } from './endurance.ts'
 import { forecastHeld } from './forecast-held.ts'
 import { limitBook } from './limit-book.ts'
 import { memoryPlan } from './memory-plan.ts'
@@ -22,15 +22,7 @@ import { type Selection, select } from './select.ts'
 import { nextTimeOfDay } from './stop-at.ts'
 
 /** What `millrace backfill` is given. */
-export interface BackfillOptions extends Selection, BudgetOptions {
-  /** Go on with the other partitions when some fail; the exit code is then 1. */
-  readonly keepGoing?: boolean
-  /** After so many failed partitions no other begins. Default 1, without limit with `keepGoing`. */
-  readonly maxFailures?: number
-  /** How often a partition is tried whose failure may be passing, or whose worker died. Default 3. */
-  readonly attempts?: number
-  /** At this time of day, in the machine's zone, no other partition begins: `06:00`. */
-  readonly stopAt?: string
+export interface BackfillOptions extends Selection, BudgetOptions, EnduranceOptions {
   /** Compute again from what has landed, even where the input key is the same. */
   readonly force?: boolean
   /** Read sources again, even where a complete window has landed. */
@@ -78,17 +70,18 @@ export async function whileBackfilling<T>(
   options: BackfillOptions,
   work: (backfilling: Backfilling) => Promise<T>,
 ): Promise<T> {
-  const { refresh = false, force = false, keepGoing = false, events, signal } = options
-  const maxFailures = atLeastOne('max-failures', options.maxFailures) ?? (keepGoing ? Number.POSITIVE_INFINITY : 1)
-  const attempts = atLeastOne('attempts', options.attempts) ?? 3
+  const { refresh = false, force = false, events, signal } = options
+  const { maxFailures, attempts } = endurance(options)
+  const { config } = project
+  const machineBytes = thisMachine().memoryBytes
+  const limits = limitsBeforeWorkers(config.limits, options, machineBytes)
   const stop = stoppingAt(options.stopAt, options.drain)
   const book = limitBook()
-  const served = servedBook(project.config.connections)
-  const limitsOf = (connection: string) =>
-    ownLimits(connection, project.config.connections[connection]?.sessions ?? 1, { limits: book, served })
+  const served = servedBook(config.connections)
+  const limitsOf = (connection: string) => ownLimits(connection, config.connections[connection]?.sessions ?? 1, { limits: book, served })
   try {
     return await whileRunning(
-      project,
+      { ...project, config: { ...config, limits } },
       name,
       {
         choices: { refresh, force, only: undefined },
@@ -104,8 +97,8 @@ export async function whileBackfilling<T>(
         const restated = options.stale ? running.context(undefined, running.workspace.folder) : undefined
         const candidates = await candidatesOf(running.session, running.ledger, now, restated)
         const chosen = select(running.session.pipeline.definition, options, candidates, now)
-        const budget = divide(project.config.limits, options, chosen.length)
-        const memory = memoryPlan(budget, running.ledger.cells(name), thisMachine().memoryBytes)
+        const budget = divide(config.limits, options, chosen.length)
+        const memory = memoryPlan(budget, running.ledger.cells(name), machineBytes)
         const bounds = { budget, memory, attempts, maxFailures, drain: AbortSignal.any([stop.signal, running.signal]) }
         const partitions = chosen.map(({ partition }) => partition)
         const stopped = (reports: readonly Pick<PartitionReport, 'outcome'>[]) => {
@@ -132,8 +125,8 @@ async function runAll(
   ledger.beginRun({ run: id, pipeline: name, profile: project.config.profile, startedAt, versions: versions() })
   await tellPending(running)
   const runThem = async () => {
-    // Before there are workers: it has the whole budget.
-    await using _scans = await scanOnce(session, partitions, context(undefined, workspace.folder))
+    // Before there are workers: it has the whole budget. Nothing of it is kept, so it is not finished for partitions that are not to begin.
+    await using _scans = await scanOnce(session, partitions, { ...context(undefined, workspace.folder), signal: bounds.drain })
     await session.sources.rest()
     return await runPartitions(running, partitions, bounds, shared)
   }
@@ -164,10 +157,4 @@ function stoppingAt(stopAt: string | undefined, drain: AbortSignal | undefined) 
     inTime: () => timed.signal.aborted && !drain?.aborted,
     [Symbol.dispose]: () => clearTimeout(timer),
   }
-}
-
-function atLeastOne(name: string, value: number | undefined): number | undefined {
-  if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1))
-    throw new ConfigError(`--${name} ${value} must be a whole number of at least 1`)
-  return value
 }

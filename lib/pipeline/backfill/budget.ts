@@ -1,5 +1,6 @@
 import type { Limits } from '../../core/context.ts'
 import { ConfigError } from '../../core/errors.ts'
+import { formatCount } from '../../observe/units.ts'
 
 /** What a backfill may use, as a user says it. */
 export interface BudgetOptions {
@@ -23,9 +24,13 @@ export interface Budget {
 const ENOUGH_BYTES = 2 ** 30
 /** The least that an engine works with. */
 const LEAST_BYTES = 64 * 2 ** 20
+/** The rest is the system's, and of what else runs. */
+export const OF_THE_MACHINE = 0.9
 /** What the parent has for its loads, which mostly stream. */
 const PARENTS_PART = 0.2
 const LEAST_READER_BYTES = 512e6
+/** An engine starts as many as it is told, whatever the machine can bear. */
+const MOST_THREADS = 1024
 
 /**
  * Divides memory and threads among the processes: a fifth of the memory for the parent, the rest in equal parts for the workers. Without `jobs` there are as many as threads, fewer where each would have less than
@@ -37,12 +42,9 @@ export function divide(
   { memoryBytes = limits.memoryBytes, threads = limits.threads, jobs }: BudgetOptions,
   partitions: number,
 ): Budget {
-  const whole = (name: string, value: number | undefined) => {
-    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1))
-      throw new ConfigError(`--${name} ${value} must be a whole number of at least 1`)
-  }
-  whole('jobs', jobs)
-  whole('threads', threads)
+  atLeastOne('jobs', jobs)
+  atLeastOne('threads', threads)
+  if (threads > MOST_THREADS) throw new ConfigError(`--threads ${threads} is too many: at most ${formatCount(MOST_THREADS)}`)
   const few = Math.max(1, partitions)
   const lanes = Math.min(jobs ?? Math.max(1, Math.min(threads, Math.floor((memoryBytes * (1 - PARENTS_PART)) / ENOUGH_BYTES))), few)
   const each = Math.floor((memoryBytes * (1 - PARENTS_PART)) / lanes)
@@ -65,4 +67,22 @@ export function divide(
       readerMemoryBytes: Math.min(limits.readerMemoryBytes, Math.max(LEAST_READER_BYTES, each)),
     },
   }
+}
+
+/**
+ * What one process may use while there are no workers: of the memory that was asked for, as far as the machine has it, an engine gets what that of a single worker would. What was not asked for is as the configuration says.
+ * @throws ConfigError as `divide` does
+ */
+export function limitsBeforeWorkers(limits: Limits, { memoryBytes, threads }: BudgetOptions, machineBytes: number): Limits {
+  const asked = memoryBytes ?? limits.memoryBytes / (1 - PARENTS_PART)
+  const usable = Math.min(asked, machineBytes * OF_THE_MACHINE)
+  const { worker } = divide(limits, { memoryBytes: usable, ...(threads !== undefined && { threads }), jobs: 1 }, 1)
+  return { ...worker, readerMemoryBytes: Math.min(limits.readerMemoryBytes, Math.max(LEAST_READER_BYTES, Math.floor(usable))) }
+}
+
+/** @throws ConfigError for an option that is no number of things */
+export function atLeastOne(name: string, value: number | undefined): number | undefined {
+  if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1))
+    throw new ConfigError(`--${name} ${value} must be a whole number of at least 1`)
+  return value
 }

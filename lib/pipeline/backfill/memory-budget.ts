@@ -1,5 +1,5 @@
 import type { Limits } from '../../core/context.ts'
-import type { Budget } from './budget.ts'
+import { type Budget, OF_THE_MACHINE } from './budget.ts'
 
 /** How much memory the processes of a backfill may hold, all together. */
 export interface MemoryBudget {
@@ -22,8 +22,6 @@ const OWN_BYTES = 256 * 2 ** 20
 /** Less than this for each process keeps no process from taking it: Node and the engines need it empty. */
 const LEAST_BYTES = 512 * 2 ** 20
 const LEAST_ENGINE_BYTES = 64 * 2 ** 20
-/** The rest is the system's, and of what else runs. */
-const OF_THE_MACHINE = 0.9
 
 /**
  * Divides `--memory` by what processes really hold: the parent has what its loads may take, the workers the rest, each an equal share, of which its engine has what the process itself does not need. The whole is never more than

@@ -5,11 +5,17 @@ import type { BackfillPlan } from '../report.ts'
 import { LOOKING, openSession } from '../run/open-session.ts'
 import { type BudgetOptions, divide } from './budget.ts'
 import { candidatesOf } from './candidates.ts'
+import { type EnduranceOptions, endurance } from './endurance.ts'
 import { lastForecast, memoryPlan } from './memory-plan.ts'
 import { type Selection, select } from './select.ts'
 
 /** What a backfill would run, in which order, and why, without running anything or asking a source. @throws ConfigError as `backfill` does */
-export async function planBackfill(project: Project, name: string, options: Selection & BudgetOptions): Promise<BackfillPlan> {
+export async function planBackfill(
+  project: Project,
+  name: string,
+  options: Selection & BudgetOptions & EnduranceOptions,
+): Promise<BackfillPlan> {
+  endurance(options)
   await using place = await lookingPlace(project.config.state)
   const { session, context, workspace, close } = await openSession(project, name, LOOKING)
   try {

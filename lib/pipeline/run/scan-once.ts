@@ -81,7 +81,7 @@ async function scanDataset(session: Session, task: Task, ctx: RunContext): Promi
   const { dataset, partitions } = task
   const connection = session.pipeline.definition.extract[dataset]?.connection ?? ''
   const begun = elapsedMs(ctx.clock)
-  const emit = (outcome: 'done' | 'failed' | 'skipped', rows?: number) =>
+  const emit = (outcome: 'done' | 'failed' | 'skipped' | 'stopped', rows?: number) =>
     ctx.emit({
       ...{ type: 'stage', phase: 'end', stage: 'extract', dataset, outcome, ms: elapsedMs(ctx.clock) - begun },
       ...(rows !== undefined && { rows, counts: { partitions } }),
@@ -92,20 +92,27 @@ async function scanDataset(session: Session, task: Task, ctx: RunContext): Promi
     if (scanned) session.scans.set(dataset, scanned.scan)
     emit(scanned ? 'done' : 'skipped', scanned?.rows)
   } catch (error) {
+    // Each partition that now reads for itself wants the room, the more so where it was the disk that was full.
+    for (const file of Object.values(filesOf(task))) await disk.removeTree(file).catch(() => undefined)
+    if (ctx.signal.aborted) return emit('stopped')
     emit('failed')
-    if (ctx.signal.aborted) return
     const message = `one scan for ${formatCount(partitions)} partitions has failed, so each reads for itself: ${messageOf(error)}`
     ctx.emit({ type: 'warning', stage: 'extract', dataset, message })
   }
+}
+
+function filesOf({ folder, dataset }: Task): { readonly file: string; readonly sorted: string } {
+  return { file: join(folder, `${keyPart(dataset)}.parquet`), sorted: join(folder, `${keyPart(dataset)}-sorted.parquet`) }
 }
 
 /** undefined: this relation cannot be split. */
 async function scan(
   session: Session,
   source: Source,
-  { dataset, span, folder, relations }: Task,
+  task: Task,
   ctx: RunContext,
 ): Promise<{ readonly scan: Scan; readonly rows: number } | undefined> {
+  const { dataset, span, folder, relations } = task
   const { pipeline, schema } = session
   const { partition: cut, extract } = pipeline.definition
   const { kind, request } = extract[dataset] ?? {}
@@ -117,7 +124,7 @@ async function scan(
   const asked = { dataset, columns, kind }
   if (!canBeSplit(relation, asked)) return undefined
   await mkdir(folder, { recursive: true })
-  const [file, sorted] = [join(folder, `${keyPart(dataset)}.parquet`), join(folder, `${keyPart(dataset)}-sorted.parquet`)]
+  const { file, sorted } = filesOf(task)
   const job = { dataset, ...(relation.zone !== undefined && { zone: relation.zone }) }
   const { rows } = await runOver(
     relation,

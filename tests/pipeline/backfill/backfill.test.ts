@@ -1,5 +1,7 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { whileBackfilling } from '../../../lib/pipeline/backfill/backfill.ts'
+import { openProject } from '../../../lib/pipeline/project.ts'
 import type { RunReport } from '../../../lib/pipeline/report.ts'
 import { millrace } from '../../kit/millrace.ts'
 import { DAYS, madeBy, salesProject } from './project.ts'
@@ -122,5 +124,18 @@ test('backfill refuses what cannot be, before anything is run', { timeout: 60_00
   expect(await error('--memory', 'much')).toContain('--memory is not an amount of memory')
   expect(await error('--memory', '100MB', '--jobs', '4')).toContain('at least 64 MiB')
   expect(await error('--stop-at', 'six')).toContain('expected the form 06:00')
+  // A dry run is asked before a long night, and refuses what the night would.
+  expect(await error('--stop-at', '24:00', '--dry-run')).toContain('expected the form 06:00')
   expect(existsSync(project.path('.millrace/dev/landing'))).toBe(false)
+})
+
+test('what is done before there are workers has the memory and the threads that were asked for', async () => {
+  const asked = { memoryBytes: 1e9, threads: 1 }
+  const limits = await whileBackfilling(
+    await openProject(project.folder),
+    'sales',
+    asked,
+    async ({ running }) => running.context(undefined, '').limits,
+  )
+  expect(limits).toMatchObject({ memoryBytes: 8e8, threads: 1 })
 })

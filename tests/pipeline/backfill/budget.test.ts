@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { divide } from '../../../lib/pipeline/backfill/budget.ts'
+import { divide, limitsBeforeWorkers } from '../../../lib/pipeline/backfill/budget.ts'
 
 const GB = 1e9
 const LIMITS = { memoryBytes: 48 * GB, threads: 16, readerMemoryBytes: 8 * GB, readerTimeoutMs: 1000 }
@@ -25,6 +25,7 @@ test('divide makes fewer workers where each would have little, never more than p
 test('divide refuses what is no number of workers, and memory that is too little', () => {
   expect(() => divide(LIMITS, { jobs: 0 }, 1)).toThrow('--jobs 0 must be a whole number of at least 1')
   expect(() => divide(LIMITS, { jobs: 1.5 }, 1)).toThrow('--jobs 1.5')
+  expect(() => divide(LIMITS, { threads: 100_000 }, 1)).toThrow('--threads 100000 is too many: at most 1,024')
   expect(() => divide(LIMITS, { memoryBytes: GB, jobs: 100 }, 100)).toThrow(
     '100 workers would have 7 MiB of memory each; at least 64 MiB are needed',
   )
@@ -40,4 +41,12 @@ test('whatever is asked, the parts are within the whole', () => {
       expect(jobs).toBeLessThanOrEqual(partitions)
     }),
   )
+})
+
+test('before there are workers one process has the memory that was asked for, as far as the machine has it', () => {
+  const before = (memoryBytes?: number, machine = 64 * GB) =>
+    limitsBeforeWorkers(LIMITS, { threads: 2, ...(memoryBytes && { memoryBytes }) }, machine)
+  expect(before(GB)).toEqual({ ...LIMITS, memoryBytes: 0.8 * GB, threads: 2, readerMemoryBytes: GB })
+  expect(before(100 * GB)).toMatchObject({ memoryBytes: 46.08 * GB, readerMemoryBytes: 8 * GB })
+  expect(before(undefined, 1000 * GB)).toEqual({ ...LIMITS, threads: 2 })
 })
