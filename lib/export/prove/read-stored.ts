@@ -1,17 +1,12 @@
-import { once } from 'node:events'
-import { PassThrough } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { createGunzip, createZstdDecompress } from 'node:zlib'
-import { MillraceError, messageOf, PermanentError } from '../../core/errors.ts'
 import { type CsvSums, csvReader } from '../../formats/csv-sums.ts'
 import { decoded } from '../../formats/decoded.ts'
 import type { Contract } from '../contract/contract.ts'
-import type { Compression } from '../write/members.ts'
 import { provedDialect } from './proved-values.ts'
+import { unpacker } from './unpack.ts'
 
 /** Reads the bytes of one file back while they go to the store. */
 export interface StoredReader {
-  /** The next bytes, as they are stored. Whoever sends them waits for it. Rejects, or throws, once they cannot be what the contract says. */
+  /** The next bytes, as they are stored: where they are compressed, whole members. Whoever sends them waits for it. Rejects, or throws, once they cannot be what the contract says. */
   add(chunk: Uint8Array): void | Promise<void>
   /** Throws what `add` has thrown: whoever sends to a store that fails for that reason has it from here. */
   requireReadable(): void
@@ -37,50 +32,17 @@ export function readStored(contract: Contract, before = 0): StoredReader {
       failed(error)
     }
   }
-  const unpacker = contract.compression === 'none' ? undefined : unpack(contract.compression, take)
+  const packed = contract.compression === 'none' ? undefined : unpacker(contract.compression, take)
   return {
-    add: unpacker ? (chunk) => unpacker.add(chunk).catch(failed) : take,
+    add: packed ? (chunk) => packed.add(chunk).catch(failed) : take,
     requireReadable: () => {
       if (failure) throw failure.cause
     },
     end: async () => {
-      await unpacker?.end()
+      await packed?.end()
       reader.add(text.end())
       return reader.end()
     },
-    stop: () => unpacker?.stop(),
-  }
-}
-
-const UNPACKED_BYTES = 2 ** 18
-
-function unpack(compression: Compression, take: (chunk: Uint8Array) => void) {
-  const options = { chunkSize: UNPACKED_BYTES }
-  const packed = new PassThrough({ highWaterMark: UNPACKED_BYTES })
-  const done = pipeline(
-    packed,
-    compression === 'gzip' ? createGunzip(options) : createZstdDecompress(options),
-    async (chunks: AsyncIterable<Uint8Array>) => {
-      for await (const chunk of chunks) take(chunk)
-    },
-  ).catch((error: unknown) => {
-    if (error instanceof MillraceError) throw error
-    throw new PermanentError(`what was written is no ${compression}: ${messageOf(error)}`, {
-      cause: error,
-      hint: 'nothing is published; run again',
-    })
-  })
-  // Told by `add` and `end`; one that fails in between must not end the process.
-  done.catch(() => {})
-  return {
-    add: async (chunk: Uint8Array): Promise<void> => {
-      if (packed.destroyed) return done
-      if (!packed.write(chunk)) await Promise.race([once(packed, 'drain').catch(() => done), done])
-    },
-    end: async (): Promise<void> => {
-      packed.end()
-      await done
-    },
-    stop: () => void packed.destroy(),
+    stop: () => undefined,
   }
 }
