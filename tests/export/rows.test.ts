@@ -10,15 +10,17 @@ import { datasetOf } from '../kit/dataset.ts'
 const columns = { place: 'int64', 'row number': 'text', k0: 'int64' } as const
 const target = contract({ formulas: 'raw', columns, orderBy: ['-place', 'row number', 'k0'] })
 
-async function inOrder(select: string, more: Partial<Dataset> = {}): Promise<boolean> {
+async function orderOf(select: string, more: Partial<Dataset> = {}) {
   const dataset = { ...(await datasetOf(temporaryFolder(), 'd', columns, select)), ...more }
   const db = await openDuckDB({ memoryBytes: 2 ** 28, threads: 2, temp: temporaryFolder() })
   try {
-    return (await checkTotalOrder(db, dataset, target, new AbortController().signal)).inOrder
+    return await checkTotalOrder(db, dataset, target, new AbortController().signal)
   } finally {
     db.close()
   }
 }
+
+const inOrder = async (select: string, more?: Partial<Dataset>) => (await orderOf(select, more)).inOrder
 
 describe('checkTotalOrder tells whether the files are in order', () => {
   const rows = (values: string) => `SELECT * FROM (VALUES ${values}) AS t(place, "row number", k0)`
@@ -32,6 +34,7 @@ describe('checkTotalOrder tells whether the files are in order', () => {
     expect(await inOrder(rows("(2, 'a', 2), (2, 'a', 1)"))).toBe(false)
     expect(await inOrder(rows("(NULL, 'a', 1), (1, 'a', 1)"))).toBe(false)
     expect(await inOrder(rows("(1, 'a', 1)"))).toBe(true)
+    expect(await inOrder(rows("(3, 'b', 1), (2, 'a', 1), (2, 'a', 2), (2, 'b', 0)"))).toBe(true)
   })
 
   test('among half a million rows with two out of place, and over several files', async () => {
@@ -46,6 +49,13 @@ describe('checkTotalOrder tells whether the files are in order', () => {
     const files = [...(high?.files ?? []), ...(low?.files ?? [])]
     expect(await inOrder(many, { files, rows: 2 })).toBe(true)
     expect(await inOrder(many, { files: files.toReversed(), rows: 2 })).toBe(false)
+  })
+
+  test('and says the same of where rows stand, sorted or not', async () => {
+    const three = (last: string) => orderOf(rows(`(3, 'b', 1), (2, 'a', 1), ${last}`))
+    expect((await three("(2, 'a', 3), (2, 'a', 2)")).order).toBe((await three("(2, 'a', 2), (2, 'a', 3)")).order)
+    expect((await three("(2, 'a', 2)")).order).not.toBe((await three("(2, 'a', 3)")).order)
+    await expect(three("(2, 'a', 1)")).rejects.toThrow('1 of 3 rows repeat the one before, first place=2 row number=a k0=1')
   })
 })
 
