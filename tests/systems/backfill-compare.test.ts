@@ -86,6 +86,20 @@ test('accept takes no candidate whose files have other bytes than were compared,
   expect(await madeBy(project)).toEqual(made)
 })
 
+test('accept commits no rows of a partition whose files were pruned meanwhile', { timeout: 120_000 }, async () => {
+  expect((await compare('--from', DAYS[3])).code).toBe(3)
+  const made = await madeBy(project)
+  expect((await millrace(project, 'deliver', 'prune', 'sales')).code).toBe(0)
+  const refused = await backfill('--accept')
+  expect([refused.code, refused.error]).toEqual([
+    2,
+    expect.stringMatching(
+      /of "daily\/\{partition\}\.csv" is out of date: daily\/2024-01-04\/manifest-\S+ is gone.*\n {2}hint: compare again/,
+    ),
+  ])
+  expect(await madeBy(project)).toEqual(made)
+})
+
 /** Changes a byte in the middle, in a file of its own: its bytes may have a second name. */
 function damage(path: string): void {
   const bytes = readFileSync(path)

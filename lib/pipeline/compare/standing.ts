@@ -1,6 +1,8 @@
+import type { Store } from '../../connectors/store.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { canonicalJson } from '../../core/hash.ts'
 import { lookBefore } from '../../export/begin.ts'
+import { requireWhole } from '../../export/go-to.ts'
 import { deliveryLayout } from '../../export/layout.ts'
 import type { ExportTarget, LoadTarget, Target } from '../define/bind.ts'
 import { targetName } from '../define/bind.ts'
@@ -40,7 +42,11 @@ export async function readyTargets(
     if (each.stage === 'load') {
       for (const file of each.files) if (!(await files.isWhole(partition.name, file))) refuse(`its file ${file.name} is gone or damaged`)
       if (target.stage === 'load') ready.push({ target, candidate: each })
-    } else if (target.stage === 'export') ready.push({ target, candidate: each })
+    } else if (target.stage === 'export') {
+      const gone = each.made && (await goneFrom(session.exports, each.made, each.inputKey))
+      if (gone) refuse(`${gone} is gone, or is not what was compared`)
+      ready.push({ target, candidate: each })
+    }
   }
   return ready
 }
@@ -89,6 +95,21 @@ function otherThanCompared({ tokens }: Session, { stage, target }: TargetCandida
 async function deliveredOf({ exports }: Session, target: Target, partition: string): Promise<string | null> {
   if (target.stage !== 'export') return null
   return (await lookBefore(exports, target.export, partition, deliveryLayout(target.export, partition))).last?.manifest ?? null
+}
+
+/** The first object of a delivery that is not there as it was made. */
+async function goneFrom(
+  store: Store,
+  { key, sha256 }: NonNullable<ExportCandidate['made']>,
+  inputKey: string,
+): Promise<string | undefined> {
+  try {
+    await requireWhole(store, { manifest: key, manifestSha256: sha256, inputKey }, false)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return error.place.file
+  }
 }
 
 function outOfDate({ pipeline, partition }: Candidate, { stage, dataset, target }: TargetCandidate, why: string): ConfigError {
