@@ -51,7 +51,7 @@ function openWarehouse(file: string, keepOpenMs: number | undefined): Warehouse 
     tokens: async (pipeline, ctx) => {
       if (!(await exists(file))) return []
       await yielding()
-      return withFile({ file, readOnly: true }, ctx, (db) => readTokens(db, { pipeline }))
+      return withFile({ file, readOnly: true }, ctx, (db) => readTokens(db, pipeline))
     },
     close: async () => {
       if (await exists(file)) await yielding()

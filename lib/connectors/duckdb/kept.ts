@@ -1,7 +1,7 @@
 import type { DuckDB } from '../../engines/duckdb.ts'
 
 /** How long a file is held at most, however much there is to do: somebody else may want it. */
-const MOST_MS = 2_000
+const MOST_MS = 5_000
 
 /**
  * An engine that stays open on a file for a moment after a load, for whoever loads next: opening, closing and moving the log into the file take three quarters of a small load's time. Of one warehouse, whose calls come one at a time.

@@ -15,8 +15,8 @@ export async function createTokens(db: DuckDB): Promise<void> {
   )
 }
 
-/** Those of a pipeline, or of one place; none of a table that is not there. */
-export async function readTokens(db: DuckDB, of: { readonly pipeline: string } | Place): Promise<readonly Token[]> {
+/** Those of a pipeline, of tables that are there. */
+export async function readTokens(db: DuckDB, pipeline: string): Promise<readonly Token[]> {
   const there = await db.meta(
     'SELECT 1 FROM duckdb_tables() WHERE schema_name = $schema AND table_name = $table AND database_name = current_database()',
     {
@@ -25,32 +25,37 @@ export async function readTokens(db: DuckDB, of: { readonly pipeline: string } |
     },
   )
   if (there.length === 0) return []
-  const place = 'table' in of ? ' AND "table" = $table AND "partition" = $partition' : ''
   const tables = "SELECT lower(table_name) FROM duckdb_columns() WHERE database_name = current_database() AND schema_name = 'main'"
   // As one JSON text: a pipeline may have more tokens than a metadata query gives rows.
   const [row] = await db.meta(
     `SELECT to_json(list({pipeline: pipeline, "table": "table", "partition": "partition", inputKey: input_key, loads: loads} ORDER BY "table", "partition")) AS tokens ` +
-      `FROM ${TOKENS} WHERE pipeline = $pipeline${place} AND lower("table") IN (${tables})`,
-    { ...of },
+      `FROM ${TOKENS} WHERE pipeline = $pipeline AND lower("table") IN (${tables})`,
+    { pipeline },
   )
   return JSON.parse(row?.tokens ?? '[]') ?? []
+}
+
+/** The token of one place, and the first other pipeline by name that has one of the same table; tables' names are compared as DuckDB compares them. */
+export async function tokensAt(
+  db: DuckDB,
+  { pipeline, table, partition }: Place,
+): Promise<{ readonly current: Token | undefined; readonly other: Pick<Token, 'pipeline' | 'table'> | undefined }> {
+  const rows = await db.meta(
+    `SELECT pipeline, "table", input_key, loads FROM ${TOKENS} WHERE pipeline = $pipeline AND "table" = $table AND "partition" = $partition ` +
+      `UNION ALL (SELECT pipeline, "table", NULL, NULL FROM ${TOKENS} WHERE lower("table") = lower($table) AND pipeline <> $pipeline ORDER BY 1, 2 LIMIT 1)`,
+    { pipeline, table, partition },
+  )
+  const mine = rows.find((row) => row.pipeline === pipeline)
+  const other = rows.find((row) => row.pipeline !== pipeline)
+  return {
+    current: mine && { pipeline, table, partition, inputKey: mine.input_key ?? '', loads: JSON.parse(mine.loads ?? '{}') },
+    other: other && { pipeline: other.pipeline ?? '', table: other.table ?? '' },
+  }
 }
 
 /** Removes all tokens of a table that is about to be made: where there are any, somebody has dropped it, and with it the rows that they speak of. */
 export async function forgetTokens(db: DuckDB, table: string): Promise<void> {
   await db.run(`DELETE FROM ${TOKENS} WHERE lower("table") = lower($table)`, { table })
-}
-
-/** Another pipeline that has a token of this table, the first by name; tables' names are compared as DuckDB compares them. */
-export async function otherWriter(
-  db: DuckDB,
-  { pipeline, table }: Pick<Token, 'pipeline' | 'table'>,
-): Promise<Pick<Token, 'pipeline' | 'table'> | undefined> {
-  const [row] = await db.meta(
-    `SELECT pipeline, "table" FROM ${TOKENS} WHERE lower("table") = lower($table) AND pipeline <> $pipeline ORDER BY 1, 2 LIMIT 1`,
-    { pipeline, table },
-  )
-  return row && { pipeline: row.pipeline ?? '', table: row.table ?? '' }
 }
 
 export async function writeToken(db: DuckDB, token: Token, committedAt: Date, attempt: string): Promise<void> {
