@@ -10,7 +10,7 @@ import { textFromDuckdbType } from '../engines/types.ts'
  * of DuckDB's default leave a sort no room).
  */
 export function parquetOptions({ memoryBytes }: Pick<Limits, 'memoryBytes'>): string {
-  return `(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${memoryBytes < 2 ** 30 ? 24_576 : 122_880})`
+  return `(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE ${memoryBytes < 2 ** 30 ? 24_576 : 122_880})`
 }
 
 /** The columns that Parquet files really have; a type without a text under DuckDB's name. */

@@ -35,7 +35,7 @@ export interface BackfillOptions extends Selection, BudgetOptions, EnduranceOpti
 }
 
 /** Loads of other workers come soon after. */
-const KEEP_OPEN_MS = 200
+const KEEP_OPEN_MS = 500
 /** All threads of all processes are looked at. */
 const MEMORY_INTERVAL_MS = 1_000
 
