@@ -11,6 +11,8 @@ import {
   type TargetComparison,
 } from '../pipeline/compare/compare-report.ts'
 
+/** What partitions share, in the place of a partition. */
+const SHARED = 'shared'
 /** How many lines of a table there are at most; `--json` has all. */
 const LINES = 40
 /** Of how many targets rows are shown. */
@@ -28,9 +30,12 @@ export function compareText(report: CompareReport, { command, color }: { readonl
     ...(different.length > 0 ? [differentTable(different), ...different.slice(0, SHOWN).flatMap(examples)] : []),
     ...(all.length > 0 ? [totals(all)] : []),
     ...partitions.flatMap(({ partition, error, outcome }) =>
-      error && outcome === 'failed' ? [`${paint('red', 'failed')} ${partition}: ${errorText(error).replace(/^error: /, '')}`] : [],
+      error && outcome === 'failed'
+        ? [`${paint('red', 'failed')} ${partition || SHARED}: ${errorText(error).replace(/^error: /, '')}`]
+        : [],
     ),
-    ...(notCompared.length > 0 ? [`not compared, since their rows are not decoded here: ${notCompared.join(', ')}`] : []),
+    ...left(notCompared, 'undecoded', 'since their rows are not decoded here'),
+    ...left(notCompared, 'loads', 'since each landed load is added to what is there'),
     ...remarks(all),
     ...[...new Set(warnings)].map((warning) => `${paint('yellow', 'warning')}: ${warning}`),
     ...(all.length > 0 ? [`to let it through: ${command} --accept\nto give it up:     ${command} --reject`] : []),
@@ -73,7 +78,7 @@ function numbers(of: Pick<TargetComparison, 'before' | 'after' | 'added' | 'remo
 }
 
 function differentTable(different: readonly Compared[]): string {
-  const rows = different.slice(0, LINES).map((each) => [each.partition, each.target, ...numbers(each), remarkOf(each)])
+  const rows = different.slice(0, LINES).map((each) => [each.partition || SHARED, each.target, ...numbers(each), remarkOf(each)])
   const left = different.length - rows.length
   const text = table([{ name: 'partition' }, { name: 'target' }, ...COUNTS, { name: 'columns' }], rows, { maxCell: 80 })
   return left > 0 ? `${text}\nand ${formatCount(left)} more, all of them with --json` : text
@@ -91,6 +96,12 @@ function remarkOf({ columns, newColumns, goneColumns, retyped, incomparable, fir
   return parts.join(', ') || '-'
 }
 
+/** What is not compared for one reason. */
+function left(notCompared: CompareReport['notCompared'], reason: 'undecoded' | 'loads', words: string): string[] {
+  const targets = notCompared.flatMap(({ target, why }) => (why === reason ? [target] : []))
+  return targets.length > 0 ? [`not compared, ${words}: ${targets.join(', ')}`] : []
+}
+
 /** A few rows of one target and partition that differ. */
 function examples({ partition, target, key, examples: rows, sample }: Compared): string[] {
   if (rows.length === 0) return []
@@ -98,7 +109,7 @@ function examples({ partition, target, key, examples: rows, sample }: Compared):
   const by = key.length > 0 ? `by ${key.join(', ')}` : 'as whole rows'
   const heads = [{ name: 'row' }, { name: key.length > 0 ? 'key' : 'values' }, { name: 'column' }, { name: 'before' }, { name: 'after' }]
   return [
-    `${target} ${partition}, ${by}\n${table(heads, lines, { maxCell: 40, indent: '  ' })}${sample === undefined ? '' : `\n  more in ${sample}`}`,
+    `${target} ${partition || SHARED}, ${by}\n${table(heads, lines, { maxCell: 40, indent: '  ' })}${sample === undefined ? '' : `\n  more in ${sample}`}`,
   ]
 }
 

@@ -32,7 +32,7 @@ export interface AcceptOptions extends NamedPartitions {
 }
 
 /**
- * Commits candidates as they are, partition by partition: rows and token in one transaction, deliveries by their switch, named ones of all partitions by one switch at the end. Nothing is computed. What is committed is removed; one that
+ * Commits candidates as they are, first what partitions share, then partition by partition: rows and token in one transaction, deliveries by their switch, named ones of all partitions by one switch at the end. Nothing is computed. What is committed is removed; one that
  * was killed is done by the next. Without `keepGoing` nothing is begun where any candidate is out of date. Writes the run record and the ledger, as `run` does.
  * @throws ConfigError where there are no candidates
  */
@@ -45,13 +45,14 @@ export async function accept(project: Project, name: string, options: AcceptOpti
     const { ledger, id, startedAt } = running
     ledger.beginRun({ run: id, pipeline: name, profile: project.config.profile, startedAt, versions: versions() })
     await tellPending(running)
-    await readShared(running)
+    await readShared(running.session, running.context(undefined, running.workspace.folder))
     const reports = await acceptAll(running, files, partitions, drain)
     const left = reports.some(({ outcome }) => outcome === 'notRun' || outcome === 'stopped')
     const report = await endRun(running, reports, { stopped: left && drain?.aborted ? 130 : undefined })
     const switched = (report.deliveries ?? []).every(({ outcome }) => outcome === 'delivered' || outcome === 'unchanged')
     if (switched)
-      for (const { partition, outcome } of reports) if (hasEnded(outcome)) await removeCandidate(running.session, files, partition)
+      for (const { partition, outcome } of reports)
+        if (hasEnded(outcome)) await removeCandidate(running.session, files, partition || undefined)
     return report
   })
 }
@@ -59,15 +60,14 @@ export async function accept(project: Project, name: string, options: AcceptOpti
 const hasEnded = (outcome: PartitionReport['outcome']) => outcome === 'done' || outcome === 'unchanged' || outcome === 'open'
 
 /** What partitions share as it has landed: it enters their keys. */
-async function readShared({ session, context, workspace }: Running): Promise<void> {
-  const ctx = context(undefined, workspace.folder)
+async function readShared(session: Session, ctx: RunContext): Promise<void> {
   for (const name of readableOf(session, false)) session.shared.set(name, await sharedDataset(session, name, ctx))
 }
 
 async function acceptAll(
   running: Running,
   files: CandidateFiles,
-  partitions: readonly Partition[],
+  partitions: readonly (Partition | undefined)[],
   drain: AbortSignal | undefined,
 ): Promise<readonly PartitionReport[]> {
   const { session, keepGoing, ledger, id, name, signal } = running
@@ -83,22 +83,22 @@ async function acceptAll(
       reports.push(notRun(partition))
       continue
     }
-    const about = { run: id, pipeline: name, partition: partition.name }
+    const about = { run: id, pipeline: name, partition: partition?.name ?? '' }
     const begun = () => ledger.beginPartition({ ...about, at: new Date() })
     const work = (of: Session, _: Partition | undefined, __: boolean, ctx: RunContext) => acceptUnit(of, files, partition, ctx)
     const attempted = await attemptUnit(running, partition, false, begun, work)
     ledger.endPartition({ run: id, pipeline: name, at: new Date(), ...attempted })
     reports.push(attempted.report)
     if (!hasEnded(attempted.report.outcome)) stop = !keepGoing
-    else await tellPending(running, notifyingFolders(session.pipeline, { partition: partition.name }))
+    else await tellPending(running, notifyingFolders(session.pipeline, { partition: partition?.name }))
   }
   return reports
 }
 
 /** Whether a candidate could be accepted, before anything is. */
-async function lookedAt(session: Session, files: CandidateFiles, partition: Partition): Promise<PartitionReport> {
+async function lookedAt(session: Session, files: CandidateFiles, partition: Partition | undefined): Promise<PartitionReport> {
   try {
-    const candidate = await files.read(partition.name)
+    const candidate = await files.read(partition?.name ?? '')
     if (candidate) await readyTargets(session, candidate, partition, files)
     return notRun(partition)
   } catch (error) {
@@ -106,23 +106,37 @@ async function lookedAt(session: Session, files: CandidateFiles, partition: Part
   }
 }
 
-function notRun({ name: partition }: Partition): PartitionReport {
-  return { partition, outcome: 'notRun', ms: 0, steps: [], rssBytes: 0 }
+function notRun(partition: Partition | undefined): PartitionReport {
+  return { partition: partition?.name ?? '', outcome: 'notRun', ms: 0, steps: [], rssBytes: 0 }
 }
 
-async function acceptUnit(session: Session, files: CandidateFiles, partition: Partition, ctx: RunContext): Promise<'done' | 'unchanged'> {
-  const folder = files.folder(partition.name)
-  const candidate = await files.read(partition.name)
+async function acceptUnit(
+  session: Session,
+  files: CandidateFiles,
+  partition: Partition | undefined,
+  ctx: RunContext,
+): Promise<'done' | 'unchanged'> {
+  const folder = files.folder(partition?.name ?? '')
+  const candidate = await files.read(partition?.name ?? '')
   if (!candidate)
     throw new ConfigError('its candidate is gone: somebody has accepted it or given it up', {
-      ...{ pipeline: session.pipeline.definition.name, partition: partition.name },
+      pipeline: session.pipeline.definition.name,
+      ...(partition && { partition: partition.name }),
     })
+  // Others may have landed it anew since this began.
+  if (!partition) await readShared(session, ctx)
   const ready = await readyTargets(session, candidate, partition, files)
   for (const each of ready) await commitReady(session, each, partition, folder, ctx)
   return ready.length > 0 ? 'done' : 'unchanged'
 }
 
-async function commitReady(session: Session, ready: Ready, partition: Partition, folder: string, ctx: RunContext): Promise<void> {
+async function commitReady(
+  session: Session,
+  ready: Ready,
+  partition: Partition | undefined,
+  folder: string,
+  ctx: RunContext,
+): Promise<void> {
   const { target, candidate } = ready
   const { dataset: name, columns, rows, inputKey: key } = candidate
   if (candidate.stage === 'load') {
@@ -132,7 +146,7 @@ async function commitReady(session: Session, ready: Ready, partition: Partition,
   }
   if (target.stage !== 'export') return
   const request = {
-    ...{ pipeline: session.pipeline.definition.name, export: target.export, partition: partition.name, inputKey: key },
+    ...{ pipeline: session.pipeline.definition.name, export: target.export, partition: partition?.name, inputKey: key },
     dataset: { name, columns, rows, hash: '', files: [] },
     isCurrent: () => isStillCurrent(session, ready, partition),
   }

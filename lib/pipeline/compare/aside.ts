@@ -4,7 +4,7 @@ import { placed } from '../../core/errors.ts'
 import { hashOf } from '../../core/hash.ts'
 import { millraceVersion } from '../../core/version.ts'
 import { makeAside } from '../../export/make-aside.ts'
-import { type ExportTarget, type LoadTarget, type Target, targetName } from '../define/bind.ts'
+import type { ExportTarget, LoadTarget, Target } from '../define/bind.ts'
 import type { Aside } from '../run/aside.ts'
 import type { Made } from '../run/made.ts'
 import type { Session } from '../run/session.ts'
@@ -41,7 +41,7 @@ export function comparingAside(session: Session, candidates: string): ComparingA
 
   async function keepExport(target: ExportTarget, { dataset, key, isCurrent }: Made, partition: string, ctx: RunContext): Promise<void> {
     const request = {
-      ...{ pipeline, dataset, export: target.export, partition, inputKey: key, force: session.choices.force },
+      ...{ pipeline, dataset, export: target.export, partition: partition || undefined, inputKey: key, force: session.choices.force },
       ...(isCurrent && { isCurrent }),
     }
     const aside = await makeAside(request, session.exports, ctx, session.openEngine)
@@ -58,25 +58,24 @@ export function comparingAside(session: Session, candidates: string): ComparingA
   }
 
   return {
-    begin: async ({ name }) => {
+    begin: async (partition) => {
       kept = []
       found = []
-      await files.remove(name)
+      await files.remove(partition?.name ?? '')
     },
     keep: async (target: Target, made, partition, ctx) => {
-      if (!partition) throw new RangeError(`${targetName(target)} has no partition to be compared by`)
-      const place = { stage: target.stage, pipeline, partition: partition.name, dataset: target.dataset }
+      const place = { stage: target.stage, pipeline, dataset: target.dataset, ...(partition && { partition: partition.name }) }
       try {
-        if (target.stage === 'load') await keepLoad(target, made, partition.name, ctx)
-        else await keepExport(target, made, partition.name, ctx)
+        if (target.stage === 'load') await keepLoad(target, made, partition?.name ?? '', ctx)
+        else await keepExport(target, made, partition?.name ?? '', ctx)
       } catch (error) {
         throw placed(error, place)
       }
     },
-    end: async ({ name }, ctx) => {
+    end: async (partition, ctx) => {
       if (kept.length === 0) return false
       const run = { id: ctx.run, at: ctx.clock.now().toISOString(), millrace: millraceVersion }
-      await files.write({ format: 1, pipeline, partition: name, targets: kept, run })
+      await files.write({ format: 1, pipeline, partition: partition?.name ?? '', targets: kept, run })
       return true
     },
     take: () => {

@@ -9,7 +9,7 @@ import { type Candidate, candidateSchema, type LoadCandidate } from './candidate
 
 const RECORD = 'candidate.json'
 
-/** Where the candidates of a pipeline lie: `<candidates>/<pipeline>/<partition>/`, in each a record and the Parquet files that it names. Who writes or removes one holds its partition's lock. */
+/** Where the candidates of a pipeline lie: `<candidates>/<pipeline>/<partition>/`, that of what partitions share under the name '', in each a record and the Parquet files that it names. Who writes or removes one holds its partition's lock. */
 export interface CandidateFiles {
   folder(partition: string): string
   /** Makes a partition's folder. */

@@ -39,10 +39,11 @@ const exportCandidate = z.strictObject({
 })
 export type ExportCandidate = z.infer<typeof exportCandidate>
 
-/** What a comparison has made of one partition: every target that would be made anew. The record is written last, so that what it names is whole. Format 1. */
+/** What a comparison has made of one partition, or of what partitions share: every target that would be made anew. The record is written last, so that what it names is whole. Format 1. */
 export const candidateSchema = z.strictObject({
   format: z.literal(1),
   pipeline: z.string(),
+  /** '': what partitions share. */
   partition: z.string(),
   targets: z.array(z.discriminatedUnion('stage', [loadCandidate, exportCandidate])).min(1),
   run: z.strictObject({ id: z.string(), at: z.iso.datetime(), millrace: z.string() }),

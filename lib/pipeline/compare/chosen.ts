@@ -1,17 +1,17 @@
 import { ConfigError } from '../../core/errors.ts'
 import { keyPart } from '../../core/key-part.ts'
-import { lock, partitionLock } from '../../state/lock.ts'
+import { lock, partitionLock, sharedLock } from '../../state/lock.ts'
 import { namedPartitions, type Selection } from '../backfill/select.ts'
 import type { AnyPipeline } from '../define/definition.ts'
 import { type Partition, partitionsUntil } from '../define/partitions.ts'
 import type { Session } from '../run/session.ts'
 import type { CandidateFiles } from './candidate-files.ts'
 
-/** Which candidates a user means: all, or those of a range or a list. */
+/** Which candidates a user means: all, or those of a range or a list of partitions. */
 export type NamedPartitions = Pick<Selection, 'from' | 'to' | 'partitions'>
 
 /**
- * The partitions that have a candidate, oldest first.
+ * The partitions that have a candidate, oldest first; before them, where no partition is named, what they share (undefined) if that has one.
  * @throws ConfigError where none has; for a name that is none
  */
 export async function chosenCandidates(
@@ -19,10 +19,10 @@ export async function chosenCandidates(
   files: CandidateFiles,
   named: NamedPartitions,
   now: Date,
-): Promise<readonly Partition[]> {
+): Promise<readonly (Partition | undefined)[]> {
   const names = namedPartitions(pipeline, named, now)
   const there = new Set((await files.list()).map(({ name }) => name))
-  const chosen: Partition[] = []
+  const chosen: (Partition | undefined)[] = !names && (await files.has('')) ? [undefined] : []
   for (const partition of pipeline.partition ? partitionsUntil(pipeline.partition, now) : []) {
     if (names && !names.has(partition.name)) continue
     // Where nothing is written, a comparison was killed: there is none.
@@ -36,14 +36,15 @@ export async function chosenCandidates(
   return chosen
 }
 
-/** Removes what was made of one partition, under its lock. */
+/** Removes what was made of one partition, or (undefined) of what partitions share, under its lock. */
 export async function removeCandidate(
   { pipeline, locks }: Pick<Session, 'pipeline' | 'locks'>,
   files: CandidateFiles,
-  partition: string,
+  partition: string | undefined,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { path, what } = partitionLock(locks, pipeline.definition.name, partition)
+  const { name } = pipeline.definition
+  const { path, what } = partition === undefined ? sharedLock(locks, name) : partitionLock(locks, name, partition)
   using _held = await lock(path, { what, waitMs: 60_000, ...(signal && { signal }) })
-  await files.remove(partition)
+  await files.remove(partition ?? '')
 }

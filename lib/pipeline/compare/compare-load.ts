@@ -15,13 +15,14 @@ export interface ComparedLoad {
   readonly session: Pick<Session, 'pipeline' | 'warehouse' | 'openEngine'>
   readonly target: LoadTarget
   readonly dataset: Dataset
+  /** '': the dataset has none. */
   readonly partition: string
   /** Where rows that differ go, as Parquet. */
   readonly sample: string
 }
 
 /**
- * Compares a dataset with what its load would replace: the rows of the partition; of a merge those of the same keys, without what a later partition holds. By the merge's key, else by what a check says to be
+ * Compares a dataset with what its load would replace: the rows of the partition, of `replace` all; of a merge those of the same keys, without what a later partition holds. By the merge's key, else by what a check says to be
  * unique, else by the order of an export, which no two rows share, else as whole rows.
  */
 export async function compareLoad(
@@ -34,8 +35,12 @@ export async function compareLoad(
   const about = { stage: 'load', dataset: target.dataset, target: table } as const
   const warehouse = session.warehouse()
   const path = join(ctx.workspace, `present-${target.load.table.replaceAll(/\W/g, '_')}.parquet`)
+  const whole = disposition.mode === 'replace'
   const keys = merged && { columns: columnsNamed(dataset.columns, merged), files: dataset.files }
-  const present = await warehouse.copyOut({ table, partition, columns: dataset.columns, path, ...(keys && { keys }) }, ctx)
+  const present = await warehouse.copyOut(
+    { table, columns: dataset.columns, path, ...(!whole && { partition }), ...(keys && { keys }) },
+    ctx,
+  )
   const none = { newColumns: [], goneColumns: [], retyped: [], staying: 0, superseded: 0 }
   if (!present || present.rows === 0)
     return {

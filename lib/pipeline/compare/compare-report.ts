@@ -46,8 +46,9 @@ export interface TargetComparison {
   readonly sample?: string
 }
 
-/** What a comparison came to for one partition. */
+/** What a comparison came to for one partition, or for what partitions share. */
 export interface PartitionComparison {
+  /** Its name; '' for what partitions share. */
   readonly partition: string
   /** `upToDate`: nothing would be made. */
   readonly outcome: 'equal' | 'different' | 'upToDate' | 'failed' | 'stopped' | 'notRun'
@@ -68,8 +69,8 @@ export interface CompareReport {
   /** 0: nothing differs; 3: something does; else that of what failed. */
   readonly exitCode: number
   readonly partitions: readonly PartitionComparison[]
-  /** Tables that take rows without landing or decoding them: there is nothing to compare. */
-  readonly notCompared: readonly string[]
+  /** Tables that take rows which are not decoded here, or a cursor dataset's loads one by one as they have landed. */
+  readonly notCompared: readonly { readonly target: string; readonly why: 'undecoded' | 'loads' }[]
   /** Where the candidates lie. */
   readonly candidates: string
   readonly warnings: readonly string[]

@@ -1,7 +1,7 @@
 import { ConfigError } from '../../core/errors.ts'
 import { type Backfilling, type BackfillOptions, whileBackfilling } from '../backfill/backfill.ts'
 import { runPartitions } from '../backfill/run-partitions.ts'
-import { targetName } from '../define/bind.ts'
+import { type BoundPipeline, type Target, targetName } from '../define/bind.ts'
 import { type Project, statePaths } from '../project.ts'
 import type { PartitionReport } from '../report.ts'
 import { attemptUnit } from '../run/attempt.ts'
@@ -32,18 +32,20 @@ async function compareAll(
 ): Promise<CompareReport> {
   const { session, name, id, startedAt, collector } = running
   const { pipeline } = session
-  const targets = pipeline.targets.filter(({ partitioned }) => partitioned)
   const { candidates } = statePaths(project.config.state)
   const found = new Map<string, readonly TargetComparison[]>()
   const comparing = { folder: candidates, found: (partition: string, all: readonly TargetComparison[]) => void found.set(partition, all) }
-  const aside = { ...running, session: { ...session, aside: comparingAside(session, candidates) } }
-  const before = wantsShared(session, partitions.length > 0) ? await attemptUnit(aside, undefined, false) : undefined
+  const ours = comparingAside(session, candidates)
+  const aside = { ...running, session: { ...session, aside: ours } }
+  const before = wantsShared(session, partitions.length > 0)
+    ? (await attemptUnit(aside, undefined, partitions.length > 0)).report
+    : undefined
+  const sharing = before && comparisonOf(before, ours.take())
   await session.sources.rest()
-  const failed = before?.report.outcome === 'failed' ? [before.report] : []
-  const reports =
-    before?.report.error !== undefined ? partitions.map(notRun) : await runPartitions(aside, partitions, bounds, { ...shared, comparing })
+  const reports = before?.error ? partitions.map(notRun) : await runPartitions(aside, partitions, bounds, { ...shared, comparing })
   const compared = reports.map((report) => comparisonOf(report, found.get(report.partition) ?? []))
-  const all = [...failed.map((report) => comparisonOf({ ...report, partition: 'shared datasets' }, [])), ...compared]
+  // What has nothing to be compared is no line of a report.
+  const all = sharing && (sharing.targets.length > 0 || sharing.outcome === 'failed') ? [sharing, ...compared] : compared
   const broken = all.filter(({ outcome }) => outcome === 'failed')
   const interrupted = running.signal.aborted ? 130 : stopped(reports)
   const different = all.some(({ outcome }) => outcome === 'different')
@@ -53,10 +55,16 @@ async function compareAll(
     ...{ startedAt: startedAt.toISOString(), endedAt: new Date().toISOString(), outcome },
     exitCode: interrupted ?? (broken.length > 0 ? failureCode(broken, keepGoing) : different ? 3 : 0),
     partitions: all,
-    notCompared: targets.flatMap((each) => (forwarded(pipeline, each) || loadedUndecoded(pipeline, each) ? [targetName(each)] : [])),
+    notCompared: pipeline.targets.flatMap((each) => whyNot(pipeline, each) ?? []),
     candidates,
     warnings: collector.warnings,
   }
+}
+
+/** Why a target is not compared, if it is not. */
+function whyNot(pipeline: BoundPipeline, target: Target): CompareReport['notCompared'][number] | undefined {
+  if (forwarded(pipeline, target) || loadedUndecoded(pipeline, target)) return { target: targetName(target), why: 'undecoded' }
+  return target.appliesLoadsOf.length > 0 ? { target: targetName(target), why: 'loads' } : undefined
 }
 
 function notRun({ name: partition }: { readonly name: string }): PartitionReport {

@@ -11,20 +11,22 @@ import { type NamedPartitions, removeCandidate } from './chosen.ts'
 /** What was given up. */
 export interface RejectReport {
   readonly pipeline: string
-  /** Names of partitions. */
+  /** Names of partitions; `shared`: what they share. */
   readonly partitions: readonly string[]
   readonly bytes: number
 }
 
 /** A folder with what a comparison has made of one partition, whole or not. */
 export interface CandidateFolder {
-  /** Its partition; where the pipeline has it no more, the folder's name. */
+  /** Its partition, `shared` for what partitions share; where the pipeline has it no more, the folder's name. */
   readonly name: string
+  /** Of what partitions share. */
+  readonly shared: boolean
   readonly bytes: number
   remove(): Promise<void>
 }
 
-/** What comparisons of a pipeline have left, in the order of its partitions; of partitions that it no longer has at the end. */
+/** What comparisons of a pipeline have left, of what partitions share first, then in their order; of partitions that it no longer has at the end. */
 export async function candidateFolders(
   session: Pick<Session, 'pipeline' | 'locks'>,
   state: string,
@@ -35,14 +37,22 @@ export async function candidateFolders(
   const files = candidateFiles(statePaths(state).candidates, name)
   const left = new Map((await files.list()).map((each) => [each.name, each.bytes]))
   const folders: CandidateFolder[] = []
+  const shared = left.get(keyPart(''))
+  if (shared !== undefined) {
+    left.delete(keyPart(''))
+    folders.push({ name: 'shared', shared: true, bytes: shared, remove: () => removeCandidate(session, files, undefined, signal) })
+  }
   for (const { name: each } of partition && left.size > 0 ? partitionsUntil(partition, now) : []) {
     const bytes = left.get(keyPart(each))
     if (bytes === undefined) continue
     left.delete(keyPart(each))
-    folders.push({ name: each, bytes, remove: () => removeCandidate(session, files, each, signal) })
+    folders.push({ name: each, shared: false, bytes, remove: () => removeCandidate(session, files, each, signal) })
   }
   // Nobody can be at work on what is no partition.
-  return [...folders, ...[...left].map(([folder, bytes]) => ({ name: folder, bytes, remove: () => files.removeFolder(folder) }))]
+  return [
+    ...folders,
+    ...[...left].map(([folder, bytes]) => ({ name: folder, shared: false, bytes, remove: () => files.removeFolder(folder) })),
+  ]
 }
 
 /** Gives up candidates: all, or those of a range or a list. The files of their deliveries, to which nothing leads, are left to `prune`. @throws ConfigError for a name that is none, and where there are none */
@@ -56,7 +66,7 @@ export async function reject(
     const now = project.clock(name).now()
     const names = namedPartitions(session.pipeline.definition, named, now)
     const all = await candidateFolders(session, project.config.state, now, signal)
-    const folders = all.filter((each) => !names || names.has(each.name))
+    const folders = all.filter((each) => !names || (!each.shared && names.has(each.name)))
     if (folders.length === 0)
       throw new ConfigError(`there are no candidates of "${name}"${names ? ' among these partitions' : ''}`, { pipeline: name })
     for (const each of folders) await each.remove()

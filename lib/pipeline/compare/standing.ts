@@ -27,7 +27,7 @@ export type Ready =
 export async function readyTargets(
   session: Session,
   candidate: Candidate,
-  partition: Partition,
+  partition: Partition | undefined,
   files: CandidateFiles,
 ): Promise<readonly Ready[]> {
   const ready: Ready[] = []
@@ -35,12 +35,13 @@ export async function readyTargets(
     const refuse = (why: string): never => {
       throw outOfDate(candidate, each, why)
     }
-    const target = session.pipeline.targets.find((one) => isTargetOf(one, each)) ?? refuse('the pipeline has it no more')
+    const target = session.pipeline.targets.find((one) => isTargetOf(one, each, partition)) ?? refuse('the pipeline has it no more')
     if (await isDone(session, target, each, partition)) continue
     if ((await keyOfToday(session, target, partition)) !== each.inputKey) refuse('its inputs, or the code, are others now')
     if (!(await isAsCompared(session, target, each, partition))) refuse(otherThanCompared(session, each, partition))
     if (each.stage === 'load') {
-      for (const file of each.files) if (!(await files.isWhole(partition.name, file))) refuse(`its file ${file.name} is gone or damaged`)
+      for (const file of each.files)
+        if (!(await files.isWhole(partition?.name ?? '', file))) refuse(`its file ${file.name} is gone or damaged`)
       if (target.stage === 'load') ready.push({ target, candidate: each })
     } else if (target.stage === 'export') {
       const gone = each.made && (await goneFrom(session.exports, each.made, each.inputKey))
@@ -52,47 +53,58 @@ export async function readyTargets(
 }
 
 /** Whether a target's inputs are still those of its candidate. */
-export async function isStillCurrent(session: Session, { target, candidate }: Ready, partition: Partition): Promise<boolean> {
+export async function isStillCurrent(session: Session, { target, candidate }: Ready, partition: Partition | undefined): Promise<boolean> {
   return (await sharedIsCurrent(session)) && (await keyOfToday(session, target, partition)) === candidate.inputKey
 }
 
-function isTargetOf(target: Target, { stage, dataset, target: name }: TargetCandidate): boolean {
-  return target.partitioned && target.stage === stage && target.dataset === dataset && targetName(target) === name
+function isTargetOf(target: Target, { stage, dataset, target: name }: TargetCandidate, partition: Partition | undefined): boolean {
+  return (
+    target.partitioned === (partition !== undefined) && target.stage === stage && target.dataset === dataset && targetName(target) === name
+  )
 }
 
-async function keyOfToday(session: Session, target: Target, partition: Partition): Promise<string> {
-  const { seen } = await contentsOf(session, readableOf(session, true), partition)
+async function keyOfToday(session: Session, target: Target, partition: Partition | undefined): Promise<string> {
+  const { seen } = await contentsOf(session, readableOf(session, partition !== undefined), partition)
   const inputs: KeyInputs = { steps: session.steps, partition, contents: (name) => seen.get(name) ?? [] }
   return inputKey(session.pipeline, target, inputs)
 }
 
 /** A load under the key that was there before, asked for by `--force`, is done again: that changes nothing where it was. */
-async function isDone(session: Session, target: Target, candidate: TargetCandidate, { name }: Partition): Promise<boolean> {
+async function isDone(session: Session, target: Target, candidate: TargetCandidate, partition: Partition | undefined): Promise<boolean> {
+  const name = partition?.name ?? ''
   if (candidate.stage === 'load') {
     const { inputKey: key, against } = candidate
     return against?.inputKey !== key && session.tokens.get(candidate.target, name)?.inputKey === key
   }
-  if (!(await committedInputs(session, target, name)).includes(candidate.inputKey)) return false
-  return candidate.made === null || (await deliveredOf(session, target, name)) === candidate.made.key
+  if (!(await committedInputs(session, target, partition?.name)).includes(candidate.inputKey)) return false
+  return candidate.made === null || (await deliveredOf(session, target, partition?.name)) === candidate.made.key
 }
 
-async function isAsCompared(session: Session, target: Target, candidate: TargetCandidate, { name }: Partition): Promise<boolean> {
+async function isAsCompared(
+  session: Session,
+  target: Target,
+  candidate: TargetCandidate,
+  partition: Partition | undefined,
+): Promise<boolean> {
+  const name = partition?.name ?? ''
   if (candidate.stage === 'load') {
     const { tokens } = session
     const content = (token: LoadCandidate['against'] | undefined) => canonicalJson(token && [token.inputKey, token.loads])
     return content(tokens.get(candidate.target, name) ?? null) === content(candidate.against)
   }
-  const delivered = await deliveredOf(session, target, name)
+  const delivered = await deliveredOf(session, target, partition?.name)
   // Switched to by an accept that was killed before the plain copy.
   return delivered === candidate.against || delivered === candidate.made?.key
 }
 
-function otherThanCompared({ tokens }: Session, { stage, target }: TargetCandidate, { name }: Partition): string {
+function otherThanCompared({ tokens }: Session, { stage, target }: TargetCandidate, partition: Partition | undefined): string {
   if (stage === 'export') return 'it was delivered again'
-  return tokens.get(target, name) ? 'its rows were loaded again' : 'what it was compared with is gone: its table was dropped'
+  return tokens.get(target, partition?.name ?? '')
+    ? 'its rows were loaded again'
+    : 'what it was compared with is gone: its table was dropped'
 }
 
-async function deliveredOf({ exports }: Session, target: Target, partition: string): Promise<string | null> {
+async function deliveredOf({ exports }: Session, target: Target, partition: string | undefined): Promise<string | null> {
   if (target.stage !== 'export') return null
   return (await lookBefore(exports, target.export, partition, deliveryLayout(target.export, partition))).last?.manifest ?? null
 }
@@ -113,9 +125,10 @@ async function goneFrom(
 }
 
 function outOfDate({ pipeline, partition }: Candidate, { stage, dataset, target }: TargetCandidate, why: string): ConfigError {
-  const named = `millrace backfill ${pipeline} --partition ${partition}`
+  const named = `millrace backfill ${pipeline}${partition && ` --partition ${partition}`}`
   return new ConfigError(`the candidate of "${target}" is out of date: ${why}`, {
-    ...{ pipeline, partition, stage, dataset },
+    ...{ pipeline, stage, dataset },
+    ...(partition && { partition }),
     hint: `compare again: ${named} --compare; or give it up: ${named} --reject`,
   })
 }
