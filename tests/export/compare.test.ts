@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Columns } from '../../lib/core/dataset.ts'
@@ -94,6 +94,25 @@ test.each([
   const options = { ...idText, ...dialect } as unknown as typeof idText
   expect(await compared([options, values(...rows)], [options, values(...rows)], ['id'])).toMatchObject({ kept: 5, changed: 0 })
   expect(await compared([options, values(...rows)], [options, values(...changed)], ['id'])).toMatchObject({ kept: 5, changed: 1 })
+})
+
+test.each([
+  [{}, true],
+  [{ byteOrderMark: true }, false],
+  [{ compression: 'gzip' }, false],
+] as const)('a file of a store on the same disk is copied only where it is to be unpacked: %j', async (dialect, isSame) => {
+  const target = exportOf('t/{partition}.csv', { ...idText, ...dialect } as never)
+  const store = freshStore()
+  const { manifest, files } = await run(
+    requestOf(await datasetOf(temporaryFolder(), 't', idText.columns, values("(1, 'a', 1)")), { export: target }),
+    store,
+  )
+  const folder = temporaryFolder()
+  const delivered = DeliveryManifest.parse(JSON.parse(await readText(store, manifest ?? '')))
+  await sideOfDelivery(delivered, store, folder, testContext().signal)
+  const [stored, spooled] = [store.localPath(files[0] ?? '') ?? '', join(folder, '1.csv')].map((path) => statSync(path))
+  expect(stored?.ino === spooled?.ino).toBe(isSame)
+  expect(readFileSync(join(folder, '1.csv'), 'utf8')).toBe('id,t,n\n1,a,1.0\n')
 })
 
 test('a key of several columns, with NULLs, and texts that would run into each other', async () => {
