@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
+import { descendantsOf } from '../lib/observe/proc.ts'
 
 /** What the kernel says of a process and all below it, at one moment. */
 export interface Usage {
@@ -11,11 +12,10 @@ const TICKS_PER_SECOND = 100
 
 /** Looks up a process and its descendants in Linux's /proc. A process that ends meanwhile counts as nothing. */
 export function usageOf(pid: number): Usage {
-  const own = lookAt(pid)
-  const below = childrenOf(pid).map(usageOf)
+  const all = [pid, ...descendantsOf(pid)].map(lookAt)
   return {
-    rssBytes: below.reduce((sum, { rssBytes }) => sum + rssBytes, own.rssBytes),
-    cpuSeconds: below.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, own.cpuSeconds),
+    rssBytes: all.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+    cpuSeconds: all.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
   }
 }
 
@@ -31,16 +31,6 @@ function lookAt(pid: number): Usage {
     return { rssBytes: Number(rss ?? 0) * 1024, cpuSeconds: times.reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND }
   } catch {
     return { rssBytes: 0, cpuSeconds: 0 }
-  }
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-      readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-    )
-  } catch {
-    return []
   }
 }
 

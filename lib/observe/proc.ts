@@ -11,13 +11,33 @@ function read(path: string): string {
 
 /** The process ids of all processes below one, from Linux's /proc; none elsewhere. */
 export function descendantsOf(pid: number | 'self'): number[] {
-  const children = threadsOf(pid).flatMap((thread) => read(`/proc/${pid}/task/${thread}/children`).split(' ').filter(Boolean).map(Number))
-  return children.flatMap((child) => [child, ...descendantsOf(child)])
+  return threadsOf(pid)
+    .flatMap((thread) => startedBy(pid, thread))
+    .flatMap((child) => [child, ...descendantsOf(child)])
 }
 
 /** What the main thread of this process has started: Node starts every process there, but for those of its workers. */
 export function ownChildren(): number[] {
-  return read(`/proc/self/task/${process.pid}/children`).split(' ').filter(Boolean).map(Number)
+  return startedBy('self', process.pid)
+}
+
+/** The processes that a thread has started, but for one that is nothing of its own yet. */
+function startedBy(pid: number | 'self', thread: number | string): number[] {
+  return read(`/proc/${pid}/task/${thread}/children`)
+    .split(' ')
+    .filter((child) => child !== '' && !isStillParent(child, pid))
+    .map(Number)
+}
+
+/** Of `flags` in /proc/<pid>/stat, include/linux/sched.h: forked, but has not become a program yet. */
+const PF_FORKNOEXEC = 0x40
+
+/** Between fork and exec a process shows its parent's memory, which it shares, as its own. What goes on like that for good, as a server's backends, has another title. */
+function isStillParent(child: string, parent: number | 'self'): boolean {
+  const stat = read(`/proc/${child}/stat`)
+  // After the name in parentheses: state is field 3, flags are field 9.
+  const flags = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[6])
+  return (flags & PF_FORKNOEXEC) !== 0 && read(`/proc/${child}/cmdline`) === read(`/proc/${parent}/cmdline`)
 }
 
 /** Resident bytes of a process; 0 where that is not known. */
@@ -29,8 +49,7 @@ export function residentBytes(pid: number): number {
 export function heldBytes(pid: number): number {
   const status = read(`/proc/${pid}/status`)
   const own = (kilobytes(status, 'RssAnon') + kilobytes(status, 'RssShmem')) * 1024
-  const children = read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean)
-  return children.reduce((sum, child) => sum + heldBytes(Number(child)), own)
+  return startedBy(pid, pid).reduce((sum, child) => sum + heldBytes(child), own)
 }
 
 /** How many processes the kernel has ended for want of memory since the machine began, containers' limits counted; undefined where it does not say. */
