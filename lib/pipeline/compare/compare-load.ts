@@ -41,13 +41,13 @@ export async function compareLoad(
     { table, columns: dataset.columns, path, ...(!whole && { partition }), ...(keys && { keys }) },
     ctx,
   )
-  const none = { newColumns: [], goneColumns: [], retyped: [], staying: 0, superseded: 0 }
+  // Also a table without rows of the partition may have other columns.
+  const { columns, ...shape } = comparedColumnsOf(present?.columns ?? dataset.columns, dataset.columns)
   if (!present || present.rows === 0)
     return {
-      ...{ ...about, ...none, key, before: 0, after: dataset.rows, added: dataset.rows, removed: 0, kept: 0, changed: 0 },
-      ...{ columns: [], examples: [], first: true },
+      ...{ ...about, ...shape, key, before: 0, after: dataset.rows, added: dataset.rows, removed: 0, kept: 0, changed: 0 },
+      ...{ columns: [], examples: [], staying: 0, superseded: 0, first: true },
     }
-  const { columns, ...shape } = comparedColumnsOf(present.columns, dataset.columns)
   const db = await session.openEngine({
     ...ctx.limits,
     temp: join(ctx.workspace, 'spill'),

@@ -103,6 +103,8 @@ test('nothing is there, nothing would be, and another partition is not looked at
   expect(await compared([], one)).toMatchObject({ first: true, before: 0, after: 1, added: 1 })
   expect(await compared([], none)).toMatchObject({ before: 0, after: 0, added: 0 })
   expect(await compared([{ ...one, partition: 'a' }], one)).toMatchObject({ before: 0, after: 1, added: 1 })
+  const other = { columns: { id: 'int32', gone: 'text' }, select: "SELECT 1 AS id, 'x' AS gone", partition: 'a' }
+  expect(await compared([other], one)).toMatchObject({ first: true, before: 0, added: 1, goneColumns: ['gone'] })
   expect(await compared([one], none)).toMatchObject({ first: false, before: 1, after: 0, removed: 1, added: 0 })
 })
 
