@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { type Candidate, type Selection, select } from '../../../lib/pipeline/backfill/select.ts'
 import { nextTimeOfDay } from '../../../lib/pipeline/backfill/stop-at.ts'
 import type { AnyPipeline } from '../../../lib/pipeline/define/definition.ts'
@@ -55,6 +55,14 @@ test('select refuses names that are none, ranges without partitions, and pipelin
   expect(() => select(pipelineOf(), {}, [], NOW)).toThrow('has no partitions')
   expect(() => select(pipelineOf(keys(['a', 'b'])), { from: 'c' }, [], NOW)).toThrow('not among the keys: a, b')
   expect(() => select(pipelineOf(day({ from: '2006-01-01' })), { partitions: ['2006'] }, [], NOW)).toThrow('no partition "2006"')
+})
+
+test('nextTimeOfDay of the night after one in which the clock skipped it is that time, not the later one', () => {
+  vi.stubEnv('TZ', 'Europe/Berlin')
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const at = (now: string) => nextTimeOfDay('02:30', new Date(now)).toISOString()
+  expect(at('2024-03-31T00:00:00Z')).toBe('2024-03-31T01:30:00.000Z')
+  expect(at('2024-03-31T02:00:00Z')).toBe('2024-04-01T00:30:00.000Z')
 })
 
 test('nextTimeOfDay is today or tomorrow, by the clock on the wall', () => {
