@@ -1,4 +1,5 @@
-import { chmodSync, rmSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, expect, it, vi } from 'vitest'
 import type { DueReport } from '../../lib/pipeline/report.ts'
 import type { DueRuns } from '../../lib/pipeline/schedule/run-due.ts'
@@ -136,6 +137,21 @@ it('list, plan and status show the schedule', async () => {
     { name: 'nightly', summary: 'Counts nightly', schedule: { cron: '0 5 * * *', zone: 'UTC' } },
     { name: 'other', summary: 'Counts other' },
   ])
+})
+
+it('prune keeps the record of the last run that the schedule counts, however many others came after it', async () => {
+  const project = scheduled({ yearly: "'@yearly'" })
+  at('2024-01-10T12:00:00Z')
+  expect((await runDue(project)).runs).toEqual(['yearly ran'])
+  const runs = project.path('.millrace/dev/runs')
+  const { scheduled: _, ...record } = JSON.parse(readFileSync(join(runs, readdirSync(runs)[0] ?? '', 'run.json'), 'utf8'))
+  for (let i = 10; i < 65; i++) {
+    const run = `99990101T0000${i}000-abcdef`
+    project.write({ [`.millrace/dev/runs/${run}/run.json`]: JSON.stringify({ ...record, run }) })
+  }
+  expect((await millrace(project, 'prune')).code).toBe(0)
+  expect(readdirSync(runs)).toHaveLength(51)
+  expect(await dueOf(project)).toEqual(['yearly done 2024-01-01T00:00:00.000Z'])
 })
 
 it('a wrong schedule is refused by plan, run and due, and does not hide the others', async () => {

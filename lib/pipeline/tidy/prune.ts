@@ -4,7 +4,7 @@ import { disk } from '../../core/disk.ts'
 import { sweepTemporary } from '../../export/delivered.ts'
 import { landingPlace, recordOfKey } from '../../land/keys.ts'
 import { loadsOf } from '../../land/loads.ts'
-import { readRunRecord, runFolder } from '../../observe/record.ts'
+import { type RunRecord, readRunRecord, runFolder } from '../../observe/record.ts'
 import { lock, partitionLock, sharedLock, tryLock } from '../../state/lock.ts'
 import { candidateFolders } from '../compare/reject.ts'
 import { partitionsUntil } from '../define/partitions.ts'
@@ -18,7 +18,7 @@ import { sweepDeadRuns } from '../run/sweep.ts'
 import { pruneCompactions } from './prune-compactions.ts'
 import { pointersOf, pruneDeliveries } from './prune-deliveries.ts'
 
-/** Run records that are kept of each pipeline, besides those that a delivery names. */
+/** Run records that are kept of each pipeline, besides those that a delivery names and that by which its schedule is due. */
 const KEPT_RECORDS = 50
 
 export interface PruneOptions {
@@ -61,8 +61,11 @@ async function pruneOne(project: Project, name: string, { dryRun = false, signal
       await remove('candidate', partition, bytes, giveUp)
     const partitions = session.pipeline.definition.partition ? partitionsUntil(session.pipeline.definition.partition, now) : []
     const records = await recordsOf(state, name)
-    const keptRuns = new Set(records.slice(-KEPT_RECORDS))
-    const pinningRuns = new Set(records.slice(-1))
+    const runs = records.map(({ run }) => run)
+    const keptRuns = new Set(runs.slice(-KEPT_RECORDS))
+    const scheduled = records.findLast((record) => record.scheduled !== undefined && record.exitCode === 0)
+    if (scheduled) keptRuns.add(scheduled.run)
+    const pinningRuns = new Set(runs.slice(-1))
     for (const places of pointersOf(
       session.pipeline,
       partitions.map((each) => each.name),
@@ -97,7 +100,7 @@ async function pruneOne(project: Project, name: string, { dryRun = false, signal
         kept += await pruneLoads(session, { dataset, partition, pinned }, remove)
       }
     }
-    for (const run of records) {
+    for (const run of runs) {
       if (keptRuns.has(run)) kept++
       else
         await remove('run', run, (await readFile(join(runFolder(state, run), 'run.json'))).length, () =>
@@ -110,11 +113,14 @@ async function pruneOne(project: Project, name: string, { dryRun = false, signal
   }
 }
 
-/** Runs of a pipeline that left a record, oldest first. */
-async function recordsOf(state: string, pipeline: string): Promise<string[]> {
+/** The records that runs of a pipeline left, oldest first. */
+async function recordsOf(state: string, pipeline: string): Promise<RunRecord[]> {
   const runs = (await readdir(statePaths(state).runs).catch(() => [])).sort()
   const records = await Promise.all(runs.map((run) => readRunRecord(state, run)))
-  return runs.filter((_, i) => records[i]?.pipeline === pipeline)
+  return runs.flatMap((run, i) => {
+    const record = records[i]
+    return record?.pipeline === pipeline ? [{ ...record, run }] : []
+  })
 }
 
 /** Removes the loads that are neither current nor pinned: first their manifests, so that no manifest ever names a file that is gone. */
