@@ -10,6 +10,11 @@ const openFd = promisify(open)
 const closeFd = promisify(close)
 const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
 
+/** What a pipe holds, and so what one read gives at most. */
+const READ_BYTES = 64 * 1024
+/** Buffers are this large, and used from front to back: one for each read makes the platform collect garbage every few megabytes. */
+const BUFFER_BYTES = 2 ** 20
+
 /**
  * Writes into the FIFO at `path` and resolves with the rows written once it has closed its end; rejects when anything went wrong. Stops soon after `signal`
  * aborts: until it has settled, someone reads the FIFO.
@@ -49,8 +54,19 @@ export async function makeFifos(paths: readonly string[]): Promise<void> {
  * sees each chunk as it comes, while it is warm in the cache: hashing it later costs half as much again.
  */
 export async function openFifo(path: string, produce: Producer, onChunk?: (chunk: Uint8Array) => void): Promise<FifoSource> {
+  let [buffer, used] = [Buffer.allocUnsafeSlow(0), 0]
+  const room = (): Buffer => {
+    if (buffer.length - used < READ_BYTES) [buffer, used] = [Buffer.allocUnsafeSlow(BUFFER_BYTES), 0]
+    return buffer.subarray(used, used + READ_BYTES)
+  }
+  const taken = (bytes: number, into: Uint8Array): boolean => {
+    used += bytes
+    take(into.subarray(0, bytes))
+    return true
+  }
   // Non-blocking: neither open waits for another side, and neither holds a thread.
-  const reader = new Socket({ fd: await openFd(path, O_RDONLY | O_NONBLOCK), readable: true, writable: false })
+  const fd = await openFd(path, O_RDONLY | O_NONBLOCK)
+  const reader = new Socket({ fd, readable: true, writable: false, onread: { buffer: room, callback: taken } })
   let writer: number
   try {
     writer = await openFd(path, O_WRONLY | O_NONBLOCK)
@@ -73,12 +89,13 @@ export async function openFifo(path: string, produce: Producer, onChunk?: (chunk
   })
   // Told by `rows` too; a stream destroyed before anyone listens must not end the process.
   stream.on('error', () => {})
-  reader.on('data', (chunk: Buffer) => {
+  function take(chunk: Uint8Array): void {
     if (stop.signal.aborted) return
     onChunk?.(chunk)
     // What saw the chunk may have destroyed the stream: whoever pauses then leaves the producer at a full pipe, for ever.
     if (!stream.push(chunk) && !stop.signal.aborted) reader.pause()
-  })
+  }
+  reader.resume()
   const ended = new Promise<void>((resolve, reject) => reader.once('end', resolve).once('error', reject))
   ended.catch(() => {})
   const produced = (async () => produce(path, stop.signal))()
