@@ -41,6 +41,8 @@ export interface Relation {
    * The same rows with two more columns, `_file` (text: path or URL) and `_row` (int64: 1-based row of that file, header not counted); run only to explain a failure.
    */
   readonly located: string
+  /** What `located` says as `_file`, where that is one text, known before: then `_row` is the number of a row in what the read gave. */
+  readonly place?: string
   /** The types of `located`, where they are not those of `raw`: `text` for what may fail to become a value of its type. */
   readonly locatedRaw?: Columns
   /** A quicker way to the same rows with other raw types: right only if `sql` would have worked and no step of `proof` finds anything, so `sql` stays the one that decides. */
@@ -83,6 +85,8 @@ export interface Source {
   describe(read: Omit<Read, 'columns'>, ctx: RunContext): Promise<Columns>
   /** A text that is equal if and only if nothing changed since; undefined when the source cannot tell cheaply. */
   version(read: Read, ctx: RunContext): Promise<string | undefined>
+  /** Where the connection says `ask`: whether one read of `read.window` takes clearly less than one of each of the windows, which lie in it. Reads nothing. */
+  readsWhole?(read: Read, windows: readonly TimeWindow[], ctx: RunContext): Promise<boolean>
   read(read: Read, ctx: RunContext): Promise<Relation>
   /**
    * The same rows for a warehouse of the source's own kind, undecoded. Nobody cuts or casts after it, so window and declared types are the source's to keep: it cuts to the window exactly, and what it gives under a name
@@ -123,8 +127,8 @@ export interface SourceConnection {
   readonly sessions?: number
   /** Starts the server that the connection brings along; absent where it is elsewhere. Its sources take its address from `SharedLimits.served`, where they are given that. */
   serve?(): Promise<Served>
-  /** Whether a read of one window goes through all that the request names, so that one pass for many windows saves the others. Absent: its sources can be asked for a window. */
-  readsWhole?(request: SourceRequest): boolean
+  /** Whether a read of one window goes through all that the request names, so that one pass for many windows saves the others; `ask`: its sources know (`Source.readsWhole`). Absent: they can be asked for a window. */
+  readsWhole?(request: SourceRequest): boolean | 'ask'
   /** What `plan` says of how it will be read on this machine: what is slower or weaker than it could be. */
   notes?(extensions: Extensions): readonly string[]
   openSource(tools: SourceTools): Source

@@ -15,10 +15,10 @@ export interface Buckets {
   readonly zone: string
 }
 
-/** Whether one pass over a relation can be split: its rows are texts, and nothing must run beside the statement. Of others a window is asked of the source, or read without reading all. */
+/** Whether one pass over a relation can be split: its rows are texts, or a row that does not fit can be told by its number alone. Of others a window is read without reading all. */
 export function canBeSplit(relation: Relation, { kind, expressions }: Pick<SelectRequest, 'kind' | 'expressions'>): boolean {
-  const texts = Object.values(relation.raw).every((type) => type === 'text')
-  return kind.by === 'window' && !expressions && texts && !relation.execute && !relation.arrow
+  const texts = Object.values(relation.raw).every((type) => type === 'text') && !relation.execute
+  return kind.by === 'window' && !expressions && (texts || relation.place !== undefined) && !relation.arrow
 }
 
 /**
@@ -63,8 +63,9 @@ function bucketOf(time: string, { unit, zone }: Buckets): string {
 export interface Scan {
   readonly file: string
   readonly raw: Columns
-  /** The source's own, for the place of a value that does not fit. */
-  readonly located: string
+  /** The source's own, for the place of a value that does not fit; absent: that is `place`, and the row's number in the window. */
+  readonly located?: string
+  readonly place?: string
   readonly locatedRaw?: Columns
   readonly before: readonly string[]
   readonly zone?: string
@@ -83,13 +84,14 @@ export function hasWindow({ span }: Scan, { start, end }: TimeWindow): boolean {
 
 /** The rows of one window as a scan has them: what the source would have given at its time, less the rows of other windows. */
 export function relationOfScan(scan: Scan, { start, end }: TimeWindow): Relation {
-  const { file, raw, located, locatedRaw, before, zone, names, untimed } = scan
+  const { file, raw, located, locatedRaw, before, zone, names, untimed, place = '' } = scan
   const literal = (time: Date) => `TIMESTAMPTZ ${quoteLiteral(time.toISOString())}`
   const own = `${TIME} >= ${literal(start)} AND ${TIME} < ${literal(end)}`
   const list = Object.keys(raw).map(quoteIdentifier).join(', ')
+  const sql = `SELECT ${list} FROM ${readParquet([file])} WHERE ${untimed > 0 ? `${TIME} IS NULL OR (${own})` : own}`
   return {
-    sql: `SELECT ${list} FROM ${readParquet([file])} WHERE ${untimed > 0 ? `${TIME} IS NULL OR (${own})` : own}`,
-    ...{ raw, located, before, asOf: new Date(scan.asOf) },
+    ...{ sql, raw, before, asOf: new Date(scan.asOf) },
+    located: located ?? `SELECT *, ${quoteLiteral(place)} AS _file, row_number() OVER () AS _row FROM (${sql})`,
     ...(zone !== undefined && { zone }),
     ...(names && { names }),
     ...(locatedRaw && { locatedRaw }),

@@ -2,6 +2,7 @@ import type { SourceConnection } from '../source.ts'
 import type { WarehouseConnection } from '../warehouse.ts'
 import { checkServer } from './check.ts'
 import { type PostgresOptions, printable, settingsOf } from './options.ts'
+import { mayReadWhole } from './reads-whole.ts'
 import { COPY_BINARY } from './send-frames.ts'
 import { serveBy, servedElsewhere, sharedServer } from './server.ts'
 import { openSource, readingNotes } from './source.ts'
@@ -31,6 +32,7 @@ export function postgres(options: PostgresOptions): SourceConnection & Warehouse
     notes: (extensions) => readingNotes(settings, extensions),
     check: (ctx) => checkServer(settings, server(), ctx),
     sessions: settings.maxConnections,
+    readsWhole: mayReadWhole,
     ...(options.start && { serve: () => serveBy(server()) }),
     openSource: (tools) => openSource(settings, options.start && tools.shared ? servedElsewhere(tools.shared) : server(), tools),
     openWarehouse: (tools) => openWarehouse(settings, server(), tools),

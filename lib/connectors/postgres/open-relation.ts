@@ -65,6 +65,7 @@ export async function openRelation(source: ReadSource, request: Read, ctx: RunCo
       }
     },
     asOf: read.snapshot.takenAt,
+    place: nameOf(databaseRequest(request.request), source.settings.schema),
     ...(zone !== undefined && { zone }),
     close: async () => {
       if (road === 'copy') for (const over of OVERS) for (const path of paths[over]) await read.fifos.giveBack(path, !unclean.has(over))

@@ -29,6 +29,8 @@ export interface Snapshot {
   describe(asked: Describable): Promise<Described>
   /** Whether the server refuses a question with this SQLSTATE; any other error is none. */
   refuses(sql: string, state: string): Promise<boolean>
+  /** What its planner thinks that a SELECT costs, in units of its own. */
+  cost(sql: string): Promise<number>
   /** What the server says of sessions of ours; undefined when it does not answer in time. */
   activity(application: string, timeoutMs: number): Promise<readonly Activity[] | undefined>
   /** Cancels what sessions of ours are doing. */
@@ -106,6 +108,10 @@ export async function takeSnapshot(settings: Settings, address: Address, ctx: Ru
           () => false,
           (error: Error) => (error.cause as { readonly code?: string } | undefined)?.code === state,
         ),
+      cost: async (sql) => {
+        const [line] = await safely((on) => valuesOf(on, `EXPLAIN ${sql}`), 'planning a query')
+        return Number(/\(cost=[\d.]+\.\.([\d.]+) /.exec(line?.[0] ?? '')?.[1])
+      },
       activity: (named, timeoutMs) =>
         within(
           timeoutMs,

@@ -14,6 +14,7 @@ import { withGrant } from './missing-grant.ts'
 import { openRelation } from './open-relation.ts'
 import type { Settings } from './options.ts'
 import { places } from './places.ts'
+import { readsWhole } from './reads-whole.ts'
 import { databaseRequest, nameOf, rowsOf, tableText } from './rows.ts'
 import type { ReadSource } from './run-jobs.ts'
 import { framesOf } from './send-frames.ts'
@@ -131,6 +132,11 @@ export function openSource(configured: Settings, server: ServerUse, tools: Sourc
         throw placed(error, { dataset: request.dataset })
       }
     },
+    readsWhole: (request, windows, ctx) =>
+      onSnapshot(ctx, request.dataset, async (on) => {
+        const { columns, rows } = await described(on, request)
+        return readsWhole(on, { columns, rows, zone: settings.zone ?? request.zone }, request, windows)
+      }),
     read: (request, ctx) =>
       openRelation(reads, request, ctx, {
         ...{ capacity, nextLane },

@@ -41,7 +41,12 @@ const comparison = z.looseObject({ stage: z.string(), target: z.string() }) as u
 export type StagedData = Pick<Staged, 'dataset' | 'partition' | 'inputKey' | 'before' | 'made'> & { readonly path: string }
 const staged = z.looseObject({ dataset: z.string(), path: z.string(), inputKey: z.string() }) as unknown as z.ZodType<StagedData>
 
-const scan = z.looseObject({ file: z.string(), located: z.string(), asOf: z.string(), untimed: z.int() }) as unknown as z.ZodType<Scan>
+const scan = z.looseObject({
+  file: z.string(),
+  located: z.string().optional(),
+  asOf: z.string(),
+  untimed: z.int(),
+}) as unknown as z.ZodType<Scan>
 
 const callNames = Object.keys(calls) as [CallName, ...CallName[]]
 

@@ -9,6 +9,7 @@ import { failureCode } from '../run/end-run.ts'
 import { forwarded } from '../run/forward.ts'
 import { loadedUndecoded } from '../run/load-undecoded.ts'
 import { wantsShared } from '../run/run.ts'
+import { scanOnce } from '../run/scan-once.ts'
 import { comparingAside } from './aside.ts'
 import { type CompareReport, isDifferent, type PartitionComparison, type TargetComparison } from './compare-report.ts'
 
@@ -30,7 +31,7 @@ async function compareAll(
   { running, partitions, bounds, shared, stopped }: Backfilling,
   keepGoing: boolean,
 ): Promise<CompareReport> {
-  const { session, name, id, startedAt, collector } = running
+  const { session, name, id, startedAt, collector, context, workspace } = running
   const { pipeline } = session
   const { candidates } = statePaths(project.config.state)
   const found = new Map<string, readonly TargetComparison[]>()
@@ -41,6 +42,8 @@ async function compareAll(
     ? (await attemptUnit(aside, undefined, partitions.length > 0)).report
     : undefined
   const sharing = before && comparisonOf(before, ours.take())
+  const begins = before?.error ? [] : partitions
+  await using _scans = await scanOnce(session, begins, { ...context(undefined, workspace.folder), signal: bounds.drain })
   await session.sources.rest()
   const reports = before?.error ? partitions.map(notRun) : await runPartitions(aside, partitions, bounds, { ...shared, comparing })
   const compared = reports.map((report) => comparisonOf(report, found.get(report.partition) ?? []))

@@ -136,8 +136,14 @@ async function discoverWith(
 
 /** Of each dataset that a run would read once for all due partitions a word about it. */
 function scanNotes({ connections }: Project['config'], { definition }: BoundPipeline, due: number): Readonly<Record<string, string>> {
-  const names = due < 2 ? [] : Object.keys(definition.extract).filter((name) => isReadWhole(definition, connections, name))
-  return Object.fromEntries(names.map((name) => [name, `one scan for ${formatCount(due)} partitions`]))
+  if (due < 2) return {}
+  return Object.fromEntries(
+    Object.keys(definition.extract).flatMap((name) => {
+      const whole = isReadWhole(definition, connections, name)
+      const unless = whole === 'ask' ? ', unless the database finds each without the others' : ''
+      return whole ? [[name, `one scan for ${formatCount(due)} partitions${unless}`]] : []
+    }),
+  )
 }
 
 function plannedDatasets(

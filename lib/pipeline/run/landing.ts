@@ -71,12 +71,13 @@ export async function bringUpToDate(
     if (meanwhile && meanwhile.id !== usable?.id && extract.kind.by === 'window' && !meanwhile.open) return meanwhile
     const parents = await parentValues(tools, tools.binder, extract, partition, ctx)
     const undecoded = extract.forward === 'land'
+    const task: Task = { dataset, extract, partition, usable: meanwhile, parents }
+    const before = scanned(tools, dataset, partition)
+    // Then no session of a server is waited for.
+    if (before) return await readAndLand(tools, { version: async () => undefined, read: async () => before }, task, ctx)
     return await tools.sources.use(
       extract.connection,
-      (source) =>
-        undecoded
-          ? readAndLandUndecoded(tools, source, { dataset, partition }, ctx)
-          : readAndLand(tools, source, { dataset, extract, partition, usable: meanwhile, parents }, ctx),
+      (source) => (undecoded ? readAndLandUndecoded(tools, source, { dataset, partition }, ctx) : readAndLand(tools, source, task, ctx)),
       { undecoded },
     )
   } catch (error) {
@@ -86,6 +87,9 @@ export async function bringUpToDate(
 
 type CursorKind = ReadKind & { readonly by: 'cursor' }
 
+/** What landing asks of a source. */
+type Reading = Pick<Source, 'version' | 'read'>
+
 interface Task {
   readonly dataset: string
   readonly extract: Extract<string>
@@ -94,7 +98,7 @@ interface Task {
   readonly parents: readonly string[] | undefined
 }
 
-async function readAndLand(tools: LandingTools, source: Source, task: Task, ctx: RunContext): Promise<LoadManifest> {
+async function readAndLand(tools: LandingTools, source: Reading, task: Task, ctx: RunContext): Promise<LoadManifest> {
   const { pipeline, schema, store, refresh } = tools
   const { dataset, extract, partition, usable } = task
   const { kind, expressions } = extract
@@ -127,7 +131,7 @@ async function readAndLand(tools: LandingTools, source: Source, task: Task, ctx:
       ended('unchanged', { rows: usable.rows })
       return usable
     }
-    const relation = scanned(tools, dataset, partition) ?? (await source.read(read, ctx))
+    const relation = await source.read(read, ctx)
     relations.push(relation)
     const request = { dataset, columns, kind, ...(expressions && { expressions, source: read.columns }) }
     const select = selectDeclared(relation, {
@@ -195,7 +199,7 @@ async function cursorFrom(
 }
 
 /** All keys of the source, for `deletes: 'keys'`. */
-async function keysOf(source: Source, read: Read, extract: Extract<string>, columns: Columns, ctx: RunContext) {
+async function keysOf(source: Reading, read: Read, extract: Extract<string>, columns: Columns, ctx: RunContext) {
   if (extract.kind.by !== 'cursor') throw new RangeError('only a cursor dataset has keys')
   const only = Object.fromEntries(extract.kind.key.map((name) => [name, columns[name] ?? 'text']))
   const { cursor: _, ...whole } = read

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Relation, runOver, type Source } from '../../connectors/source.ts'
+import { type Read, type Relation, runOver, type Source } from '../../connectors/source.ts'
 import { elapsedMs } from '../../core/clock.ts'
 import type { RunContext } from '../../core/context.ts'
 import type { TimeWindow } from '../../core/dataset.ts'
@@ -20,7 +20,7 @@ export interface Scans extends AsyncDisposable {
 }
 
 /**
- * Reads once, for all partitions that a run is about to land, what it would otherwise read whole for each: files that are not cut by partition. The rows are staged in the run's workspace; each partition then lands from there as if
+ * Reads once, for all partitions that a run is about to land, what it would otherwise read whole for each: files that are not cut by partition, queries of a database that cannot find a window without going through all. The rows are staged in the run's workspace; each partition then lands from there as if
  * it had read alone: the same cut, casts, checks, hash and manifest, and what does not fit fails its own partition. A scan that fails is said and forgotten: each partition then reads for itself, and tells
  * what is wrong. Nothing is committed here, so a run that is killed leaves nothing: the next one scans for those that have not landed.
  */
@@ -29,10 +29,13 @@ export async function scanOnce(session: Session, partitions: readonly Partition[
   const folder = join(ctx.workspace, 'scan')
   if (does(session.choices, 'extract') && partitions.length > 1)
     for (const dataset of extractedOf(session, true)) {
-      if (ctx.signal.aborted || !isReadWhole(session.pipeline.definition, session.connections, dataset)) continue
-      const wanted = await partitionsToRead(session, dataset, partitions)
-      const span = spanOf(wanted)
-      if (span && wanted.length > 1) await scanDataset(session, { dataset, span, partitions: wanted.length, folder, relations }, ctx)
+      const whole = isReadWhole(session.pipeline.definition, session.connections, dataset)
+      if (ctx.signal.aborted || !whole) continue
+      const windows = (await partitionsToRead(session, dataset, partitions)).flatMap(({ window }) => window ?? [])
+      const span = spanOf(windows)
+      if (!span || windows.length < 2) continue
+      const task = { dataset, span, windows, folder, relations }
+      if (whole === true || (await paysOff(session, task, ctx))) await scanDataset(session, task, ctx)
     }
   return {
     count: session.scans.size,
@@ -59,8 +62,7 @@ async function partitionsToRead(session: Session, dataset: string, partitions: r
   return [...found.values()]
 }
 
-function spanOf(partitions: readonly Partition[]): TimeWindow | undefined {
-  const windows = partitions.flatMap(({ window }) => window ?? [])
+function spanOf(windows: readonly TimeWindow[]): TimeWindow | undefined {
   if (windows.length === 0) return undefined
   return {
     start: new Date(Math.min(...windows.map(({ start }) => start.getTime()))),
@@ -71,15 +73,35 @@ function spanOf(partitions: readonly Partition[]): TimeWindow | undefined {
 interface Task {
   readonly dataset: string
   readonly span: TimeWindow
-  readonly partitions: number
+  /** Of the partitions. */
+  readonly windows: readonly TimeWindow[]
   readonly folder: string
   /** What was opened, for the run's end: a value that does not fit is looked for in the source. */
   readonly relations: Relation[]
 }
 
+/** Whether a source says that it would go through all for each window. Where it cannot say, a read will tell what is wrong. */
+async function paysOff(session: Session, task: Task, ctx: RunContext): Promise<boolean> {
+  const read = readOf(session, task)
+  const asks = (source: Source) => (read && source.readsWhole ? source.readsWhole(read, task.windows, ctx) : Promise.resolve(false))
+  return session.sources.use(connectionOf(session, task.dataset), asks).catch(() => false)
+}
+
+function connectionOf({ pipeline }: Session, dataset: string): string {
+  return pipeline.definition.extract[dataset]?.connection ?? ''
+}
+
+/** One read of all windows. */
+function readOf({ pipeline, schema }: Session, { dataset, span }: Task): Read | undefined {
+  const { partition: cut, extract } = pipeline.definition
+  const { kind, request } = extract[dataset] ?? {}
+  if (cut?.by !== 'time' || kind?.by !== 'window' || !request) return undefined
+  return { dataset, request, columns: schema[dataset] ?? {}, window: { ...span, column: kind.column }, zone: cut.zone }
+}
+
 async function scanDataset(session: Session, task: Task, ctx: RunContext): Promise<void> {
-  const { dataset, partitions } = task
-  const connection = session.pipeline.definition.extract[dataset]?.connection ?? ''
+  const { dataset, windows } = task
+  const partitions = windows.length
   const begun = elapsedMs(ctx.clock)
   const emit = (outcome: 'done' | 'failed' | 'skipped' | 'stopped', rows?: number) =>
     ctx.emit({
@@ -88,7 +110,7 @@ async function scanDataset(session: Session, task: Task, ctx: RunContext): Promi
     })
   ctx.emit({ type: 'stage', phase: 'start', stage: 'extract', dataset })
   try {
-    const scanned = await session.sources.use(connection, (source) => scan(session, source, task, ctx))
+    const scanned = await session.sources.use(connectionOf(session, dataset), (source) => scan(session, source, task, ctx))
     if (scanned) session.scans.set(dataset, scanned.scan)
     emit(scanned ? 'done' : 'skipped', scanned?.rows)
   } catch (error) {
@@ -113,15 +135,14 @@ async function scan(
   ctx: RunContext,
 ): Promise<{ readonly scan: Scan; readonly rows: number } | undefined> {
   const { dataset, span, folder, relations } = task
-  const { pipeline, schema } = session
-  const { partition: cut, extract } = pipeline.definition
-  const { kind, request } = extract[dataset] ?? {}
-  if (cut?.by !== 'time' || kind?.by !== 'window' || !request) return undefined
-  const columns = schema[dataset] ?? {}
+  const { partition: cut, extract } = session.pipeline.definition
+  const { kind } = extract[dataset] ?? {}
+  const read = readOf(session, task)
+  if (!read || !kind || cut?.by !== 'time') return undefined
   const asOf = ctx.clock.now()
-  const relation = await source.read({ dataset, request, columns, window: { ...span, column: kind.column }, zone: cut.zone }, ctx)
+  const relation = await source.read(read, ctx)
   relations.push(relation)
-  const asked = { dataset, columns, kind }
+  const asked = { dataset, columns: read.columns, kind }
   if (!canBeSplit(relation, asked)) return undefined
   await mkdir(folder, { recursive: true })
   const { file, sorted } = filesOf(task)
@@ -140,14 +161,15 @@ async function scan(
     await session.reader().execute({ ...job, statements: [{ sql: sortStatement(file, sorted, cut) }] }, ctx.signal)
     await disk.removeTree(file)
   }
-  const { raw, located, before, zone, names } = relation
+  const { raw, located, before, zone, names, place } = relation
   return {
     rows: rows[0] ?? 0,
     scan: {
-      ...{ file: back > 0 ? sorted : file, raw, located, before, asOf: (relation.asOf ?? asOf).toISOString(), untimed },
+      ...{ file: back > 0 ? sorted : file, raw, before, asOf: (relation.asOf ?? asOf).toISOString(), untimed },
       ...(zone !== undefined && { zone }),
       ...(names && { names }),
-      ...(relation.locatedRaw && { locatedRaw: relation.locatedRaw }),
+      ...(place === undefined ? { located } : { place }),
+      ...(place === undefined && relation.locatedRaw && { locatedRaw: relation.locatedRaw }),
       span: { start: span.start.toISOString(), end: span.end.toISOString() },
     },
   }
