@@ -2,14 +2,15 @@ import { expect, test } from 'vitest'
 import { millrace } from '../kit/millrace.ts'
 import { type TestProject, testProject } from '../kit/project.ts'
 
-const files = ({ sale = '', item = '', select = '', load = '' }) => ({
+const files = ({ sale = '', item = '', select = '', load = '', check = '' }) => ({
   'pipelines/p/schema.ts': `export const schema = { sale: { id: 'int32', item: 'text', sold: 'timestamp'${sale} }, item: { item: 'text', price: 'int32'${item} }, worth: { id: 'int32', price: 'int32'${select && ", more: 'text'"} } } as const\n`,
-  'pipelines/p/pipeline.ts': `import { day, pipeline, replacePartition, source, sql } from '#millrace'
+  'pipelines/p/pipeline.ts': `import { day, notNull, pipeline, replacePartition, source, sql, unique } from '#millrace'
 import { schema } from './schema.ts'
 export default pipeline({
   name: 'p', schema, partition: day({ from: '2024-01-08' }),
   extract: { sale: source('data').files('sales.csv', { window: 'sold' }), item: source('data').files('items.csv') },
   transform: { worth: sql\`SELECT sale.id, price${select} FROM sale JOIN item USING (item)\` },
+  check: { ${check} },
   load: { worth: replacePartition('worth')${load} },
 })`,
 })
@@ -78,4 +79,14 @@ test('whose whole rows go on keeps every column', async () => {
   expect((await outcomes(sales, 'run', 'p')).filter((each) => !each.startsWith(' '))).toEqual(
     ['2024-01-08', '2024-01-09'].flatMap((day) => ['extract sale', 'land sale', 'load sale'].map((step) => `${day} ${step}`)),
   )
+})
+
+test('checks depend on the columns that they name', async () => {
+  const checked = (sale: string, rule = 'sql`id < 10`') => files({ sale, check: `sale: [notNull('item'), unique('id'), ${rule}]` })
+  const sales = testProject({ ...data, ...checked('') })
+  expect((await millrace(sales, 'run', 'p')).code).toBe(0)
+  sales.write(checked(", note: 'text'"))
+  expect(await outcomes(sales, 'run', 'p')).toEqual([])
+  sales.write(checked(", note: 'text'", 'sql`"Note" <> item`'))
+  expect(await outcomes(sales, 'run', 'p')).toContain('2024-01-08 land sale')
 })

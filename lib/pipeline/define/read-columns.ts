@@ -1,6 +1,9 @@
+import { columnsOf } from '../../check/rule-text.ts'
+import type { Rule } from '../../check/rules.ts'
 import { contentOfColumns } from '../../land/column-hashes.ts'
 import type { LoadManifest } from '../../state/manifest.ts'
 import { datasetOfName } from '../../transform/bound.ts'
+import { sqlTokens } from '../../transform/sql-text.ts'
 import type { BoundPipeline } from './bind.ts'
 import { closureOf } from './closure.ts'
 
@@ -41,19 +44,31 @@ export function readColumns(pipeline: Pick<BoundPipeline, 'bound'>, dataset: str
 export function columnsInUse({ bound, targets, checks, definition }: BoundPipeline, dataset: string): ReadonlySet<string> | undefined {
   const taken =
     targets.some((target) => target.dataset === dataset) ||
-    Object.entries(checks).some(
-      ([checked, rules]) => checked === dataset || rules.some(({ rule }) => rule.rule === 'references' && rule.dataset === dataset),
-    ) ||
     Object.values(definition.extract).some(({ request }) => 'each' in request && request.each?.parent === dataset)
   if (taken) return undefined
   const used = new Set<string>()
-  for (const step of Object.values(bound.datasets)) {
-    for (const read of step.reads) {
-      if (datasetOfName(read) !== dataset) continue
-      const columns = step.columnsRead[read]
-      if (!columns) return undefined
-      for (const name of columns) used.add(name)
-    }
+  const take = (columns: readonly string[] | undefined) => {
+    for (const name of columns ?? []) used.add(name)
+    return columns !== undefined
   }
+  for (const [checked, rules] of Object.entries(checks))
+    for (const { rule } of rules) {
+      if (rule.rule === 'references' && rule.dataset === dataset) take([rule.target])
+      if (checked === dataset && !take(columnsChecked(rule, dataset, Object.keys(bound.datasets[dataset]?.columns ?? {})))) return undefined
+    }
+  for (const step of Object.values(bound.datasets))
+    for (const read of step.reads) if (datasetOfName(read) === dataset && !take(step.columnsRead[read])) return undefined
   return used
+}
+
+/** The columns that a rule can depend on: of an expression those whose name stands in it. undefined: any, since it may take whole rows. */
+function columnsChecked(rule: Rule, dataset: string, columns: readonly string[]): readonly string[] | undefined {
+  if (rule.rule !== 'expression') return columnsOf(rule)
+  const tokens = sqlTokens(rule.sql)
+  const starred = tokens.some(({ text }, i) => text === '*' && ['(', ',', undefined].includes(tokens[i - 1]?.text))
+  const names = new Set(
+    tokens.map(({ kind, text }) => (kind === 'identifier' ? text.slice(1, -1).replaceAll('""', '"') : text).toLowerCase()),
+  )
+  if (starred || names.has('columns') || names.has(dataset.toLowerCase())) return undefined
+  return columns.filter((name) => names.has(name.toLowerCase()))
 }
