@@ -158,20 +158,42 @@ function partitionLines(partitions: readonly GridPartition[], { stages }: Pipeli
   })
   const used = displayWidth(head)
   // On a narrow terminal the letters go before the words.
-  if (used > width && stages.length > 1) return narrowLines(partitions, { stages }, width, paint)
+  if (used > width && stages.length > 1) return narrowLines(partitions, { stages, names, widths, figures }, width, paint)
   return [paint('dim', head), ...lines].join('\n')
 }
 
-function narrowLines(partitions: readonly GridPartition[], { stages }: Pick<PipelineGrid, 'stages'>, width: number, paint: Paint): string {
+interface Figures {
+  readonly stages: PipelineGrid['stages']
+  readonly names: readonly string[]
+  readonly widths: readonly number[]
+  /** Of each partition, in their order. */
+  readonly figures: readonly (readonly string[])[]
+}
+
+/** The letters stand close, under no names of their own; the figures stay as far as there is room for them. */
+function narrowLines(
+  partitions: readonly GridPartition[],
+  { stages, names, widths, figures }: Figures,
+  width: number,
+  paint: Paint,
+): string {
   const room = Math.max(8, width - stages.length - 2 - 12)
-  const lines = partitions.flatMap((each) => {
+  const first = Math.min(room, 13)
+  const state = Math.max(...partitions.map((each) => each.state.length))
+  const figured = first + 1 + stages.length + 1 + state + widths.reduce((sum, each) => sum + 2 + each, 0) <= width
+  const right = (cells: readonly string[]) => (figured ? cells.map((text, i) => `  ${pad(text, widths[i] ?? 0, 'right')}`).join('') : '')
+  const lines = partitions.flatMap((each, at) => {
     const letters = stages.map((stage) => {
       const own = each.stages[stage]
       return own === undefined ? ' ' : paint(STYLES[own], LETTERS[own])
     })
-    const name = pad(truncate(each.partition === '' ? '(shared)' : visible(each.partition), room), Math.min(room, 13))
-    const line = `${name} ${letters.join('')} ${paint(STYLES[each.state], each.state)}`
+    const name = pad(truncate(each.partition === '' ? '(shared)' : visible(each.partition), figured ? first : room), first)
+    const word = paint(STYLES[each.state], figured ? pad(each.state, state) : each.state)
+    const line = `${name} ${letters.join('')} ${word}${right(figures[at] ?? [])}`
     return each.error === undefined ? [line] : [line, paint('red', truncate(`  ${visible(each.error)}`, width))]
   })
-  return [paint('dim', truncate(`letters: ${stages.join(', ')}`, width)), ...lines].join('\n')
+  const head = figured
+    ? [paint('dim', `${pad('partition', first)} ${' '.repeat(stages.length)} ${pad('state', state)}${right(names)}`)]
+    : []
+  return [paint('dim', truncate(`letters: ${stages.join(', ')}`, width)), ...head, ...lines].join('\n')
 }

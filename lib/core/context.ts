@@ -94,8 +94,8 @@ interface UnitBegan extends Happening {
 interface UnitEnded extends Happening {
   readonly type: 'unit'
   readonly phase: 'end'
-  /** `again`: it failed, and is tried again. */
-  readonly outcome: 'done' | 'unchanged' | 'open' | 'failed' | 'stopped' | 'notRun' | 'again'
+  /** `again`: it failed, and is tried again. `held`: another run is at work on it, and it is looked at again. */
+  readonly outcome: 'done' | 'unchanged' | 'open' | 'failed' | 'stopped' | 'notRun' | 'again' | 'held'
   readonly attempt: number
   readonly ms: number
   /** Rows that it has loaded or delivered. */

@@ -67,6 +67,8 @@ function unitLine(event: RunEvent & { readonly type: 'unit'; readonly phase: 'en
       return `${paint('red', '✗')} ${subject}  failed  ${formatDuration(ms)}${why}`
     case 'again':
       return `${paint('yellow', '!')} ${subject}  attempt ${attempt} failed, and is made again${why}`
+    case 'held':
+      return `${paint('yellow', '!')} ${subject}  waits${why}`
     case 'stopped':
       return `${paint('yellow', '!')} ${subject}  stopped  ${formatDuration(ms)}`
     default:

@@ -26,7 +26,13 @@ export function jsonLog(stream: { write(line: string): unknown }): EventSink {
 function levelOf(event: RunEvent): 'info' | 'warn' | 'error' {
   if (event.type === 'notice') return 'info'
   if (event.type === 'unit')
-    return event.phase === 'start' ? 'info' : event.outcome === 'failed' ? 'error' : event.outcome === 'again' ? 'warn' : 'info'
+    return event.phase === 'start'
+      ? 'info'
+      : event.outcome === 'failed'
+        ? 'error'
+        : event.outcome === 'again' || event.outcome === 'held'
+          ? 'warn'
+          : 'info'
   if (event.type !== 'stage' || (event.phase === 'end' && event.outcome === 'stopped')) return 'warn'
   return event.phase === 'end' && event.outcome === 'failed' ? 'error' : 'info'
 }

@@ -20,6 +20,18 @@ partition   extract land transform check load export  state    tries   time     
 2005-01-06  o       o    o         o     o    o       open         1  1.2 s  400.0 MB`)
 })
 
+test('on a narrow terminal letters stand close before figures go', () => {
+  expect(gridText(gridOfStates('day', ['done', 'failed']), { color: false, width: 70 })).toBe(`sales (dev): 2 partitions
+F failed 1   d done 1
+
+letters: extract, land, transform, check, load, export
+partition            state   tries   time      peak
+2005-01-03    dddddd done        1  1.2 s  400.0 MB
+2005-01-04    FFFFFF failed      1  1.2 s  400.0 MB
+  no such table: the table\\nis not there`)
+  expect(gridText(gridOfStates('day', ['done']), { color: false, width: 40 })).toMatch(/\n2005-01-03 {4}d{6} done$/)
+})
+
 test('days are folded into months; what wants a look has a line, and the stages their counts', () => {
   const text = gridText(
     gridOfStates(

@@ -7,7 +7,7 @@ const stage = (phase: 'start' | 'end', name: 'land' | 'load', dataset = 'quake')
   phase === 'start'
     ? { type: 'stage', phase, stage: name, dataset }
     : { type: 'stage', phase, stage: name, dataset, ms: 5, outcome: 'done', rows: 3 }
-const ended = (outcome: 'done' | 'failed' | 'again' | 'unchanged', more = {}): RunEvent => ({
+const ended = (outcome: 'done' | 'failed' | 'again' | 'held' | 'unchanged', more = {}): RunEvent => ({
   ...{ type: 'unit', phase: 'end', outcome, attempt: 1, ms: 1210 },
   ...more,
 })
@@ -64,6 +64,7 @@ test('partitionLines tells the end of each partition, what is tried again, and t
   for (const event of [
     stage('start', 'load'),
     stage('end', 'load'),
+    ended('held', { reason: 'another run is at work on it' }),
     ended('again', { reason: 'its worker died (SIGKILL)' }),
     ended('done'),
   ])
@@ -72,6 +73,7 @@ test('partitionLines tells the end of each partition, what is tried again, and t
   sink.event({ type: 'warning', message: 'look at this' }, place('2018-02-05'))
   sink.close()
   expect(text).toBe(`✓ quakes land shop  3 rows  5 ms
+! quakes 2018-02-04  waits: another run is at work on it
 ! quakes 2018-02-04  attempt 1 failed, and is made again: its worker died (SIGKILL)
 ✓ quakes 2018-02-04  1.2 s
 ✓ quakes 2018-02-05  1.2 s  unchanged

@@ -122,7 +122,8 @@ export async function runPartitions(
     began: ({ partition, attempt }) => context(partition.name, workspace.folder).emit({ type: 'unit', phase: 'start', attempt }),
     again: ({ partition, attempt }, report, reason, counts) => {
       if (counts) record(report)
-      context(partition.name, workspace.folder).emit({ type: 'unit', phase: 'end', outcome: 'again', attempt, ms: report.ms, reason })
+      const outcome = counts ? 'again' : 'held'
+      context(partition.name, workspace.folder).emit({ type: 'unit', phase: 'end', outcome, attempt, ms: report.ms, reason })
     },
     ended: (report, { partition, attempt }, outcome) => {
       record(report, outcome)

@@ -1,6 +1,6 @@
 import { ConfigError } from '../../core/errors.ts'
 import type { AnyPipeline } from '../define/definition.ts'
-import { type Partition, partitionNamed, partitionsBetween } from '../define/partitions.ts'
+import { type Partition, partitionNamed, partitionsBetween, partitionsUntil } from '../define/partitions.ts'
 
 /** Which partitions a user wants: of a range or a list, those in one of the states. */
 export interface Selection {
@@ -75,9 +75,11 @@ export function namedPartitions(
   }
   if (from === undefined && to === undefined) return undefined
   const range = partitionsBetween(partitioning, from, to, now)
+  const begun = range.length === 0 ? partitionsUntil(partitioning, now) : []
   if (range.length === 0)
     throw new ConfigError(`no partition of "${name}" lies in [${from ?? '…'}, ${to ?? '…'}) and has begun by ${now.toISOString()}`, {
       pipeline: name,
+      hint: begun.length === 0 ? 'none has begun yet' : `there are ${begun[0]?.name} to ${begun.at(-1)?.name}`,
     })
   return new Set(range.map((each) => each.name))
 }

@@ -118,6 +118,7 @@ test('backfill refuses what cannot be, before anything is run', { timeout: 60_00
     return stderr
   }
   expect(await error('--from', '2024-01-09')).toContain('no partition of "sales" lies in [2024-01-09, …)')
+  expect(await error('--from', '2025')).toContain('hint: there are 2024-01-01 to 2024-01-05')
   expect(await error('--partition', '2024-01-01', '--from', '2024')).toContain('exclude each other')
   expect(await error('--partition', '2024-02-01')).toContain('no partition "2024-02-01"')
   expect(await error('--jobs', '0')).toContain('--jobs 0')
