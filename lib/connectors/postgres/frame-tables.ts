@@ -1,62 +1,17 @@
 import type { Columns } from '../../core/dataset.ts'
 import { ConfigError } from '../../core/errors.ts'
-import { quoteIdentifier, quoteLiteral } from '../../core/quote.ts'
+import { quoteIdentifier } from '../../core/quote.ts'
 import type { Frames } from '../frames.ts'
-import type { ReceiveRequest } from '../warehouse.ts'
 import { missingColumns } from './fit-table.ts'
 import type { LoadSession } from './load-session.ts'
+import { type OwnDefaults, ownDefinitions } from './own-values.ts'
 import { FACTS, factsOf } from './snapshot.ts'
 import { OWN_COLUMNS, type Table } from './tables.ts'
 
-const SETTINGS: Readonly<Record<string, string>> = { _partition: 'millrace.partition', _load: 'millrace.load' }
-
-/** Defaults of `_partition` and `_load`, as the server writes them. */
-export type OwnDefaults = Readonly<Record<string, string>>
-
-/**
- * Frames hold the dataset's columns alone, so a table's defaults fill its own two. What changes with each load (partitions, ids of loads) a default cannot be without
- * a lock that readers wait for, so it reads a setting of the transaction; what lasts is the value itself: both of them spare the server a tenth of its time.
- */
-export function ownDefaults({
-  disposition,
-  place,
-  load,
-  lasting,
-}: Pick<ReceiveRequest, 'disposition' | 'place' | 'load' | 'lasting'>): OwnDefaults {
-  const settings = Object.fromEntries(
-    Object.entries(SETTINGS).map(([column, setting]) => [column, `current_setting('${setting}'::text, true)`]),
-  )
-  if (disposition.mode !== 'replace') return settings
-  const value = (text: string) => `${quoteLiteral(text)}::text`
-  return { ...settings, _partition: value(place.partition), ...(lasting && { _load: value(load) }) }
-}
-
-const DEFAULTS = `SELECT a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef AS d
-JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid = $1::pg_catalog.regclass`
-
-/** Whether the table (quoted) has these. */
-export async function hasDefaults(session: LoadSession, name: string, own: OwnDefaults): Promise<boolean> {
-  const { rows } = await session.query(DEFAULTS, [name])
-  return Object.entries(own).every(([column, text]) => rows.some(([found, expression]) => found === column && expression === text))
-}
-
-/** Gives them to a table that is there, and to none that inherits from it: readers wait for a moment. */
-export async function setDefaults(session: LoadSession, name: string, own: OwnDefaults): Promise<void> {
-  const each = Object.entries(own).map(([column, text]) => `ALTER COLUMN ${column} SET DEFAULT ${text}`)
-  await session.query(`ALTER TABLE ONLY ${name} ${each.join(', ')}`)
-}
-
-/** Sets for the session's transaction what defaults may read. */
-export async function setOwnValues(session: LoadSession, partition: string, load: string): Promise<void> {
-  const each = Object.values(SETTINGS).map((setting, i) => `pg_catalog.set_config('${setting}', $${i + 1}, true)`)
-  await session.query(`SELECT ${each.join(', ')}`, [partition, load])
-}
-
 /** Makes a table of just the types of frames. */
 export async function createFrameTable(session: LoadSession, name: string, frames: Frames, own: OwnDefaults): Promise<void> {
-  const ours = Object.entries(own).map(([column, text]) => `${column} text DEFAULT ${text}`)
   const columns = frames.columns.map((column) => `${quoteIdentifier(column.name)} ${column.type}`)
-  await session.query(`CREATE TABLE ${name} (${[...columns, ...ours].join(', ')})`)
+  await session.query(`CREATE TABLE ${name} (${[...columns, ...ownDefinitions(own)].join(', ')})`)
 }
 
 /** What has landed in the old types would be loaded in these: it must be read again. */

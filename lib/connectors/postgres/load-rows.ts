@@ -8,6 +8,7 @@ import { requireGone } from './kept-rows.ts'
 import type { LoadSession } from './load-session.ts'
 import type { Settings } from './options.ts'
 import { ownRows, referenceTo } from './own-rows.ts'
+import { FROM_SETTINGS, hasDefaults, setDefaults, setOwnValues, valuesThemselves } from './own-values.ts'
 import { addColumns, createTable, describeTable, type Table } from './tables.ts'
 import { forgetTokens, otherWriter, readToken, sameToken, tokensOf } from './tokens.ts'
 import { insertRows, mergeRows, type Work } from './write-rows.ts'
@@ -33,15 +34,24 @@ export async function loadRows(work: Work, settings: Settings): Promise<LoadRece
     ? await missingColumns(session, { schema, table }, { ...existing, there: existing.columns, given: dataset.columns })
     : []
   if (existing) await addColumns(session, name, Object.fromEntries(added.map((column) => [column, dataset.columns[column] ?? ''])))
-  else await createTable(session, name, dataset.columns)
+  else await createTable(session, name, dataset.columns, valuesThemselves(token.partition, request.load))
   const merging = existing && disposition.mode === 'merge'
   const { removed, indexes } = existing ? await makeRoom(work, settings, existing, token.partition) : { removed: 0, indexes: [] }
-  const written = merging ? await mergeRows(work, disposition, existing) : { rows: await insertRows(work), removed: 0, superseded: 0 }
+  const insert = async () => insertRows(work, existing ? await fillsItself(work, token.partition) : true)
+  const written = merging ? await mergeRows(work, disposition, existing) : { rows: await insert(), removed: 0, superseded: 0 }
+  if (!existing) await setDefaults(session, name, FROM_SETTINGS)
   if (written.rows + written.superseded !== dataset.rows) throw miscounted(request, written)
   if (existing) await buildIndexes(session, indexes)
   else await buildKeys(session, name, request)
   ctx.signal.throwIfAborted()
   return { rows: written.rows, superseded: written.superseded, removed: removed + written.removed, added }
+}
+
+/** Whether the table's defaults give `_partition` and `_load`; those of the transaction from now on. A table that others have made may have none, and to alter it would keep its readers waiting. */
+async function fillsItself({ session, name, request }: Work, partition: string): Promise<boolean> {
+  if (!(await hasDefaults(session, name, FROM_SETTINGS))) return false
+  await setOwnValues(session, partition, request.load)
+  return true
 }
 
 /** What the steps before and after the rows need of a load. */

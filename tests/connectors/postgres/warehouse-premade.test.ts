@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ConfigError } from '../../../lib/core/errors.ts'
 import { type TestPostgres, testPostgres } from '../../kit/postgres.ts'
-import { append, failure, merge, replace, warehouseOn } from './warehouse-kit.ts'
+import { append, failure, merge, replace, replacePartition, warehouseOn } from './warehouse-kit.ts'
 
 let server: TestPostgres
 beforeAll(async () => {
@@ -66,4 +66,23 @@ it('load makes a table of the name of an array type, which gives way', async () 
   await server.query(database, 'CREATE TABLE t (id int)')
   await load('_t', replace, ROWS)
   expect(await rows('SELECT count(*) FROM _t')).toEqual(['3'])
+})
+
+it('a table of a load fills _partition and _load itself, and rows get the right ones where it does not any more', async () => {
+  const { load, rows, database } = await warehouseOn(server)
+  const defaults = () =>
+    rows("SELECT column_name, column_default FROM information_schema.columns WHERE table_name = 't' AND column_name LIKE '\\_%' ORDER BY 1")
+  const filled = () => rows('SELECT DISTINCT _partition, length(_load) > 0 FROM t ORDER BY 1')
+  await load('t', replacePartition, ROWS, { partition: "o'ne" })
+  expect(await defaults()).toEqual([
+    "_load|current_setting('millrace.load'::text, true)",
+    "_partition|current_setting('millrace.partition'::text, true)",
+  ])
+  await load('t', replacePartition, ROWS, { partition: 'two' })
+  expect(await filled()).toEqual(["o'ne|t", 'two|t'])
+  // As `forward` leaves it, or somebody else.
+  await server.query(database, "ALTER TABLE t ALTER COLUMN _partition SET DEFAULT 'theirs', ALTER COLUMN _load DROP DEFAULT")
+  await load('t', replacePartition, ROWS, { partition: 'two' })
+  await load('t', replacePartition, ROWS, { partition: 'three' })
+  expect(await filled()).toEqual(["o'ne|t", 'three|t', 'two|t'])
 })
