@@ -12,6 +12,7 @@ import { tellBytesOf } from '../core/progress.ts'
 import type { LoadManifest, UndecodedRows } from '../state/manifest.ts'
 import { bytesOf, commitLoad, confirmed, draftOf } from './commit.ts'
 import { contentOfUndecoded } from './content-hash.ts'
+import { evenBlocks } from './even-blocks.ts'
 import { asLanding } from './landing.ts'
 import { loadsOf } from './loads.ts'
 import { verifyFiles } from './local-files.ts'
@@ -76,6 +77,8 @@ const COMPRESSION = {
   params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 },
 }
 
+const BLOCK_BYTES = 2 ** 18
+
 /** Writes one sending into a file. Memory is bounded: a chunk is taken when the compressor has room. */
 async function stage(frames: Frames, file: string, dataset: string, ctx: RunContext): Promise<StagedFrames> {
   const [came, stored] = [createHash('sha256'), checksums()]
@@ -86,10 +89,14 @@ async function stage(frames: Frames, file: string, dataset: string, ctx: RunCont
   failed.catch(() => undefined)
   let sent: Sent
   try {
+    const blocks = evenBlocks(BLOCK_BYTES, async (block) => {
+      if (!compressor.write(block)) await Promise.race([once(compressor, 'drain'), failed])
+    })
     sent = await frames.send(async (chunk) => {
       came.update(chunk)
-      if (!compressor.write(chunk)) await Promise.race([once(compressor, 'drain'), failed])
+      await blocks.add(chunk)
     }, ctx.signal)
+    await blocks.end()
     compressor.end()
     await writing
   } catch (error) {

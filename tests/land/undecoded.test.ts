@@ -288,3 +288,16 @@ describe.each(['dead', 'once'] as const)('the Nth disk operation fails (%s)', (m
     expect(interrupted).toBeGreaterThan(5)
   })
 })
+
+it('landUndecoded makes the same file of the same bytes, however they were cut on their way', async () => {
+  const bytes = Buffer.concat(Array.from({ length: 30_000 }, (_, i) => Buffer.from(`row ${i * 7919} of ${i % 97} `)))
+  const cutting = (size: number) =>
+    Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size))
+  const files: (readonly string[])[] = []
+  for (const size of [1_000, 65_536, 262_144, 300_001]) {
+    const store = local(join(temporaryFolder(), 'landing')).openStore()
+    const { manifest } = await landUndecoded(ASKED, framesOf(cutting(size)), store, testContext())
+    files.push(manifest.files.map((file) => file.sha256))
+  }
+  expect(new Set(files.map(String)).size).toBe(1)
+})
