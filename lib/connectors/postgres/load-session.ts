@@ -115,8 +115,9 @@ async function ask(client: Client, text: string, values?: readonly (string | nul
 }
 
 async function copyIn(client: Client, sql: string, feed: (into: Writable) => Promise<void>): Promise<number> {
-  const { from } = await import('pg-copy-streams')
-  const stream = client.query(from(sql))
+  // Loaded late, as the driver is.
+  const { copyFrom } = await import('./copy-from.ts')
+  const stream = client.query(copyFrom(sql))
   await feed(stream)
   return stream.rowCount
 }
