@@ -37,7 +37,7 @@ export async function planBackfill(
       }),
       ...(forecast && { forecast }),
       ...(last && { lastForecast: last }),
-      ...{ jobs, memoryBytes, threads },
+      ...{ jobs, memoryBytes: Math.min(memoryBytes, memory.budget.wholeBytes), threads },
     }
   } finally {
     await close()

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { totalmem } from 'node:os'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { whileBackfilling } from '../../../lib/pipeline/backfill/backfill.ts'
 import { openProject } from '../../../lib/pipeline/project.ts'
@@ -74,6 +75,9 @@ test('what may pass is tried again, what will not is not; the first failure lets
 })
 
 test('a dry run says what would be run, in which order and why, and does nothing', { timeout: 60_000 }, async () => {
+  // No more than there is.
+  const { memoryBytes } = JSON.parse((await millrace(project, 'backfill', 'sales', '--dry-run', '--memory', '999TB', '--json')).stdout)
+  expect(memoryBytes).toBeLessThan(totalmem())
   project.befall({ [DAYS[1]]: 'fail' })
   await backfill('--partition', DAYS[1])
   const { stdout } = await millrace(project, 'backfill', 'sales', '--dry-run', '--json', '--newest-first')
