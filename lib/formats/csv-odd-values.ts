@@ -60,7 +60,7 @@ function dateOf(text: string): bigint | undefined {
 function instantOf(text: string, zoned: boolean): bigint | undefined {
   if (text === 'infinity' || text === '-infinity') return text === 'infinity' ? FOREVER.instant : -FOREVER.instant
   const zone = zoned ? String.raw`(Z|[+-]\d\d(?::\d\d)?)` : '()'
-  const parts = new RegExp(String.raw`^${DATE}[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?${zone}$`).exec(text)
+  const parts = new RegExp(String.raw`^${DATE}[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{0,5}[1-9]))?${zone}$`).exec(text)
   if (!parts) return undefined
   const [hours, minutes, seconds] = parts.slice(5, 8).map(Number)
   const days = daysOf(parts.slice(1, 5))

@@ -205,6 +205,8 @@ const value = wasmFunction(
         i32.ne(at.get, end.get),
         oddWhen(i32.ne(byte(at.get), n(FULL_STOP))),
         oddWhen(i32.gt(i32.sub(i32.sub(end.get, at.get), n(2)), n(5))),
+        // Nobody writes a fraction longer than it needs.
+        oddWhen(i32.eq(byte(i32.sub(end.get, n(1))), n(ZERO))),
         part.set(i64.of(0n)),
         minus.set(n(6)),
         loop(

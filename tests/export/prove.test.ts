@@ -124,6 +124,7 @@ describe('what was written is not taken for the dataset with', () => {
     ['an instant an hour off', {}, (text) => text.replace('T06:06', 'T07:06'), /"at" has other values/],
     ['another zone', { zone: 'Asia/Kathmandu' }, (text) => text.replace('+05:45', '+05:30'), /"at" has other values/],
     ['an instant without its zone', {}, (text) => text.replace('07.5Z', '07.5'), /is no timestamptz/],
+    ['a fraction longer than it needs', {}, (text) => text.replace('07.5Z', '07.50Z'), /"[^"]*07.50Z" is no timestamptz/],
     ['another word for true', { booleans: ['Y', 'N'] }, (text) => text.replace(',Y,', ',true,'), /"true" is no boolean/],
     ['true and false exchanged', {}, (text) => text.replace(',true,', ',false,'), /"done" has other values/],
     ['a float rounded', {}, (text) => text.replace('3.1\n', '3\n'), /"share" has other values/],
