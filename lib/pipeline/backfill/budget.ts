@@ -29,6 +29,8 @@ export const OF_THE_MACHINE = 0.9
 /** What the parent has for its loads, which mostly stream. */
 const PARENTS_PART = 0.2
 const LEAST_READER_BYTES = 512e6
+/** What an engine that sorts long texts in the reader holds beside what it counts, with the process itself. */
+const UNCOUNTED_BYTES = 700e6
 /** An engine starts as many as it is told, whatever the machine can bear. */
 const MOST_THREADS = 1024
 
@@ -70,14 +72,19 @@ export function divide(
 }
 
 /**
- * What one process may use while there are no workers: of the memory that was asked for, as far as the machine has it, an engine gets what that of a single worker would. What was not asked for is as the configuration says.
+ * What one process may use while there are no workers: of the memory that was asked for, as far as the machine has it, an engine gets what that of a single worker would, less where what it does not count would go beyond. What was not asked for is as the configuration says.
  * @throws ConfigError as `divide` does
  */
 export function limitsBeforeWorkers(limits: Limits, { memoryBytes, threads }: BudgetOptions, machineBytes: number): Limits {
   const asked = memoryBytes ?? limits.memoryBytes / (1 - PARENTS_PART)
   const usable = Math.min(asked, machineBytes * OF_THE_MACHINE)
   const { worker } = divide(limits, { memoryBytes: usable, ...(threads !== undefined && { threads }), jobs: 1 }, 1)
-  return { ...worker, readerMemoryBytes: Math.min(limits.readerMemoryBytes, Math.max(LEAST_READER_BYTES, Math.floor(usable))) }
+  const engineBytes = Math.min(worker.memoryBytes, Math.max(usable / 2, usable - UNCOUNTED_BYTES))
+  return {
+    ...worker,
+    memoryBytes: Math.floor(engineBytes),
+    readerMemoryBytes: Math.min(limits.readerMemoryBytes, Math.max(LEAST_READER_BYTES, Math.floor(usable))),
+  }
 }
 
 /** @throws ConfigError for an option that is no number of things */

@@ -142,5 +142,5 @@ test('what is done before there are workers has the memory and the threads that 
     asked,
     async ({ running }) => running.context(undefined, '').limits,
   )
-  expect(limits).toMatchObject({ memoryBytes: 8e8, threads: 1 })
+  expect(limits).toMatchObject({ memoryBytes: 5e8, threads: 1 })
 })

@@ -46,7 +46,8 @@ test('whatever is asked, the parts are within the whole', () => {
 test('before there are workers one process has the memory that was asked for, as far as the machine has it', () => {
   const before = (memoryBytes?: number, machine = 64 * GB) =>
     limitsBeforeWorkers(LIMITS, { threads: 2, ...(memoryBytes && { memoryBytes }) }, machine)
-  expect(before(GB)).toEqual({ ...LIMITS, memoryBytes: 0.8 * GB, threads: 2, readerMemoryBytes: GB })
+  expect(before(GB)).toEqual({ ...LIMITS, memoryBytes: 0.5 * GB, threads: 2, readerMemoryBytes: GB })
+  expect(before(2 * GB)).toMatchObject({ memoryBytes: 1.3 * GB, readerMemoryBytes: 2 * GB })
   expect(before(100 * GB)).toMatchObject({ memoryBytes: 46.08 * GB, readerMemoryBytes: 8 * GB })
   expect(before(undefined, 1000 * GB)).toEqual({ ...LIMITS, threads: 2 })
 })
