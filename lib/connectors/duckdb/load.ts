@@ -18,6 +18,9 @@ import { insertRows, mergeRows, type Target } from './write.ts'
 /** So many are loaded by one thread as soon as by several, of which each that finds no work asks for it without a pause: 50,000 rows of ten columns take 51 CPU-ms, 80 with two. */
 const FEW_ROWS = 250_000
 
+/** How much of the log of several loads is moved into the file at once: each time the last rows of the table, which fill no row group yet, are written again. Until then they are in memory. DuckDB's own is 16 MB. */
+const logKiB = (memoryBytes: number) => Math.floor(Math.min(64 * 2 ** 20, memoryBytes / 4) / 1024)
+
 /** `Warehouse.load` for a DuckDB file. When COMMIT gives no clear answer the file is opened again and asked for this attempt's token: there it is, the load is done. With a `keeper` the file stays open for the next load. */
 export async function loadFile(file: string, request: LoadRequest, ctx: RunContext, keeper?: Keeper): Promise<LoadReceipt> {
   checkNames(request.table, request.dataset.columns)
@@ -29,6 +32,7 @@ export async function loadFile(file: string, request: LoadRequest, ctx: RunConte
     const kept = keeper && { keeper, before: (db: DuckDB) => checkpoint(db, file, ctx) }
     return await withFile({ file, readOnly: false, ...(kept && { kept }) }, ctx, async (db) => {
       await db.run(`SET threads = ${request.dataset.rows > FEW_ROWS ? ctx.limits.threads : 1}`)
+      if (keeper) await db.run(`SET checkpoint_threshold = '${logKiB(ctx.limits.memoryBytes)}KiB'`)
       const receipt = await inTransaction(
         db,
         ctx.signal,
