@@ -92,8 +92,15 @@ export async function openLoadSession(settings: Settings, address: Address, appl
       backend: { pid: pid ?? '', started: started ?? '' },
       query,
       copy: (sql, feed) => patiently(copyIn(client, sql, feed)),
-      copyOut: async (sql, into, ctx) =>
-        (await patiently(copyIntoFifo(client, sql, into, newProgress(ctx), throttle(undefined), ctx))).rows,
+      copyOut: async (sql, into, ctx) => {
+        try {
+          return (await patiently(copyIntoFifo(client, sql, into, newProgress(ctx), throttle(undefined), ctx))).rows
+        } catch (error) {
+          // It is in the midst of rows that nobody takes any more: an answer to another statement would never come.
+          destroy()
+          throw error
+        }
+      },
       close,
       destroy,
     }

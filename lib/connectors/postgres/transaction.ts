@@ -42,18 +42,18 @@ export async function inTransaction<T>(
   return result
 }
 
-/** Again and again: a cancel that comes between two statements is lost. */
+/** Again and again: a cancel that comes between two statements is lost. Once also where we have stopped waiting already: the server may still be computing. */
 async function cancelUntil(ended: AbortSignal, session: LoadSession, open: () => Promise<LoadSession>): Promise<void> {
   let other: LoadSession | undefined
   try {
     other = await open()
-    while (!ended.aborted) {
+    do {
       await other.query('SELECT pg_catalog.pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid = $1 AND backend_start = $2', [
         session.backend.pid,
         session.backend.started,
       ])
-      await new Promise((done) => setTimeout(done, CANCEL_EVERY_MS))
-    }
+      if (!ended.aborted) await new Promise((done) => setTimeout(done, CANCEL_EVERY_MS))
+    } while (!ended.aborted)
   } catch {
     session.destroy()
   } finally {
