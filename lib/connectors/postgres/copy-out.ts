@@ -1,4 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { once } from 'node:events'
+import { constants } from 'node:fs'
+import { mkdtemp, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RunContext } from '../../core/context.ts'
 import type { Columns } from '../../core/dataset.ts'
@@ -99,7 +101,7 @@ interface Writing extends Pick<Selection, 'casts'> {
 }
 
 /** The FIFO's end means nothing: what counts is that both sides have ended well and counted the same rows. Of a fault the other side hears before the FIFO closes. */
-async function writeRows({ session, db, request: { table, path } }: Work, writing: Writing, ctx: RunContext): Promise<number> {
+async function writeRows({ session, db, request: { table, path } }: Work, as: Writing, ctx: RunContext): Promise<number> {
   const folder = await mkdtemp(join(ctx.workspace, 'present-'))
   const fifo = join(folder, 'rows')
   const stop = new AbortController()
@@ -110,11 +112,12 @@ async function writeRows({ session, db, request: { table, path } }: Work, writin
   }
   try {
     await makeFifo(fifo)
-    const relation = overFifos(selection(writing.casts, { from: '', where: [] }), [fifo])
-    const copy = `COPY (SELECT ${casts(fileColumns(writing.types))} FROM (${relation})) TO ${quoteLiteral(path)} (FORMAT parquet)`
+    const relation = overFifos(selection(as.casts, { from: '', where: [] }), [fifo])
+    const copy = `COPY (SELECT ${casts(fileColumns(as.types))} FROM (${relation})) TO ${quoteLiteral(path)} (FORMAT parquet)`
+    const writing = db.run(copy, undefined, signal)
     const [written, sent] = await Promise.allSettled([
-      db.run(copy, undefined, signal).catch((error: unknown) => failed(explainedValue(error, table))),
-      sendRows(session, writing.select, fifo, { ...ctx, signal }).catch(failed),
+      Promise.race([writing, letGo(fifo, writing, signal)]).catch((error: unknown) => failed(explainedValue(error, table))),
+      sendRows(session, as.select, fifo, { ...ctx, signal }).catch(failed),
     ])
     ctx.signal.throwIfAborted()
     if (written.status === 'rejected' || sent.status === 'rejected') throw stop.signal.reason
@@ -124,6 +127,26 @@ async function writeRows({ session, db, request: { table, path } }: Work, writin
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+const LOOK_MS = 20
+
+/** After a stop, until DuckDB has ended: it may be waiting to open a FIFO that nobody will write into, where no interrupt reaches it. Never resolves. */
+async function letGo(path: string, writing: Promise<unknown>, signal: AbortSignal): Promise<never> {
+  let ended = false
+  const end = () => {
+    ended = true
+  }
+  writing.then(end, end)
+  if (!signal.aborted) await Promise.race([once(signal, 'abort'), writing.catch(() => undefined)])
+  while (!ended) {
+    await open(path, constants.O_WRONLY | constants.O_NONBLOCK).then(
+      (file) => file.close(),
+      () => undefined,
+    )
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+  }
+  return new Promise<never>(() => undefined)
 }
 
 async function sendRows(session: LoadSession, select: string, path: string, ctx: RunContext): Promise<number> {
