@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { S3 } from '@aws-sdk/client-s3'
+import { answers, freePort } from '../../fixtures/ports.ts'
 import { secret } from '../../lib/config/secret.ts'
 import type { S3Options } from '../../lib/connectors/s3/options.ts'
 
@@ -44,7 +44,7 @@ export async function startVersitygw(tls?: { readonly cert: string; readonly key
   })
   const ended = once(child, 'exit')
   await Promise.race([
-    answers(port),
+    untilAnswers(port),
     ended.then(
       () => Promise.reject(new Error('versitygw ended; run: bash scripts/systems.sh')),
       (error: unknown) => Promise.reject(new Error(`${PROGRAM} does not start; run: bash scripts/systems.sh`, { cause: error })),
@@ -71,23 +71,9 @@ export async function startVersitygw(tls?: { readonly cert: string; readonly key
   }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  const address = server.address()
-  await new Promise((closed) => server.close(closed))
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
-
-async function answers(port: number): Promise<void> {
+async function untilAnswers(port: number): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
-    const socket = connect(port, '127.0.0.1')
-    const there = await once(socket, 'connect').then(
-      () => true,
-      () => false,
-    )
-    socket.destroy()
-    if (there) return
+    if (await answers(port)) return
     await new Promise((later) => setTimeout(later, 50))
   }
   throw new Error(`nobody listens on port ${port}`)

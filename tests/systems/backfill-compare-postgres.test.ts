@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TargetComparison } from '../../lib/pipeline/compare/compare-report.ts'
+import { killedAtLine } from '../kit/killed-at.ts'
 import { millrace } from '../kit/millrace.ts'
 import { type TestPostgres, testPostgres } from '../kit/postgres.ts'
-import { CHECKOUT } from '../kit/project.ts'
 import { changedProject, PIPELINE } from '../pipeline/backfill/changed.ts'
 import { DAYS } from '../pipeline/backfill/project.ts'
 
@@ -141,22 +139,7 @@ test('a table that is gone, a column of another type, rows that another hand has
   expect(away.error).toContain('database "work" does not exist')
 })
 
-/** Accepts in a process of its own, killed when it has written so many lines of its log; gives whether it was. */
-function acceptKilledAt(line: number): Promise<boolean> {
-  return new Promise((done, failed) => {
-    const child = spawn(process.execPath, [join(CHECKOUT, 'bin/millrace.js'), 'backfill', 'sales', '--accept'], {
-      cwd: project.folder,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    let lines = 0
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      lines += text.split('\n').length - 1
-      if (lines >= line) child.kill('SIGKILL')
-    })
-    child.on('error', failed)
-    child.on('close', (_, signal) => done(signal === 'SIGKILL'))
-  })
-}
+const acceptKilledAt = (line: number) => killedAtLine(project, ['backfill', 'sales', '--accept'], line)
 
 test('accept that is killed at any instant is done by the next one, to the same end', { timeout: 600_000 }, async () => {
   await restore('before')

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { CompareReport } from '../../lib/pipeline/compare/compare-report.ts'
+import { killedAtLine } from '../kit/killed-at.ts'
 import { millrace } from '../kit/millrace.ts'
 import { CHECKOUT } from '../kit/project.ts'
 import { changedProject, PIPELINE } from '../pipeline/backfill/changed.ts'
@@ -135,22 +136,7 @@ test('compare that is stopped says of each partition that it was not compared', 
   expect(existsSync(project.path('.millrace/dev/candidates/sales'))).toBe(false)
 })
 
-/** Accepts in a process of its own, and kills it when it has written so many lines of its log; gives whether it was. */
-function acceptKilledAt(line: number): Promise<boolean> {
-  return new Promise((done, failed) => {
-    const child = spawn(process.execPath, [join(CHECKOUT, 'bin/millrace.js'), 'backfill', 'sales', '--accept'], {
-      cwd: project.folder,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    let lines = 0
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      lines += text.split('\n').length - 1
-      if (lines >= line) child.kill('SIGKILL')
-    })
-    child.on('error', failed)
-    child.on('close', (_, signal) => done(signal === 'SIGKILL'))
-  })
-}
+const acceptKilledAt = (line: number) => killedAtLine(project, ['backfill', 'sales', '--accept'], line)
 
 test('accept that is killed at any instant is done by the next one, to the same end', { timeout: 900_000 }, async () => {
   project.write({ [PIPELINE]: changed })

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { freePort } from '../../fixtures/ports.ts'
 import { gcs } from '../../lib/connectors/gcs/index.ts'
 import type { Store } from '../../lib/connectors/store.ts'
 import { CHUNK, LONG, read } from '../connectors/gcs/kit.ts'
@@ -141,14 +141,6 @@ async function keysOf(store: Store): Promise<string[]> {
   const keys: string[] = []
   for await (const key of store.list('')) keys.push(key)
   return keys
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  const address = server.address()
-  await new Promise((closed) => server.close(closed))
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
 
 async function answers(url: string): Promise<void> {

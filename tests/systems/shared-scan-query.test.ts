@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { RunReport } from '../../lib/pipeline/report.ts'
+import { killedAtLine } from '../kit/killed-at.ts'
 import { millrace } from '../kit/millrace.ts'
 import { type TestPostgres, testPostgres } from '../kit/postgres.ts'
-import { CHECKOUT, FILES_CONFIG, type TestProject, testProject } from '../kit/project.ts'
+import { FILES_CONFIG, type TestProject, testProject } from '../kit/project.ts'
 import { all, DAYS, landed, oneByOne, ran } from '../pipeline/scanned.ts'
 
 // What a database cannot find for one day without going through all is asked for once. Orders have their day from their lines, of which there are three each; events have an index.
@@ -90,23 +89,6 @@ test('a value that does not fit fails its own day, with the words of a read alon
   expect(nan.outcomes.map((each) => each.split(' ')[1])).toEqual(['done', 'failed', 'done'])
 })
 
-/** Backfills in a process of its own, killed when it has written so many lines of its log; gives whether it was. */
-function backfillKilledAt(of: TestProject, line: number): Promise<boolean> {
-  return new Promise((done, failed) => {
-    const child = spawn(process.execPath, [join(CHECKOUT, 'bin/millrace.js'), 'backfill', 'p', '--jobs', '2'], {
-      cwd: of.folder,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    let lines = 0
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      lines += text.split('\n').length - 1
-      if (lines >= line) child.kill('SIGKILL')
-    })
-    child.on('error', failed)
-    child.on('close', (_, signal) => done(signal === 'SIGKILL'))
-  })
-}
-
 test('backfill scans once for all of its workers; killed at any instant, the next one reads what is left', {
   timeout: 300_000,
 }, async () => {
@@ -114,7 +96,7 @@ test('backfill scans once for all of its workers; killed at any instant, the nex
   let kills = 0
   for (const line of [1, 2, 4, 7, 10]) {
     const together = project()
-    if (await backfillKilledAt(together, line)) kills++
+    if (await killedAtLine(together, ['backfill', 'p', '--jobs', '2'], line)) kills++
     const { code, stdout, stderr } = await millrace(together, 'backfill', 'p', '--jobs', '2', '--json')
     expect(code, stderr).toBe(0)
     const { partitions } = JSON.parse(stdout) as RunReport
