@@ -1,10 +1,9 @@
 import type { RunContext } from '../../core/context.ts'
-import { ConfigError } from '../../core/errors.ts'
 import { quoteIdentifier, quoteList, quoteLiteral } from '../../core/quote.ts'
 import { casts, fileColumns } from '../../engines/relation.ts'
 import type { RowsReceipt, RowsRequest } from '../warehouse.ts'
 import { withFile } from './open.ts'
-import { describeTable } from './table.ts'
+import { describeTable, requireLoadable } from './table.ts'
 
 /** `Warehouse.copyOut` of a DuckDB file that is there. */
 export async function copyOutOf(file: string, request: RowsRequest, ctx: RunContext): Promise<RowsReceipt | undefined> {
@@ -12,10 +11,7 @@ export async function copyOutOf(file: string, request: RowsRequest, ctx: RunCont
   return withFile({ file, readOnly: true }, ctx, async (db) => {
     const there = await describeTable(db, table)
     if (!there) return undefined
-    if (!there.loadable)
-      throw new ConfigError(`table "${table}" is in the warehouse but was not made by millrace: it has no columns _partition and _load`, {
-        table,
-      })
+    requireLoadable(there, table)
     const spelled = new Map(Object.keys(request.columns).map((name) => [name.toLowerCase(), name]))
     const columns = Object.fromEntries(Object.entries(there.columns).map(([name, type]) => [spelled.get(name.toLowerCase()) ?? name, type]))
     const rows = conditions(request, columns).map((where) => `SELECT * FROM ${quoteIdentifier(table)} AS t WHERE ${where}`)

@@ -11,7 +11,7 @@ import { deletesAnyones, refuseOtherWriter } from '../other-writers.ts'
 import type { LoadReceipt, LoadRequest } from '../warehouse.ts'
 import type { Keeper } from './kept.ts'
 import { withFile } from './open.ts'
-import { checkNames, columnDefinitions, describeTable } from './table.ts'
+import { checkNames, columnDefinitions, describeTable, requireLoadable } from './table.ts'
 import { createTokens, forgetTokens, isCommitted, sameToken, TOKENS, tokensAt, writeToken } from './tokens.ts'
 import { insertRows, mergeRows, type Target } from './write.ts'
 
@@ -87,10 +87,7 @@ async function loadRows(db: DuckDB, request: LoadRequest, signal: AbortSignal): 
     })
   if (deletesAnyones(disposition)) refuseOtherWriter(other, request, TOKENS)
   const name = quoteIdentifier(table)
-  if (existing && !existing.loadable)
-    throw new ConfigError(`table "${table}" is in the warehouse but was not made by millrace: it has no columns _partition and _load`, {
-      table,
-    })
+  if (existing) requireLoadable(existing, table)
   // DuckDB tells names apart without case.
   const likeness = { nameOf: (column: string) => column.toLowerCase() }
   const added = existing ? addedColumns(table, existing.columns, dataset.columns, likeness) : []

@@ -36,6 +36,14 @@ export async function describeTable(db: DuckDB, table: string): Promise<Table | 
   }
 }
 
+/** @throws ConfigError where a table that is there has not `_partition` and `_load` */
+export function requireLoadable({ loadable }: Pick<Table, 'loadable'>, table: string): void {
+  if (!loadable)
+    throw new ConfigError(`table "${table}" is in the warehouse but was not made by millrace: it has no columns _partition and _load`, {
+      table,
+    })
+}
+
 /** @throws ConfigError for column names that a table of this warehouse cannot have */
 export function checkNames(table: string, columns: Columns): void {
   const seen = new Map<string, string>()
