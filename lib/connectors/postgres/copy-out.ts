@@ -115,8 +115,9 @@ async function writeRows({ session, db, request: { table, path } }: Work, as: Wr
     const relation = overFifos(selection(as.casts, { from: '', where: [] }), [fifo])
     const copy = `COPY (SELECT ${casts(fileColumns(as.types))} FROM (${relation})) TO ${quoteLiteral(path)} (FORMAT parquet)`
     const writing = db.run(copy, undefined, signal)
+    void letGo(fifo, writing, signal)
     const [written, sent] = await Promise.allSettled([
-      Promise.race([writing, letGo(fifo, writing, signal)]).catch((error: unknown) => failed(explainedValue(error, table))),
+      writing.catch((error: unknown) => failed(explainedValue(error, table))),
       sendRows(session, as.select, fifo, { ...ctx, signal }).catch(failed),
     ])
     ctx.signal.throwIfAborted()
@@ -131,14 +132,15 @@ async function writeRows({ session, db, request: { table, path } }: Work, as: Wr
 
 const LOOK_MS = 20
 
-/** After a stop, until DuckDB has ended: it may be waiting to open a FIFO that nobody will write into, where no interrupt reaches it. Never resolves. */
-async function letGo(path: string, writing: Promise<unknown>, signal: AbortSignal): Promise<never> {
+/** After a stop, until DuckDB has ended: it may be waiting to open a FIFO that nobody will write into, where no interrupt reaches it. Does not reject. */
+async function letGo(path: string, writing: Promise<unknown>, signal: AbortSignal): Promise<void> {
   let ended = false
   const end = () => {
     ended = true
   }
   writing.then(end, end)
-  if (!signal.aborted) await Promise.race([once(signal, 'abort'), writing.catch(() => undefined)])
+  // A signal that is aborted before has refused the statement.
+  await Promise.race([once(signal, 'abort'), writing.catch(() => undefined)])
   while (!ended) {
     await open(path, constants.O_WRONLY | constants.O_NONBLOCK).then(
       (file) => file.close(),
@@ -146,7 +148,6 @@ async function letGo(path: string, writing: Promise<unknown>, signal: AbortSigna
     )
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
   }
-  return new Promise<never>(() => undefined)
 }
 
 async function sendRows(session: LoadSession, select: string, path: string, ctx: RunContext): Promise<number> {
