@@ -152,8 +152,12 @@ async function millrace(pipeline: string, stages: readonly string[], road: 'yes'
 }
 
 async function verifyPull(): Promise<void> {
-  const [landed = ''] = globSync(join(work, 'landing/**/*.parquet'))
-  await requireSameContent('PG → Parquet', { kind: 'parquet', file: landed }, { kind: 'parquet', file: parquet }, cache)
+  await requireSameContent(
+    'PG → Parquet',
+    { kind: 'parquet', file: join(work, 'landing/**/*.parquet') },
+    { kind: 'parquet', file: parquet },
+    cache,
+  )
 }
 
 /** The table that was loaded, brought back by psql, against the file that it was loaded from. */

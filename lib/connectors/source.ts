@@ -29,6 +29,9 @@ export interface Read {
   readonly parents?: readonly string[]
 }
 
+/** For what a relation is read: its rows, at once or in parts side by side, or a value that does not fit. */
+export type Over = 'sql' | 'parts' | 'located'
+
 /**
  * What DuckDB can read, in the reader child. `sql` is one SELECT with no parameters, whose columns have the names of `Read.columns` and the types of `raw`;
  * where `raw` differs from the declared type, the caller casts strictly and finds the first value that does not fit.
@@ -45,15 +48,20 @@ export interface Relation {
   readonly place?: string
   /** The types of `located`, where they are not those of `raw`: `text` for what may fail to become a value of its type. */
   readonly locatedRaw?: Columns
+  /**
+   * The same rows cut into parts, each a SELECT as `sql` is one, that are read side by side: `execute` over `parts` takes one statement for each, in their order. One after the other they give what `sql` gives.
+   * Only for a caller that looks at each row alone.
+   */
+  readonly parts?: readonly string[]
   /** A quicker way to the same rows with other raw types: right only if `sql` would have worked and no step of `proof` finds anything, so `sql` stays the one that decides. */
   readonly fast?: { readonly sql: string; readonly raw: Columns; readonly proof: readonly FileStep[] }
   /** Statements that the reader child runs before `sql`, on the same connection (`SET …`). */
   readonly before: readonly string[]
   /**
-   * Where more than files must be there while `sql` or `located` runs (a stream into a FIFO, sessions of a server): runs a job over one of them, with what it needs before, beside and after it. May be
-   * called several times, one after the other. Where it is given, nobody runs `sql` or `located` in another way: see `runOver`.
+   * Where more than files must be there while `sql`, `parts` or `located` run (a stream into a FIFO, sessions of a server): runs a job over one of them, with what it needs before, beside and after it. May be
+   * called several times, one after the other. Where it is given, nobody runs them in another way: see `runOver`.
    */
-  execute?(job: ReaderJob, over: 'sql' | 'located', signal: AbortSignal): Promise<ReaderResult>
+  execute?(job: ReaderJob, over: Over, signal: AbortSignal): Promise<ReaderResult>
   /** Arrow IPC files (file or stream form) that the reader child first turns into Parquet files in the new folders `to`: `sql` reads `<to>/*.parquet`. */
   readonly arrow?: readonly { readonly from: string; readonly to: string }[]
   /** IANA zone of the naive timestamps in text, when the source declares one. */
@@ -136,10 +144,10 @@ export interface SourceConnection {
   check?(ctx: CheckContext): Promise<readonly Finding[]>
 }
 
-/** Runs a job whose statements are over a relation's `sql` or `located`, with all that the relation wants. */
+/** Runs a job whose statements are over a relation's `sql`, `parts` or `located`, with all that the relation wants. */
 export function runOver(
   relation: Relation,
-  over: 'sql' | 'located',
+  over: Over,
   job: Omit<ReaderJob, 'before' | 'after' | 'arrow' | 'files'>,
   reader: Pick<Reader, 'execute'>,
   signal: AbortSignal,

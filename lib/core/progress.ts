@@ -39,10 +39,10 @@ export function tellProgress(ctx: RunContext, of: ProgressOf, look: () => Progre
   }
 }
 
-/** The same of a local file that is being written: its bytes. */
-export function tellBytesOf(file: string, ctx: RunContext, of: ProgressOf): Disposable {
+/** The same of local files that are being written: their bytes. */
+export function tellBytesOf(files: readonly string[], ctx: RunContext, of: ProgressOf): Disposable {
   return tellProgress(ctx, of, () => {
-    const bytes = statSync(file, { throwIfNoEntry: false })?.size
-    return bytes === undefined ? undefined : { bytes }
+    const sizes = files.flatMap((file) => statSync(file, { throwIfNoEntry: false })?.size ?? [])
+    return sizes.length === 0 ? undefined : { bytes: sizes.reduce((sum, size) => sum + size, 0) }
   })
 }

@@ -16,7 +16,7 @@ export interface ReaderJob {
   readonly files?: readonly string[]
   /** IANA zone of the job's session; absent: the reader's. */
   readonly zone?: string
-  /** Done by an engine of one thread: for small work, and for one stream of rows, where a second thread takes more than it gives. */
+  /** Done by an engine of one thread, the job's own: for small work, and for one stream of rows, where a second thread takes more than it gives. Several such jobs run side by side. */
   readonly oneThread?: boolean
   /** Work on foreign files that DuckDB cannot do. */
   readonly steps?: readonly FileStep[]

@@ -118,7 +118,7 @@ const GRACE_MS = 5_000
 
 function startChild(options: ReaderOptions): Child {
   const { limits, zone, temp } = options
-  const process_ = launch()
+  const process_ = launch(limits.threads)
   const jobs = new Map<number, Running>()
   let nextId = 1
   let words = ''
@@ -271,13 +271,16 @@ function startChild(options: ReaderOptions): Child {
   }
 }
 
-function launch(): ChildProcess {
+/** Each statement that runs holds a thread of the process's pool, and so do steps over files. */
+const poolThreads = (threads: number) => Math.max(4, threads + 2)
+
+function launch(threads: number): ChildProcess {
   const file = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './reader-child.ts' : './reader-child.js', import.meta.url))
   const passed = ['PATH', 'TMPDIR', 'LANG', 'NODE_COMPILE_CACHE'].filter((name) => process.env[name] !== undefined)
   return fork(file, [], {
     execArgv: [],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    env: Object.fromEntries(passed.map((name) => [name, process.env[name]])),
+    env: { ...Object.fromEntries(passed.map((name) => [name, process.env[name]])), UV_THREADPOOL_SIZE: String(poolThreads(threads)) },
   })
 }

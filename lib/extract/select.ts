@@ -26,6 +26,8 @@ export interface SelectRequest {
 export interface Selected {
   readonly sql: string
   readonly values?: SqlValues
+  /** The same over each part of the relation, where it has parts and the rows may be chosen in parts. */
+  readonly parts?: readonly string[]
   /** A quicker way to the same rows; see `ReaderStatement`. */
   readonly fast?: { readonly sql: string; readonly proof: readonly FileStep[] }
 }
@@ -46,8 +48,11 @@ export interface DeclaredValue {
  * @throws ConfigError for a window or cursor column that cannot be one
  */
 export function selectDeclared(relation: Relation, request: SelectRequest): Selected {
-  const { fast } = relation
-  const selected = selectOver(relation, request)
+  const { fast, parts } = relation
+  // An expression may look at all rows, as a window function does; and what a cursor brings is compared as a whole.
+  const cut =
+    request.expressions || request.kind.by === 'cursor' ? undefined : parts?.map((sql) => selectOver({ ...relation, sql }, request).sql)
+  const selected = { ...selectOver(relation, request), ...(cut && { parts: cut }) }
   if (!fast) return selected
   return { ...selected, fast: { sql: selectOver(convertedOnce({ ...relation, ...fast }, request), request).sql, proof: fast.proof } }
 }

@@ -6,11 +6,20 @@ import type { LoadManifest } from '../state/manifest.ts'
 
 const CHUNK_BYTES = 2 ** 20
 
+/** A hash of each column of a load's Parquet files, by name, in the order of the files; of a single one what `hashesOfFile` says. */
+export async function columnHashes(paths: readonly string[], signal?: AbortSignal): Promise<Readonly<Record<string, string>>> {
+  const all: Readonly<Record<string, string>>[] = []
+  for (const path of paths) all.push(await hashesOfFile(path, signal))
+  const [first = {}, ...others] = all
+  if (others.length === 0) return first
+  return Object.fromEntries(Object.keys(first).map((name) => [name, hashOf(all.map((each) => each[name] ?? null)).slice(0, 32)]))
+}
+
 /**
  * A hash of each column of a Parquet file that we wrote, by name: of its pages as they lie in the file, so nothing is decoded. The same values in the same order make the same pages, whatever columns stand beside them: where the hashes
  * of some columns and the number of rows are equal, the rows are, as far as they consist of those columns.
  */
-export async function columnHashes(path: string, signal?: AbortSignal): Promise<Readonly<Record<string, string>>> {
+async function hashesOfFile(path: string, signal?: AbortSignal): Promise<Readonly<Record<string, string>>> {
   await using file = await open(path)
   const { size } = await file.stat()
   const read = async (start: number, bytes: number, buffer = Buffer.allocUnsafe(bytes)) =>

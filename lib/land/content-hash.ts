@@ -23,9 +23,10 @@ export interface Content extends ContentName {
 /** The name of the hash of rows that this process computes. */
 const rowsHashName = `millrace1-duckdb-${version()}`
 
-/** Names the content of one Parquet file of ours by its bytes, which have been read for a checksum anyway: the same rows in the same order make the same bytes. */
-export function contentOfBytes(sha256: string, columns: Columns): ContentName {
+/** Names the content of Parquet files of ours by their bytes, which have been read for a checksum anyway: the same rows in the same order and files make the same bytes. */
+export function contentOfBytes(all: readonly string[], columns: Columns): ContentName {
   const hashName = 'millrace2-sha256'
+  const sha256 = all.length === 1 ? all[0] : all
   return { hash: hashOf({ name: hashName, columns: Object.entries(columns), sha256 }).slice(0, 32), hashName }
 }
 

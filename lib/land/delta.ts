@@ -14,12 +14,13 @@ export interface DeltaRequest {
   readonly columns: Columns
   readonly key: readonly string[]
   readonly cursor: string
-  readonly staged: string
+  /** Local Parquet files. */
+  readonly staged: readonly string[]
   /** All rows of the source were asked for. */
   readonly whole: boolean
   readonly history: { readonly rows: readonly HistoryFile[]; readonly gone: readonly HistoryFile[] }
   /** All keys of the source as staged, with `deletes: 'keys'`. */
-  readonly keys?: string
+  readonly keys?: readonly string[]
   /** The last landed cursor value as text. */
   readonly last?: string
 }
@@ -49,7 +50,7 @@ export async function deltaOf(request: DeltaRequest, folder: string, db: DuckDB,
   const { signal } = ctx
   const keys = key.map(quoteIdentifier).join(', ')
   const at = quoteIdentifier(cursor)
-  const read = readParquet([staged])
+  const read = readParquet(staged)
   const meta = async (sql: string) => (await db.meta(sql, last === undefined ? undefined : { last }, signal))[0] ?? {}
 
   const counts =
@@ -60,8 +61,9 @@ export async function deltaOf(request: DeltaRequest, folder: string, db: DuckDB,
   const several = await meta(`SELECT 1 AS found FROM ${read} GROUP BY ${keys} HAVING count(*) > 1 LIMIT 1`)
   if (several.found) await refuseTies(request, read, db, ctx)
 
-  let file = staged
-  if (several.found || history.rows.length > 0) {
+  const [only, ...others] = staged
+  let file = only
+  if (file === undefined || others.length > 0 || several.found || history.rows.length > 0) {
     file = `${folder}/rows.parquet`
     const latest = several.found
       ? `SELECT * FROM ${read} QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${at} DESC) = 1`
@@ -110,7 +112,7 @@ async function goneKeys(
   const keys = key.map(quoteIdentifier).join(', ')
   const needed = Object.fromEntries([...key, cursor].map((name) => [name, columns[name] ?? 'text']))
   const state = `SELECT ${keys} FROM (${stateSelect({ columns: needed, key, cursor, ...history })})`
-  const there = `SELECT ${keys} FROM ${readParquet([request.keys])}`
+  const there = `SELECT ${keys} FROM ${readParquet(request.keys)}`
   const fresh = `SELECT ${keys} FROM ${readParquet([rows])}`
   const gone = `SELECT * FROM ((${state}) EXCEPT (${there}) EXCEPT (${fresh})) ORDER BY ${keys}`
   await db.run(copyStatement(gone, file), undefined, ctx.signal)

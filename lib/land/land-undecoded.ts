@@ -83,7 +83,7 @@ const BLOCK_BYTES = 2 ** 18
 async function stage(frames: Frames, file: string, dataset: string, ctx: RunContext): Promise<StagedFrames> {
   const [came, stored] = [createHash('sha256'), checksums()]
   const compressor = createZstdCompress(COMPRESSION)
-  using _told = tellBytesOf(file, ctx, { stage: 'land', dataset })
+  using _told = tellBytesOf([file], ctx, { stage: 'land', dataset })
   const writing = disk.writeStream(file, compressor, stored.add)
   const failed = writing.then(() => new Promise<never>(() => {}))
   failed.catch(() => undefined)

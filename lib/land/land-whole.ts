@@ -1,12 +1,13 @@
+import type { Fingerprint } from '../core/checksums.ts'
 import type { RunContext } from '../core/context.ts'
 import { CheckError } from '../core/errors.ts'
 import { hashOf } from '../core/hash.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
-import { rowCounter } from '../formats/count-rows.ts'
+import { type CountRows, rowCounter } from '../formats/count-rows.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 import { requireBalance } from './balance.ts'
 import { columnHashes } from './column-hashes.ts'
-import { bytesOf, commitLoad, confirmed, draftOf } from './commit.ts'
+import { bytesOf, commitLoad, confirmed, draftOf, type StagedFile } from './commit.ts'
 import { contentOf, contentOfBytes } from './content-hash.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { localFiles, verifyFiles } from './local-files.ts'
@@ -20,17 +21,41 @@ export async function landWhole(
   { store, countRows }: LandTools,
   { db, ctx }: Work,
 ): Promise<Landed> {
-  const [counted, fingerprint] = await Promise.all([(countRows ?? rowCounter(db))(staged.file), fingerprintOf(staged.file, ctx.signal)])
-  requireBalance(staged, counted)
+  const all = await Promise.all(staged.files.map((file) => finished(file, countRows ?? rowCounter(db), ctx.signal)))
+  requireBalance(
+    staged,
+    all.reduce((sum, each) => sum + each.rows, 0),
+  )
   const { rows } = staged
-  const content = contentOfBytes(fingerprint.sha256, request.columns)
+  // Of a part without rows there is nothing to keep.
+  const files = rows > 0 ? all.filter((each) => each.rows > 0) : all.slice(0, 1)
+  const content = contentOfBytes(
+    files.map(({ fingerprint }) => fingerprint.sha256),
+    request.columns,
+  )
   if (current && (await isSame(current, { ...staged, hash: content.hash }, request, { store }, db, ctx))) {
     const manifest = await confirmed(current, request, store, ctx)
     return { manifest, outcome: 'unchanged', read: rows, rows: 0, unchanged: rows, superseded: 0, removed: 0, bytes: 0 }
   }
-  const draft = { ...draftOf(request, (current?.id ?? 0) + 1, content), columnHashes: await columnHashes(staged.file, ctx.signal) }
-  const manifest = await commitLoad(draft, [{ file: staged.file, rows, kind: '', fingerprint }], store, ctx)
+  const draft = {
+    ...draftOf(request, (current?.id ?? 0) + 1, content),
+    columnHashes: await columnHashes(
+      files.map(({ file }) => file),
+      ctx.signal,
+    ),
+  }
+  const manifest = await commitLoad(draft, files, store, ctx)
   return { manifest, outcome: 'done', read: rows, rows, unchanged: 0, superseded: 0, removed: 0, bytes: bytesOf(manifest) }
+}
+
+/** What is known of a file that is written. */
+async function finished(
+  file: string,
+  countRows: CountRows,
+  signal: AbortSignal,
+): Promise<StagedFile & { readonly fingerprint: Fingerprint }> {
+  const [rows, fingerprint] = await Promise.all([countRows(file), fingerprintOf(file, signal)])
+  return { file, rows, kind: '', fingerprint }
 }
 
 /** Whether the current load has this content, and its files still hold it. Bytes that differ may be the same rows in another order, or written by another engine version: only then the rows are hashed. */
@@ -48,7 +73,7 @@ async function isSame(
     await verifyFiles(store, [current])
     if (current.contentHash === staged.hash) return true
     const there = await contentOf(db, await localFiles(store, current, current.files, ctx), columns, ctx.signal)
-    return there.hash === (await contentOf(db, [staged.file], columns, ctx.signal)).hash
+    return there.hash === (await contentOf(db, staged.files, columns, ctx.signal)).hash
   } catch (error) {
     if (!(error instanceof CheckError)) throw error
     ctx.emit({ type: 'warning', stage: 'land', dataset: current.dataset, message: `${error.message}; landed anew` })

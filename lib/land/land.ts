@@ -19,7 +19,7 @@ import { sweepLanding } from './sweep.ts'
  * Lands one read: `COPY (select)` into the run's folder by the reader child; then this process counts and hashes what came, puts it through the store under an immutable name, and writes the manifest last, by
  * create-if-absent. Until then nothing has landed, whatever happens, and a rerun comes to the same. Content equal to that of the current load commits no new load; it is confirmed where the window
  * has ended since, or what was asked or the source's version changed. Called under the lock of the partition (or of the pipeline's shared datasets): what killed runs have left there is
- * removed first. `relation.verify` is called, `relation.close` is the caller's. Always one file: DuckDB gives up the order of rows where it writes several.
+ * removed first. `relation.verify` is called, `relation.close` is the caller's. One file, or one for each part of the relation, which are written side by side and keep their order: DuckDB alone gives up the order of rows where it writes several.
  *
  * Emits a stage event at start and end.
  * @throws what the reader child throws (CheckError for a value that does not fit), CheckError for a cursor that cannot be followed or a damaged landing, TransientError when another run was first or
@@ -77,7 +77,7 @@ function stateOf({ dataset, columns }: LandRequest, { key, column }: CursorKind,
   return { pipeline, dataset, columns, key, cursor: column }
 }
 
-/** Writes a SELECT's rows by the reader child; gives the file, and how many the child says that it has written. */
+/** Writes a SELECT's rows by the reader child; gives the files, and how many the child says that it has written. */
 async function stageRows(
   select: Selected,
   relation: Relation,
@@ -86,14 +86,15 @@ async function stageRows(
   { reader }: LandTools,
   { folder, ctx }: Work,
 ): Promise<Staged> {
-  const file = join(folder, `${name}.parquet`)
-  const statement = {
-    sql: copyStatement(select.sql, file),
-    ...(select.values && { values: select.values }),
-    ...(select.fast && { fast: { ...select.fast, sql: copyStatement(select.fast.sql, file) } }),
-  }
-  const job = { dataset, ...(relation.zone !== undefined && { zone: relation.zone }), statements: [statement] }
-  using _told = tellBytesOf(file, ctx, { stage: 'land', dataset })
-  const { rows } = await runOver(relation, 'sql', job, reader, ctx.signal)
-  return { file, rows: rows.at(-1) ?? 0 }
+  const { sql, parts = [sql], values, fast } = select
+  const files = parts.map((_, i) => join(folder, `${name}${parts.length > 1 ? `-${i}` : ''}.parquet`))
+  const statements = files.map((file, i) => ({
+    sql: copyStatement(parts[i] ?? '', file, files.length),
+    ...(values && { values }),
+    ...(fast && !select.parts && { fast: { ...fast, sql: copyStatement(fast.sql, file) } }),
+  }))
+  const job = { dataset, ...(relation.zone !== undefined && { zone: relation.zone }), statements }
+  using _told = tellBytesOf(files, ctx, { stage: 'land', dataset })
+  const { rows } = await runOver(relation, select.parts ? 'parts' : 'sql', job, reader, ctx.signal)
+  return { files, rows: rows.reduce((sum, each) => sum + each, 0) }
 }

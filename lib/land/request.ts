@@ -24,6 +24,8 @@ export type LandKind =
 export interface Selected {
   readonly sql: string
   readonly values?: SqlValues
+  /** The same over each part of the relation, with the same values. */
+  readonly parts?: readonly string[]
   /** A quicker way to the same rows; see `ReaderStatement`. */
   readonly fast?: NonNullable<ReaderStatement['fast']>
 }
@@ -87,7 +89,8 @@ export interface Landed {
 
 /** A read as the reader child has written it, in the workspace. */
 export interface Staged {
-  readonly file: string
+  /** One, or one for each part of a relation, in their order. */
+  readonly files: readonly string[]
   /** As the child's COPY has counted them. */
   readonly rows: number
 }

@@ -120,7 +120,7 @@ export class Transformer {
   async #copy(name: string, { sql, values }: Statement, write?: Write): Promise<Dataset> {
     const file = this.#nextFile(name)
     const copy = `COPY (${sql}) TO ${quoteLiteral(file)} ${parquetOptions(this.#ctx.limits)}`
-    using _told = tellBytesOf(file, this.#ctx, { stage: 'transform', dataset: name })
+    using _told = tellBytesOf([file], this.#ctx, { stage: 'transform', dataset: name })
     try {
       // Twice as slow under memory pressure; an ORDER BY holds either way.
       await this.#db.run(`SET preserve_insertion_order = ${write?.keepsOrder ?? false}`)
@@ -158,7 +158,7 @@ export class Transformer {
     for (const name of write.reads) lazy.set(name, scanParquet(pl, await this.#filesForFrames(name)))
     // The other engine's turn.
     await this.#db.release()
-    using _told = tellBytesOf(file, this.#ctx, { stage: 'transform', dataset: write.name })
+    using _told = tellBytesOf([file], this.#ctx, { stage: 'transform', dataset: write.name })
     try {
       for (const name of [...write.fused, write.name]) lazy.set(name, this.#call(pl, name, lazy))
       await sinkParquet(lazy.get(write.name) as LazyDataFrame, file)

@@ -13,7 +13,7 @@ test('tellBytesOf tells the bytes of a file that grows ten times a second, and a
   const ctx = testContext({ live: true })
   const file = join(temporaryFolder(), 'read.parquet')
   {
-    using _told = tellBytesOf(file, ctx, of)
+    using _told = tellBytesOf([file], ctx, of)
     vi.advanceTimersByTime(250)
     expect(ctx.events).toEqual([])
     for (const _ of [1, 2]) {

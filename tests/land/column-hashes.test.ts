@@ -15,7 +15,7 @@ let files = 0
 async function hashes(select: string) {
   const file = join(temporaryFolder(), `${++files}.parquet`)
   await db.run(copyStatement(select, file))
-  return columnHashes(file)
+  return columnHashes([file])
 }
 // Three row groups, dictionaries, NULLs, nested values.
 const some = `SELECT range AS i, CASE WHEN range % 3 = 0 THEN NULL ELSE 's' || range % 100 END AS s,
@@ -36,6 +36,26 @@ test('columnHashes changes where a value, its place or its type does, and in tha
   expect(other).toEqual({ i, s: expect.not.stringMatching(s ?? ''), l, wide })
   const turned = await hashes(`SELECT i, s, l, wide FROM (${some}) ORDER BY i DESC`)
   expect(Object.values(turned).filter((each) => [i, s, l, wide].includes(each))).toEqual([])
+})
+
+test('columnHashes of several files has their order in it, and no column touches another', async () => {
+  const part = async (select: string) => {
+    const file = join(temporaryFolder(), `${++files}.parquet`)
+    await db.run(copyStatement(select, file))
+    return file
+  }
+  const [one, two, other] = [
+    await part(`${some} LIMIT 10`),
+    await part(`${some} LIMIT 20`),
+    await part(`SELECT * REPLACE ('z' AS wide) FROM (${some} LIMIT 20)`),
+  ]
+  const all = await columnHashes([one, two])
+  expect(await columnHashes([one, two])).toEqual(all)
+  expect(Object.keys(all)).toEqual(['i', 's', 'l', 'wide'])
+  expect(Object.values(await columnHashes([two, one])).filter((hash) => Object.values(all).includes(hash))).toEqual([])
+  const { wide, ...rest } = await columnHashes([one, other])
+  expect(all).toMatchObject(rest)
+  expect(wide).not.toBe(all.wide)
 })
 
 test('contentOfColumns has rows, names and types in it, not the order of the names', async () => {

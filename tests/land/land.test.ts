@@ -56,6 +56,27 @@ test('land commits rows as one Parquet file and a manifest that names it', async
   expect(await rowsOf([path])).toEqual(['1|a', '2|∅', '2|∅'])
 })
 
+test('land of parts is one load of their files in order; what a part does not have makes no file', async () => {
+  const landing = testLanding({ columns })
+  const part = (id: number, name: string, most = 1) => `SELECT ${id}::BIGINT AS id, '${name}' AS name LIMIT ${most}`
+  const parts = [part(1, 'a'), part(2, 'b', 0), part(3, 'c'), part(3, 'c')]
+  const sql = parts.map((each) => `(${each})`).join(' UNION ALL ')
+  const first = await landing.land('', { select: { sql, parts } })
+  expect(first).toMatchObject({ outcome: 'done', read: 3, rows: 3 })
+  expect(first.manifest.files.map(({ rows }) => rows)).toEqual([1, 1, 1])
+  const rows = await rowsOf(first.manifest.files.map(({ key }) => join(landing.folder, key)))
+  expect(rows).toEqual(['1|a', '3|c', '3|c'])
+  expect(first.manifest.columnHashes).toEqual({
+    id: expect.stringMatching(/^[0-9a-f]{32}$/),
+    name: expect.stringMatching(/^[0-9a-f]{32}$/),
+  })
+  // The same rows in another number of files are the same content.
+  expect(await landing.land('', { select: { sql, parts } })).toMatchObject({ outcome: 'unchanged', unchanged: 3 })
+  expect(await landing.land(`FROM (${sql})`)).toMatchObject({ outcome: 'unchanged', unchanged: 3 })
+  const none = { select: { sql, parts: [parts[1] ?? '', parts[1] ?? ''] } }
+  expect((await landing.land('', none)).manifest).toMatchObject({ id: 2, rows: 0, files: [{ rows: 0 }] })
+})
+
 test('land writes no rows as one file with no rows', async () => {
   const landing = testLanding({ columns })
   const landed = await landing.land('')

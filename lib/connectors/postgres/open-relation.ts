@@ -5,7 +5,7 @@ import type { RunContext } from '../../core/context.ts'
 import type { Columns } from '../../core/dataset.ts'
 import { placed } from '../../core/errors.ts'
 import type { ReaderResult } from '../../engines/reader.ts'
-import type { Read, Relation } from '../source.ts'
+import type { Over, Read, Relation } from '../source.ts'
 import { withBytesNamed } from './any-bytes.ts'
 import { castOf } from './casts.ts'
 import { placeText } from './client.ts'
@@ -14,10 +14,13 @@ import { refuseOtherOrder } from './cursor-order.ts'
 import { ctidRanges } from './ranges.ts'
 import { overFifos, overSessions, type Selection } from './relation.ts'
 import { comparesInstants, databaseRequest, nameOf, withCut } from './rows.ts'
-import { type Over, type PlannedRead, type ReadJob, type ReadSource, runAlone } from './run-jobs.ts'
+import { type PlannedRead, type ReadJob, type ReadSource, runAlone } from './run-jobs.ts'
 import type { Snapshot } from './snapshot.ts'
 
-const OVERS: readonly Over[] = ['sql', 'located']
+const OVERS: readonly Over[] = ['sql', 'parts', 'located']
+
+/** What the writer of a part takes of the reader's memory. */
+const PART_BYTES = 96 * 2 ** 20
 
 /** A way that small tables go, one batch after the other. */
 export interface Lane {
@@ -43,14 +46,15 @@ export async function openRelation(source: ReadSource, request: Read, ctx: RunCo
   const names = lane ? { ...read.names, sql: [lane.name] } : read.names
   const relationRead: PlannedRead = { ...read, names }
   const { selections, road, paths } = read
-  const sqlOf = (over: Over) => (road === 'copy' ? overFifos(selections[over], paths[over]) : overSessions(selections[over], names[over]))
+  const sqlsOf = (over: Over) => (road === 'copy' ? overFifos(selections[over], paths[over]) : overSessions(selections[over], names[over]))
   const rawOf = (over: Over): Columns => Object.fromEntries(selections[over].casts.map(({ name, raw }) => [name, raw]))
   const { zone } = source.settings
   const unclean = new Set<Over>()
   return {
-    sql: sqlOf('sql'),
+    sql: sqlsOf('sql')[0] ?? '',
     raw: rawOf('sql'),
-    located: sqlOf('located'),
+    ...(selections.parts.parts.length > 1 && { parts: sqlsOf('parts') }),
+    located: sqlsOf('located')[0] ?? '',
     locatedRaw: rawOf('located'),
     before: [],
     execute: async (job, over, signal) => {
@@ -90,14 +94,16 @@ async function planned(
   const road = file !== undefined && !snapshot.anyBytes ? ('extension' as const) : ('copy' as const)
   const zone = comparesInstants(asked) ? (settings.zone ?? request.zone) : undefined
   const rows = withCut(request, columns, whole, settings.zone ?? request.zone)
-  // With a condition the server may know a shorter way than through the whole table; and one CSV stream keeps two cores at work.
-  const parts = road === 'copy' || rows.where.length > 0 ? [''] : ctidRanges(pages, Math.min(capacity, ctx.limits.threads), leastPages)
+  const most = Math.min(capacity, ctx.limits.threads, Math.floor(ctx.limits.memoryBytes / PART_BYTES))
+  // With a condition the server may know a shorter way than through the whole table.
+  const ranges = rows.where.length > 0 ? [''] : ctidRanges(pages, most, leastPages)
   const castsFor = (located: boolean) =>
     Object.entries(request.columns).map(([name, type]) =>
       castOf(columnNamed(columns, name, what), type, road, asked.method === 'table', located),
     )
   const selections: Readonly<Record<Over, Selection>> = {
-    sql: { casts: castsFor(false), rows, parts },
+    sql: { casts: castsFor(false), rows, parts: [''] },
+    parts: { casts: castsFor(false), rows, parts: ranges },
     located: { casts: castsFor(true), rows, parts: [''], place: what },
   }
   const id = randomBytes(4).toString('hex')
@@ -106,14 +112,15 @@ async function planned(
   const each = (over: Over, name: (i: number) => string) => selections[over].parts.map((_, i) => name(i))
   const both = (name: (over: Over, i: number) => string): Readonly<Record<Over, readonly string[]>> => ({
     sql: each('sql', (i) => name('sql', i)),
+    parts: each('parts', (i) => name('parts', i)),
     located: each('located', (i) => name('located', i)),
   })
   return {
     ...{ request, ctx, id, road, zone, snapshot, columns, selections, folder },
     doing: `reading ${what} from ${placeText(settings, await server.address())}`,
-    names: both((_, i) => `millrace_${id}_${i}`),
-    paths: road === 'copy' ? both(() => fifos.take()) : { sql: [], located: [] },
-    small: small && parts.length === 1 && zone === undefined,
+    names: both((over, i) => `millrace_${id}_${over}_${i}`),
+    paths: road === 'copy' ? both(() => fifos.take()) : { sql: [], parts: [], located: [] },
+    small: small && ranges.length === 1 && zone === undefined,
     fifos,
   }
 }

@@ -32,19 +32,18 @@ export function serverSelects({ casts, rows, parts, place }: Selection): readonl
   })
 }
 
-/** The relation over sessions of the extension, one for each part. */
-export function overSessions(selection: Selection, names: readonly string[]): string {
-  const each = serverSelects(selection).map(
-    (sql, i) => `SELECT * FROM postgres_query(${quoteLiteral(names[i] ?? '')}, ${quoteLiteral(sql)})`,
+/** Each part of the relation over a session of the extension. */
+export function overSessions(selection: Selection, names: readonly string[]): readonly string[] {
+  return serverSelects(selection).map((sql, i) =>
+    clientSelect(selection, `SELECT * FROM postgres_query(${quoteLiteral(names[i] ?? '')}, ${quoteLiteral(sql)})`),
   )
-  return clientSelect(selection, each)
 }
 
 /** The longest row that CSV may have: a value of 100 MB comes by the extension only. */
 const LONGEST_LINE = 2 ** 24
 
-/** The relation over FIFOs of CSV, one for each part. */
-export function overFifos(selection: Selection, paths: readonly string[]): string {
+/** Each part of the relation over a FIFO of CSV. */
+export function overFifos(selection: Selection, paths: readonly string[]): readonly string[] {
   const types = selection.casts.map(({ name, csv }) => `${quoteLiteral(name)}: ${quoteLiteral(csv)}`)
   if (selection.place !== undefined) types.push(`'_row': 'BIGINT'`)
   const options = [
@@ -61,11 +60,10 @@ export function overFifos(selection: Selection, paths: readonly string[]): strin
     `buffer_size = ${LONGEST_LINE}`,
     `columns = {${types.join(', ')}}`,
   ]
-  const each = paths.map((path) => `SELECT * FROM read_csv(${quoteList([path])}, ${options.join(', ')})`)
-  return clientSelect(selection, each)
+  return paths.map((path) => clientSelect(selection, `SELECT * FROM read_csv(${quoteList([path])}, ${options.join(', ')})`))
 }
 
-function clientSelect({ casts, place }: Selection, parts: readonly string[]): string {
+function clientSelect({ casts, place }: Selection, rows: string): string {
   const doubtful = casts.filter(({ nan }) => nan)
   const checked = (cast: ColumnCast): string => {
     const value = cast.client(quoteIdentifier(cast.name))
@@ -75,5 +73,5 @@ function clientSelect({ casts, place }: Selection, parts: readonly string[]): st
   }
   const list = casts.map((cast) => `${checked(cast)} AS ${quoteIdentifier(cast.name)}`)
   if (place !== undefined) list.push(`${quoteLiteral(place)} AS _file`, 'CAST(_row AS BIGINT) AS _row')
-  return `SELECT ${list.join(', ')} FROM (${parts.join(' UNION ALL ')})`
+  return `SELECT ${list.join(', ')} FROM (${rows})`
 }

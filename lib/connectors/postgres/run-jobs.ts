@@ -1,8 +1,9 @@
+import { join } from 'node:path'
 import type { RunContext } from '../../core/context.ts'
 import { TransientError } from '../../core/errors.ts'
 import type { FifoStock } from '../../engines/fifo-stock.ts'
 import type { ReaderJob, ReaderResult } from '../../engines/reader.ts'
-import type { Read, SourceTools } from '../source.ts'
+import type { Over, Read, SourceTools } from '../source.ts'
 import type { Road } from './casts.ts'
 import type { PostgresColumn } from './columns.ts'
 import { type Described, sameColumns } from './describe.ts'
@@ -37,9 +38,6 @@ export interface ReadSource {
   /** Something was read on the snapshot. */
   used(reads: number): void
 }
-
-/** For what a relation is read: its rows, or a value that does not fit. */
-export type Over = 'sql' | 'located'
 
 /** A read of which is known what it asks the server for. */
 export interface PlannedRead {
@@ -115,16 +113,19 @@ async function runOn(
   const release = await sessions.take(read.selections[over].parts.length, signal)
   try {
     const common = {
-      ...{ settings, address: await server.address(), ctx, snapshot, id, doing, patience, reader: tools.reader, folder },
+      ...{ settings, address: await server.address(), ctx, snapshot, doing, patience, reader: tools.reader },
       ...(zone !== undefined && { zone }),
     }
-    // Of one stream of CSV two threads take 1.4 times the CPU of one, 2.5 times its memory, and no less time.
-    const all: ReaderJob = read.small || read.road === 'copy' ? { ...job, oneThread: true } : job
     if (read.road === 'copy') await read.fifos.make(asked.flatMap((each) => each.read.paths[each.over]))
-    const result =
-      read.road === 'copy'
-        ? await readByCopy({ ...common, streams: asked.map(streamOf), pace }, all, signal)
-        : await readByExtension({ ...common, file, names: read.names[over] }, all, signal)
+    // One stream of rows, which a second thread of the engine can only wait for: it takes up to twice the CPU, and no less time.
+    const runPart = (i: number, part: ReaderJob, stop: AbortSignal) => {
+      const own = { ...common, id: `${id}_${i}`, folder: join(folder, String(i)) }
+      const alone: ReaderJob = { ...part, oneThread: true }
+      return read.road === 'copy'
+        ? readByCopy({ ...own, streams: over === 'parts' ? [streamOf(first, i)] : asked.map((each) => streamOf(each)), pace }, alone, stop)
+        : readByExtension({ ...own, file, names: read.names[over].slice(i, i + 1) }, alone, stop)
+    }
+    const result = over === 'parts' ? await sideBySide(job, runPart, signal) : await runPart(0, job, signal)
     if (job.statements?.length) source.used(asked.length)
     return asked.length === 1 ? [result] : asked.map((_, i) => ({ rows: result.rows.slice(i, i + 1), meta: [] }))
   } finally {
@@ -132,8 +133,30 @@ async function runOn(
   }
 }
 
-/** One CSV stream for a relation: two side by side took longer. */
-function streamOf({ read, over }: ReadJob) {
-  const [select = ''] = serverSelects(read.selections[over])
-  return { select, path: read.paths[over][0] ?? '', whole: over === 'sql' && read.selections.sql.rows.cut }
+/** Runs each statement of a job as one of its own, all at the same time. The first that fails ends the others. */
+async function sideBySide(
+  { statements = [], ...job }: ReaderJob,
+  run: (i: number, part: ReaderJob, signal: AbortSignal) => Promise<ReaderResult>,
+  signal: AbortSignal,
+): Promise<ReaderResult> {
+  const stop = new AbortController()
+  const both = AbortSignal.any([signal, stop.signal])
+  const all = await Promise.allSettled(
+    statements.map((statement, i) =>
+      run(i, { ...job, statements: [statement] }, both).catch((error: unknown) => {
+        stop.abort(error)
+        throw error
+      }),
+    ),
+  )
+  signal.throwIfAborted()
+  // The first to fail is the reason; what the others say of their end is not.
+  if (stop.signal.aborted) throw stop.signal.reason
+  return { rows: all.flatMap((each) => (each.status === 'fulfilled' ? each.value.rows : [])), meta: [] }
+}
+
+/** The CSV stream of a relation, or of a part of it. */
+function streamOf({ read, over }: ReadJob, part = 0) {
+  const select = serverSelects(read.selections[over])[part] ?? ''
+  return { select, path: read.paths[over][part] ?? '', whole: over !== 'located' && read.selections[over].rows.cut }
 }

@@ -8,7 +8,7 @@ import { type Read, type Relation, runOver, type Source } from '../../../lib/con
 import { type Clock, systemClock } from '../../../lib/core/clock.ts'
 import type { RunContext } from '../../../lib/core/context.ts'
 import type { Columns } from '../../../lib/core/dataset.ts'
-import { quoteIdentifier, quoteLiteral } from '../../../lib/core/quote.ts'
+import { quoteIdentifier, quoteList } from '../../../lib/core/quote.ts'
 import { type DuckDB, openDuckDB } from '../../../lib/engines/duckdb.ts'
 import { openReader, type Reader } from '../../../lib/engines/reader.ts'
 import { explainMisfit } from '../../../lib/extract/explain.ts'
@@ -48,7 +48,8 @@ export interface TestRun {
 export interface Landed {
   readonly rows: number
   readonly columns: Columns
-  readonly file: string
+  /** In order. */
+  readonly files: readonly string[]
 }
 
 /** The machine's clock; what is waited before a retry is short. */
@@ -88,13 +89,15 @@ export function testRun(server: TestPostgres, database: string, reader: Reader, 
         ...(more.window && { window: more.window }),
         ...(more.cursor?.from !== undefined && { from: more.cursor.from }),
       }
-      const { sql, values } = selectDeclared(relation, wanted)
-      const file = join(temporaryFolder(), 'landed.parquet')
-      const statements = [{ sql: copyStatement(sql, file), ...(values && { values }) }]
+      const { sql, parts = [sql], values } = selectDeclared(relation, wanted)
+      const folder = temporaryFolder()
+      const files = parts.map((_, i) => join(folder, `landed-${i}.parquet`))
+      const statements = files.map((file, i) => ({ sql: copyStatement(parts[i] ?? '', file, files.length), ...(values && { values }) }))
       try {
         const zone = relation.zone === undefined ? {} : { zone: relation.zone }
-        const { rows } = await runOver(relation, 'sql', { dataset: 'd', ...zone, statements }, reader, ctx.signal)
-        return { rows: rows[0] ?? -1, columns, file }
+        const over = parts.length > 1 ? 'parts' : 'sql'
+        const { rows } = await runOver(relation, over, { dataset: 'd', ...zone, statements }, reader, ctx.signal)
+        return { rows: rows.length === files.length ? rows.reduce((sum, each) => sum + each, 0) : -1, columns, files }
       } catch (error) {
         throw await explainMisfit(relation, wanted, error, reader, ctx as RunContext)
       } finally {
@@ -105,17 +108,19 @@ export function testRun(server: TestPostgres, database: string, reader: Reader, 
   }
 }
 
-/** Values of a landed file as text: `expression` over each column by its declared type. */
+/** Values of what has landed as text: `expression` over each column by its declared type. Without an order: as they lie in the files. */
 export async function valuesOf(
-  { file, columns }: Landed,
-  order: string,
+  { files, columns }: Landed,
+  order: string | undefined,
   expression: (column: string, type: string) => string = (column) => `CAST(${column} AS VARCHAR)`,
 ): Promise<readonly (readonly (string | null)[])[]> {
   // The vendor takes a byte-order mark at a text's beginning for one: something stands before it.
   const list = Object.entries(columns).map(
     ([name, type]) => `'=' || ${expression(quoteIdentifier(name), type)} AS ${quoteIdentifier(name)}`,
   )
-  const rows = await query((db) => db.meta(`SELECT ${list.join(', ')} FROM read_parquet(${quoteLiteral(file)}) AS t ORDER BY ${order}`))
+  const rows = await query((db) =>
+    db.meta(`SELECT ${list.join(', ')} FROM read_parquet(${quoteList(files)}) AS t${order === undefined ? '' : ` ORDER BY ${order}`}`),
+  )
   return rows.map((row) => Object.values(row).map((value) => value?.slice(1) ?? null))
 }
 

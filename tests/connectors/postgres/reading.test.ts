@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { throttle } from '../../../lib/connectors/postgres/throttle.ts'
-import { ConfigError } from '../../../lib/core/errors.ts'
+import { CheckError, ConfigError } from '../../../lib/core/errors.ts'
 import type { Reader } from '../../../lib/engines/reader.ts'
 import { type AnswerProxy, answerProxy } from '../../kit/answer-proxy.ts'
 import { manualClock } from '../../kit/context.ts'
@@ -161,7 +161,7 @@ describe.each(ROADS)('by %s', (road) => {
       const sums: number[] = []
       for (const table of ['debit', 'credit']) {
         const relation = await run.read({ method: 'table', table })
-        if (road === 'extension') expect(relation.sql.match(/postgres_query/g)).toHaveLength(2)
+        expect(relation.parts).toHaveLength(2)
         await relation.close()
         const landed = await run.land({ method: 'table', table }, { columns: { v: 'int64' } })
         sums.push((await valuesOf(landed, '1')).reduce((sum, [value]) => sum + Number(value), 0))
@@ -177,6 +177,34 @@ describe.each(ROADS)('by %s', (road) => {
     await writer.end()
     for (const [debit = 0, credit = 0] of seen) expect(debit + credit).toBe(0)
     expect(new Set(seen.map(([debit]) => debit)).size).toBeGreaterThan(1)
+  })
+
+  it('a big table is read in parts side by side, which keep its order', async () => {
+    const run = testRun(server, database, reader, { road, tuning: { leastPages: 1 }, maxConnections: 4, threads: 3 })
+    const relation = await run.read(event)
+    expect(relation.parts).toHaveLength(3)
+    await relation.close()
+    const landed = await run.land(event)
+    expect([landed.rows, landed.files.length]).toEqual([5000, 3])
+    const ids = (await valuesOf(landed, undefined)).map(([id]) => Number(id))
+    expect(ids).toEqual(Array.from({ length: 5000 }, (_, i) => i + 1))
+    await run.close()
+  })
+
+  it('where one part fails the others end with it, and what failed is named', async () => {
+    await server.query(
+      database,
+      `DROP TABLE IF EXISTS late; CREATE TABLE late AS SELECT i AS id, CASE i WHEN 4990 THEN 'x' ELSE i::text END AS n FROM generate_series(1, 5000) AS i; ANALYZE late`,
+    )
+    const run = testRun(server, database, reader, { road, tuning: { leastPages: 1 }, maxConnections: 3 })
+    const failed = await errorOf(run.land({ method: 'table', table: 'late' }, { columns: { id: 'int64', n: 'int64' } }))
+    expect(failed).toBeInstanceOf(CheckError)
+    expect((failed as Error).message).toMatch(/^column "n" row 4990 of public\.late/)
+    await run.close()
+    const sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'millrace/%'"
+    for (let i = 0; i < 100 && (await server.query('postgres', sessions))[0]?.[0] !== '0'; i++)
+      await new Promise((done) => setTimeout(done, 20))
+    expect(await server.query('postgres', sessions)).toEqual([['0']])
   })
 
   it('a run that stops cancels its queries on the server, and leaves no session', async () => {
