@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { crc32c } from '@node-rs/crc32'
+import type { ByteStream } from '../core/byte-stream.ts'
 import { crcText } from '../core/checksums.ts'
 import { ConfigError } from '../core/errors.ts'
 import type { PutBody } from './store.ts'
@@ -26,7 +27,7 @@ export interface Known {
 }
 
 /** What is known of bytes or of a finished file. @throws ConfigError for what is no finished file */
-export async function known(body: Exclude<PutBody, { stream: Readable }>, chunkSize: number): Promise<Known> {
+export async function known(body: Exclude<PutBody, { stream: ByteStream }>, chunkSize: number): Promise<Known> {
   if ('bytes' in body) {
     const bytes = typeof body.bytes === 'string' ? Buffer.from(body.bytes) : body.bytes
     return { bytes: bytes.length, crc32c: crcText(crc32c(bytes)), pieces: (size = chunkSize) => cut(partsOf(bytes, size), size) }
@@ -42,9 +43,15 @@ export async function known(body: Exclude<PutBody, { stream: Readable }>, chunkS
 }
 
 /** The pieces of a stream. @throws ConfigError when it has been read already; whatever the stream throws */
-export function piecesOf(stream: Readable, chunkSize: number): Pieces {
-  if (stream.readableEnded || stream.readableDidRead) throw new ConfigError('the stream to put has been read already')
+export function piecesOf(stream: ByteStream, chunkSize: number): Pieces {
+  refuseRead(stream)
   return cut(stream, chunkSize)
+}
+
+/** @throws ConfigError for a stream that has been read already */
+export function refuseRead(stream: ByteStream): void {
+  if (stream instanceof Readable && (stream.readableEnded || stream.readableDidRead))
+    throw new ConfigError('the stream to put has been read already')
 }
 
 /** Which piece is the last must be known when it is sent, so each is held back until a byte after it has come. */

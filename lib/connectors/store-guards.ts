@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { ConfigError, NotFound, PreconditionFailed } from '../core/errors.ts'
 import type { PutBody, PutOptions } from './store.ts'
 
@@ -39,7 +40,7 @@ export async function putting<T>(
   const stream = 'stream' in body ? body.stream : undefined
   const stop = () => stream?.destroy(signal?.reason instanceof Error ? signal.reason : undefined)
   // A stream that fails while nobody reads it would end the process.
-  stream?.on('error', () => undefined)
+  if (stream instanceof Readable) stream.on('error', () => undefined)
   signal?.addEventListener('abort', stop, { once: true })
   try {
     refuseBoth(options)

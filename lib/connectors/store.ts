@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { ByteStream } from '../core/byte-stream.ts'
 import type { Finding } from '../core/finding.ts'
 import type { CheckContext } from './check.ts'
 
@@ -25,8 +26,8 @@ export interface PutOptions {
   readonly signal?: AbortSignal
 }
 
-/** A finished local file (`local` moves it, others upload it), bytes, or a stream. */
-export type PutBody = { readonly file: string } | { readonly bytes: Uint8Array | string } | { readonly stream: Readable }
+/** A finished local file (`local` moves it, others upload it), bytes, or a stream, whose chunks a store is done with when it asks for the next one. */
+export type PutBody = { readonly file: string } | { readonly bytes: Uint8Array | string } | { readonly stream: ByteStream }
 
 /**
  * Objects under keys: `a/b/c.csv`, `/`-separated, each part any text but '', '.', '..' and NUL. Called by land (landing zone), export and state, from several

@@ -1,19 +1,16 @@
 import { execFile } from 'node:child_process'
 import { close, constants, open } from 'node:fs'
 import { Socket } from 'node:net'
-import { Readable } from 'node:stream'
+import { Readable, type ReadableOptions } from 'node:stream'
 import { promisify } from 'node:util'
+import type { ByteStream } from '../core/byte-stream.ts'
 import { isErrno } from '../core/disk.ts'
 import { PermanentError } from '../core/errors.ts'
+import { type FifoMemory, lentMemory, newMemory } from './fifo-memory.ts'
 
 const openFd = promisify(open)
 const closeFd = promisify(close)
 const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
-
-/** What a pipe holds, and so what one read gives at most. */
-const READ_BYTES = 64 * 1024
-/** Buffers are this large, and used from front to back: one for each read makes the platform collect garbage every few megabytes. */
-const BUFFER_BYTES = 2 ** 20
 
 /**
  * Writes into the FIFO at `path` and resolves with the rows written once it has closed its end; rejects when anything went wrong. Stops soon after `signal`
@@ -21,9 +18,9 @@ const BUFFER_BYTES = 2 ** 20
  */
 export type Producer = (path: string, signal: AbortSignal) => Promise<number>
 
-export interface FifoSource {
+export interface FifoSource<T extends ByteStream = Readable> {
   /** The producer's bytes. Ends only after the producer has succeeded and every byte was read; else it is destroyed with the producer's error. */
-  readonly stream: Readable
+  readonly stream: T
   /** Settles when the producer has, and both ends of the FIFO are closed: its rows, or its error. Destroying the stream stops the producer. */
   readonly rows: Promise<number>
   /** Whether the stream was destroyed while the producer was at work: its error is then only an echo. */
@@ -53,20 +50,42 @@ export async function makeFifos(paths: readonly string[]): Promise<void> {
  * is destroyed, the producer is stopped and its remaining bytes are read and dropped until it has settled; only then the FIFO closes. `onChunk`
  * sees each chunk as it comes, while it is warm in the cache: hashing it later costs half as much again.
  */
-export async function openFifo(path: string, produce: Producer, onChunk?: (chunk: Uint8Array) => void): Promise<FifoSource> {
-  let [buffer, used] = [Buffer.allocUnsafeSlow(0), 0]
-  const room = (): Buffer => {
-    if (buffer.length - used < READ_BYTES) [buffer, used] = [Buffer.allocUnsafeSlow(BUFFER_BYTES), 0]
-    return buffer.subarray(used, used + READ_BYTES)
+export function openFifo(path: string, produce: Producer, onChunk?: (chunk: Uint8Array) => void): Promise<FifoSource> {
+  return openInto(path, produce, onChunk, newMemory(), { highWaterMark: 256 * 1024 })
+}
+
+/**
+ * The same for whoever is done with a chunk when it asks for the next one: a megabyte of memory goes round, where new memory for each chunk makes the platform collect the old. What `onChunk` sees holds until it returns; the
+ * stream's chunks are several of its own in one.
+ */
+export async function openLentFifo(
+  path: string,
+  produce: Producer,
+  onChunk?: (chunk: Uint8Array) => void,
+): Promise<FifoSource<ByteStream>> {
+  const memory = lentMemory()
+  // As objects: waiting chunks of a stream of bytes are put together into a new one. How many there are, memory decides.
+  const { stream, goOn, ...source } = await openInto(path, produce, onChunk, memory, { objectMode: true, highWaterMark: 2 ** 20 })
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of stream) {
+      yield chunk
+      memory.giveBack(chunk)
+      goOn()
+    }
   }
-  const taken = (bytes: number, into: Uint8Array): boolean => {
-    used += bytes
-    take(into.subarray(0, bytes))
-    return true
-  }
+  return { ...source, stream: { [Symbol.asyncIterator]: chunks, destroy: (error) => stream.destroy(error) } }
+}
+
+async function openInto(
+  path: string,
+  produce: Producer,
+  onChunk: ((chunk: Uint8Array) => void) | undefined,
+  memory: FifoMemory,
+  options: ReadableOptions,
+): Promise<FifoSource & { readonly goOn: () => void }> {
   // Non-blocking: neither open waits for another side, and neither holds a thread.
   const fd = await openFd(path, O_RDONLY | O_NONBLOCK)
-  const reader = new Socket({ fd, readable: true, writable: false, onread: { buffer: room, callback: taken } })
+  const reader = new Socket({ fd, readable: true, writable: false, onread: { buffer: memory.room, callback: taken } })
   let writer: number
   try {
     writer = await openFd(path, O_WRONLY | O_NONBLOCK)
@@ -77,9 +96,12 @@ export async function openFifo(path: string, produce: Producer, onChunk?: (chunk
   const stop = new AbortController()
   let working = true
   let stopped = false
+  const goOn = () => {
+    if (memory.isFree()) reader.resume()
+  }
   const stream = new Readable({
-    highWaterMark: 256 * 1024,
-    read: () => void reader.resume(),
+    ...options,
+    read: goOn,
     destroy: (error, done) => {
       stopped = working
       stop.abort(error ?? new Error('the reading side has gone'))
@@ -89,11 +111,16 @@ export async function openFifo(path: string, produce: Producer, onChunk?: (chunk
   })
   // Told by `rows` too; a stream destroyed before anyone listens must not end the process.
   stream.on('error', () => {})
-  function take(chunk: Uint8Array): void {
-    if (stop.signal.aborted) return
-    onChunk?.(chunk)
+  function taken(bytes: number, into: Uint8Array): boolean {
+    // Dropped: the next read goes to the same place.
+    if (stop.signal.aborted) return true
+    onChunk?.(into.subarray(0, bytes))
     // What saw the chunk may have destroyed the stream: whoever pauses then leaves the producer at a full pipe, for ever.
-    if (!stream.push(chunk) && !stop.signal.aborted) reader.pause()
+    if (stop.signal.aborted) return true
+    const chunk = memory.filled(bytes)
+    const isRoom = chunk === undefined || stream.push(chunk)
+    if (!(isRoom && memory.isFree()) && !stop.signal.aborted) reader.pause()
+    return true
   }
   reader.resume()
   const ended = new Promise<void>((resolve, reject) => reader.once('end', resolve).once('error', reject))
@@ -115,8 +142,12 @@ export async function openFifo(path: string, produce: Producer, onChunk?: (chunk
     () => void reader.destroy(),
   )
   rows.then(
-    () => stream.push(null),
+    () => {
+      const rest = memory.rest()
+      if (rest) stream.push(rest)
+      stream.push(null)
+    },
     (error: unknown) => stream.destroy(error instanceof Error ? error : new Error(String(error))),
   )
-  return { stream, rows, stopped: () => stopped }
+  return { stream, rows, stopped: () => stopped, goOn }
 }

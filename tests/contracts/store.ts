@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it as test } from 'vitest'
 import type { Store } from '../../lib/connectors/store.ts'
 import { NotFound, PreconditionFailed } from '../../lib/core/errors.ts'
 import { temporaryFolder } from '../kit/context.ts'
+import { lent } from '../kit/lent.ts'
 
 /** A fresh, empty store for one test. `another` opens the same objects once more, as another process would. */
 export interface OpenedStore {
@@ -100,6 +101,12 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>, un
       await expect(store.put('k', { file: join(folder, 'd') })).rejects.toThrow()
       await expect(store.put('k', { file: join(folder, 'nothing') })).rejects.toThrow()
       expect(await keys()).toEqual([])
+    })
+
+    it('put is done with a chunk of a stream when it asks for the next one', async () => {
+      const content = Buffer.from(Array.from({ length: 40_000 }, (_, i) => `${i}\n`).join(''))
+      expect(await store.put('k', { stream: lent(content, 10_007) })).toMatchObject({ bytes: content.length, crc32c: crcOf(content) })
+      expect(await read('k')).toBe(content.toString())
     })
 
     it('put of a stream that errors leaves no object', async () => {

@@ -2,10 +2,11 @@ import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { PermanentError } from '../../lib/core/errors.ts'
 import { openDuckDB } from '../../lib/engines/duckdb.ts'
-import { makeFifo, openFifo, type Producer } from '../../lib/engines/fifo-source.ts'
+import { makeFifo, openFifo, openLentFifo, type Producer } from '../../lib/engines/fifo-source.ts'
 import { temporaryFolder } from '../kit/context.ts'
 
 async function fifo(): Promise<string> {
@@ -106,6 +107,67 @@ test('openFifo reads on for a producer whose stream is destroyed by what sees th
   )
   source.stream.resume()
   expect(await source.rows).toBe(7)
+})
+
+/** Writes numbers of four bytes, in pieces of this size. */
+const counting =
+  (count: number, piece: number): Producer =>
+  async (path) => {
+    const file = await open(path, 'w')
+    const bytes = Buffer.from(Uint32Array.from({ length: count }, (_, i) => i).buffer)
+    try {
+      for (let at = 0; at < bytes.length; at += piece) await file.write(bytes.subarray(at, at + piece))
+    } finally {
+      await file.close()
+    }
+    return count
+  }
+
+/** What was read, the chunks copied when they were asked for, after a while, or (the broken twin) at the end. */
+async function readLent(count: number, piece: number, copied: 'at once' | 'after a while' | 'at the end'): Promise<Buffer> {
+  const { stream, rows } = await openLentFifo(await fifo(), counting(count, piece))
+  const chunks: Uint8Array[] = []
+  for await (const chunk of stream) {
+    if (copied === 'after a while') await setTimeout(chunks.length % 3)
+    chunks.push(copied === 'at the end' ? chunk : Buffer.from(chunk))
+  }
+  expect(await rows).toBe(count)
+  return Buffer.concat(chunks)
+}
+
+test('openLentFifo leaves a chunk as it is until the next one is asked for, and no longer', async () => {
+  const numbers = Buffer.from(Uint32Array.from({ length: 500_003 }, (_, i) => i).buffer)
+  for (const piece of [7_000, 65_536, 1_000_000])
+    for (const copied of ['at once', 'after a while'] as const)
+      expect((await readLent(500_003, piece, copied)).equals(numbers), `${piece}, ${copied}`).toBe(true)
+  expect((await readLent(500_003, 65_536, 'at the end')).equals(numbers)).toBe(false)
+})
+
+test('openLentFifo ends like openFifo: short, empty, failed, given up', async () => {
+  expect((await readLent(1, 4, 'at once')).length).toBe(4)
+  expect((await readLent(0, 4, 'at once')).length).toBe(0)
+  const dying = await openLentFifo(
+    await fifo(),
+    writing(3_000_000, () => {
+      throw new Error('died')
+    }),
+  )
+  await expect(buffer(dying.stream)).rejects.toThrow('died')
+  const left = await openLentFifo(await fifo(), async (path, signal) => {
+    await writing(3_000_000, () => 7)(path, signal)
+    signal.throwIfAborted()
+    return 7
+  })
+  for await (const _ of left.stream) break
+  await expect(left.rows).rejects.toThrow('aborted')
+  const full = await openLentFifo(
+    await fifo(),
+    writing(3_000_000, () => 7),
+  )
+  // All memory is lent, and nobody takes it: the producer must not be left at a full pipe.
+  await setTimeout(20)
+  full.stream.destroy(new Error('the store has gone'))
+  expect(await full.rows).toBe(7)
 })
 
 test('openFifo interrupts DuckDB in the middle of a copy', async () => {

@@ -1,16 +1,14 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Cut, cutIntoFiles } from '../../lib/export/write/split.ts'
+import { lent } from '../kit/lent.ts'
 
 async function files(text: string, cut: Partial<Cut>, size: number) {
-  const bytes = Buffer.from(text)
-  async function* chunks() {
-    for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
-  }
+  const chunks = lent(Buffer.from(text), size)
   const all: { text: string; rows: number }[] = []
   let parts: Uint8Array[] = []
-  for await (const piece of cutIntoFiles(chunks(), { quote: '"', escape: '"', header: true, limit: { rows: 2 }, ...cut })) {
-    if (piece instanceof Uint8Array) parts.push(piece)
+  for await (const piece of cutIntoFiles(chunks, { quote: '"', escape: '"', header: true, limit: { rows: 2 }, ...cut })) {
+    if (piece instanceof Uint8Array) parts.push(Buffer.from(piece))
     else {
       all.push({ text: Buffer.concat(parts).toString(), rows: piece.rows })
       parts = []

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { local } from '../../lib/connectors/local/index.ts'
 import type { Store } from '../../lib/connectors/store.ts'
+import type { ByteStream } from '../../lib/core/byte-stream.ts'
 import { type Disk, disk } from '../../lib/core/disk.ts'
 import { PermanentError } from '../../lib/core/errors.ts'
 import { openDuckDB } from '../../lib/engines/duckdb.ts'
@@ -110,6 +111,19 @@ test('deliver publishes nothing of an engine that dies midway, and a rerun deliv
   expect(await followLatest(store, LATEST)).toMatchObject({ rows: 100_000 })
 })
 
+/** The same stream; `first` is called at its first chunk. */
+function seen(stream: ByteStream, first: () => void): ByteStream {
+  async function* chunks() {
+    let told = false
+    for await (const chunk of stream) {
+      if (!told) first()
+      told = true
+      yield chunk
+    }
+  }
+  return { [Symbol.asyncIterator]: chunks, destroy: (error) => stream.destroy(error) }
+}
+
 test('deliver that is aborted publishes nothing and throws the reason', async () => {
   const store = freshStore()
   const stop = new AbortController()
@@ -119,8 +133,8 @@ test('deliver that is aborted publishes nothing and throws the reason', async ()
   const failed = at((real) => ({
     ...real,
     put: (key, body, options) => {
-      if ('stream' in body) body.stream.once('data', () => stop.abort(reason))
-      return real.put(key, body, options)
+      const whole = 'stream' in body ? { ...body, stream: seen(body.stream, () => stop.abort(reason)) } : body
+      return real.put(key, whole, options)
     },
   }))
   await expect(failed).rejects.toBe(reason)

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import type { ByteStream } from '../../core/byte-stream.ts'
 import { type Clock, systemClock } from '../../core/clock.ts'
 import { NotFound, TransientError } from '../../core/errors.ts'
 import { type Known, known, type Pieces, piecesOf, resumed } from '../pieces.ts'
@@ -67,7 +67,7 @@ export function openAzureStore(options: AzureOptions, clock: Clock = systemClock
     }
   }
 
-  async function putStream(target: Target, stream: Readable, putOptions: PutOptions): Promise<Made> {
+  async function putStream(target: Target, stream: ByteStream, putOptions: PutOptions): Promise<Made> {
     const pieces = piecesOf(stream, chunkSize)
     try {
       const first = await pieces.next()

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Readable } from 'node:stream'
+import type { ByteStream } from '../../core/byte-stream.ts'
 import { type Clock, systemClock } from '../../core/clock.ts'
 import { NotFound } from '../../core/errors.ts'
 import { type Known, known, type Pieces, piecesOf, resumed } from '../pieces.ts'
@@ -67,7 +67,7 @@ export function openGcsStore(options: GcsOptions, clock: Clock = systemClock): S
     }
   }
 
-  async function putStream(key: string, name: string, stream: Readable, putOptions: PutOptions): Promise<Resource> {
+  async function putStream(key: string, name: string, stream: ByteStream, putOptions: PutOptions): Promise<Resource> {
     const pieces = piecesOf(stream, chunkSize)
     try {
       const first = await pieces.next()

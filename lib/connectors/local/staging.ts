@@ -1,11 +1,13 @@
 import { createReadStream } from 'node:fs'
 import { lstat } from 'node:fs/promises'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { crc32c } from '@node-rs/crc32'
+import type { ByteStream } from '../../core/byte-stream.ts'
 import { crcText } from '../../core/checksums.ts'
 import { disk, isErrno } from '../../core/disk.ts'
 import { ConfigError, PermanentError } from '../../core/errors.ts'
 import { fileChunks } from '../../core/file-chunks.ts'
+import { refuseRead } from '../pieces.ts'
 import type { PutBody, PutOptions } from '../store.ts'
 import type { Temporaries } from './temporaries.ts'
 
@@ -46,7 +48,7 @@ export async function discard(staged: Staged): Promise<void> {
 
 async function bring(body: PutBody, folder: string, temporaries: Temporaries, signal: AbortSignal | undefined): Promise<Staged> {
   if ('stream' in body) {
-    if (body.stream.readableEnded || body.stream.readableDidRead) throw new ConfigError('the stream to put has been read already')
+    refuseRead(body.stream)
     return written(body.stream, folder, temporaries, signal)
   }
   if ('bytes' in body) {
@@ -59,12 +61,12 @@ async function bring(body: PutBody, folder: string, temporaries: Temporaries, si
   return { path: body.file, crc32c: await crcOfFile(body.file, signal), temporary: false }
 }
 
-async function written(stream: Readable, folder: string, temporaries: Temporaries, signal: AbortSignal | undefined): Promise<Staged> {
+async function written(stream: ByteStream, folder: string, temporaries: Temporaries, signal: AbortSignal | undefined): Promise<Staged> {
   let path: string | undefined
   let crc = 0
   try {
     // A stream that fails while the file is made would end the process.
-    stream.on('error', ignore)
+    if (stream instanceof Readable) stream.on('error', ignore)
     path = await temporaries.create(folder)
     await disk.writeStream(
       path,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Readable } from 'node:stream'
+import type { ByteStream } from '../../core/byte-stream.ts'
 import { type Clock, systemClock } from '../../core/clock.ts'
 import { NotFound, PermanentError, PreconditionFailed, TransientError } from '../../core/errors.ts'
 import { type Known, known, piecesOf, resumed } from '../pieces.ts'
@@ -66,7 +66,7 @@ export function openS3Store(options: S3Options, clock: Clock = systemClock, copi
     }
   }
 
-  async function putStream(target: Target, stream: Readable, putOptions: PutOptions): Promise<Resource> {
+  async function putStream(target: Target, stream: ByteStream, putOptions: PutOptions): Promise<Resource> {
     const pieces = piecesOf(stream, partSize)
     try {
       const first = await pieces.next()

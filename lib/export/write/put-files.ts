@@ -1,7 +1,7 @@
-import { PassThrough, type Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import type { Store } from '../../connectors/store.ts'
+import type { ByteStream } from '../../core/byte-stream.ts'
 import { checksums, type Fingerprint } from '../../core/checksums.ts'
+import { PermanentError } from '../../core/errors.ts'
 import type { CsvSums } from '../../formats/csv-sums.ts'
 import type { StoredReader } from '../prove/read-stored.ts'
 import { type Cut, cutIntoFiles, type Piece } from './split.ts'
@@ -33,7 +33,7 @@ export interface Written extends Fingerprint {
 /** Puts the files that a stream is cut into, each converted as the format asks; they are measured and read back as they are stored. */
 export async function putFiles(
   request: FilesRequest,
-  plain: Readable,
+  plain: ByteStream,
   tell: (bytes: number) => void,
   store: Store,
 ): Promise<readonly Written[]> {
@@ -46,7 +46,6 @@ export async function putFiles(
       const file = fileOf(next.value, pieces)
       const key = request.key(files.length + 1)
       const sums = checksums()
-      const body = new PassThrough({ highWaterMark: 2 ** 20 })
       const reader = request.readBack(before)
       const passing = async (chunk: Uint8Array) => {
         sums.add(chunk)
@@ -54,10 +53,11 @@ export async function putFiles(
         await reader.add(chunk)
       }
       try {
-        const flow = pipeline(converted(file.chunks, request, passing), body)
-        const [flowed, kept] = await Promise.allSettled([flow, putFile(request, key, body, store).finally(() => body.destroy())])
-        reader.requireReadable()
-        for (const each of [kept, flowed]) if (each.status === 'rejected') throw each.reason
+        const body = {
+          [Symbol.asyncIterator]: () => converted(file.chunks, request, passing),
+          destroy: (error?: Error) => plain.destroy(error),
+        }
+        await putFile(request, key, body, store).finally(reader.requireReadable)
         const rows = file.counted()
         files.push({ key, rows, read: await reader.end(), ...sums.result() })
         before += rows
@@ -89,7 +89,11 @@ function fileOf(first: Piece, pieces: AsyncIterator<Piece>) {
     }
     rows = piece.rows
   }
-  return { chunks: chunks(), counted: () => rows ?? 0 }
+  const counted = (): number => {
+    if (rows === undefined) throw new PermanentError('the store has taken a file before its end')
+    return rows
+  }
+  return { chunks: chunks(), counted }
 }
 
 async function* converted(
@@ -104,6 +108,6 @@ async function* converted(
 }
 
 /** Puts one object that must not be there. */
-export async function putFile({ signal, contentType }: FilesRequest, key: string, body: Readable, store: Store): Promise<void> {
+export async function putFile({ signal, contentType }: FilesRequest, key: string, body: ByteStream, store: Store): Promise<void> {
   await store.put(key, { stream: body }, { ifAbsent: true, signal, contentType })
 }

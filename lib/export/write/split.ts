@@ -19,7 +19,7 @@ export async function* cutIntoFiles(chunks: AsyncIterable<Uint8Array>, { limit, 
   const ends = recordEnds(dialect)
   let head: Uint8Array | undefined = header ? undefined : new Uint8Array(0)
   let [rows, bytes] = [0, 0]
-  // Of the record at hand, what came in earlier chunks.
+  // Of the record at hand, what came in earlier chunks; copied, since each chunk holds until the next.
   let begun: Uint8Array[] = []
   let begunBytes = 0
   const isFull = (record: number) => rows > 0 && ('rows' in limit ? rows >= limit.rows : bytes + record > limit.bytes)
@@ -48,7 +48,7 @@ export async function* cutIntoFiles(chunks: AsyncIterable<Uint8Array>, { limit, 
     }
     if (start > from) yield chunk.subarray(from, start)
     if (start < chunk.length) {
-      begun.push(chunk.subarray(start))
+      begun.push(Buffer.from(chunk.subarray(start)))
       begunBytes += chunk.length - start
     }
   }

@@ -1,0 +1,60 @@
+/** What a pipe holds, and so what one read gives at most. */
+const READ_BYTES = 64 * 1024
+/** New buffers are this large, and used from front to back: one for each read makes the platform collect garbage every few megabytes. */
+const NEW_BYTES = 2 ** 20
+/** Buffers that are used again: all of them stay in the processor's cache. */
+const [RING, RING_BYTES] = [5, 2 ** 18]
+
+/** Where the bytes of a FIFO are read into. */
+export interface FifoMemory {
+  /** Where the next read goes: as much as a read can give. */
+  room(): Buffer
+  /** So many bytes were read into the room. Gives what is to be handed on. */
+  filled(bytes: number): Uint8Array | undefined
+  /** After the last read: what was not handed on. */
+  rest(): Uint8Array | undefined
+  /** Whether reading may go on. */
+  isFree(): boolean
+}
+
+/** Memory that is whoever's it is handed to: new for each megabyte. */
+export function newMemory(): FifoMemory {
+  let [buffer, used] = [Buffer.allocUnsafeSlow(0), 0]
+  return {
+    room: () => {
+      if (buffer.length - used < READ_BYTES) [buffer, used] = [Buffer.allocUnsafeSlow(NEW_BYTES), 0]
+      return buffer.subarray(used, used + READ_BYTES)
+    },
+    filled: (bytes) => {
+      used += bytes
+      return buffer.subarray(used - bytes, used)
+    },
+    rest: () => undefined,
+    isFree: () => true,
+  }
+}
+
+/** A few buffers in turn: what is handed on is lent, until it is given back. */
+export interface LentMemory extends FifoMemory {
+  giveBack(chunk: Uint8Array): void
+}
+
+export function lentMemory(): LentMemory {
+  // Slow: of the process's own pool, nothing else lies in them.
+  const free = Array.from({ length: RING }, () => Buffer.allocUnsafeSlow(RING_BYTES))
+  let [buffer, used] = [free.pop() ?? Buffer.allocUnsafeSlow(RING_BYTES), 0]
+  return {
+    room: () => buffer.subarray(used),
+    filled: (bytes) => {
+      used += bytes
+      if (buffer.length - used >= READ_BYTES) return undefined
+      const full = buffer.subarray(0, used)
+      // Reading goes on only while one is free; should a read that was under way take the last, there is one more.
+      ;[buffer, used] = [free.pop() ?? Buffer.allocUnsafeSlow(RING_BYTES), 0]
+      return full
+    },
+    rest: () => (used > 0 ? buffer.subarray(0, used) : undefined),
+    isFree: () => free.length > 0,
+    giveBack: ({ buffer: lent }) => void (lent instanceof ArrayBuffer && free.push(Buffer.from(lent))),
+  }
+}
