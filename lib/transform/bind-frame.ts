@@ -4,11 +4,12 @@ import type { Columns } from '../core/dataset.ts'
 import { ConfigError, messageOf } from '../core/errors.ts'
 import { quoteLiteral } from '../core/quote.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
-import { loadPolars, polarsWords, scanParquet, sinkParquet } from '../engines/polars.ts'
+import { loadPolars, type Polars, polarsWords, scanParquet, sinkParquet } from '../engines/polars.ts'
 import { emptyRelation } from '../engines/relation.ts'
 import { SAMPLE_WINDOW, unknownDataset, unknownParameter, windowMissing } from './bind-names.ts'
 import type { BindInput, BoundDataset, LoadedStep } from './bound.ts'
 import { carriedColumns, frameColumns } from './carried-types.ts'
+import { type CallOver, columnsReadByFrame, FOREIGN_COLUMN } from './frame-columns.ts'
 import { callFrame } from './frame-guard.ts'
 import { type FramePlan, readFramePlan } from './frame-plan.ts'
 import type { FrameWindow } from './steps.ts'
@@ -21,6 +22,8 @@ export interface FrameScope {
   readonly folder: () => Promise<string>
   /** Zero-row files by dataset. */
   readonly files: Map<string, string>
+  /** Zero-row files of some of a dataset's columns, by dataset and columns. */
+  readonly partialFiles: Map<string, string>
   /** All names that a step may read. */
   readonly readable: readonly string[]
   /** Binds a dataset if it is not bound yet. */
@@ -31,6 +34,8 @@ export interface FrameScope {
 export interface BoundFrame {
   readonly columns: Record<string, string>
   readonly reads: readonly string[]
+  /** Of each extracted dataset read the columns that the result can depend on; of one that is not named, all. */
+  readonly columnsRead: Readonly<Record<string, readonly string[]>>
   readonly parameters: readonly string[]
   readonly plan: FramePlan
 }
@@ -72,9 +77,38 @@ export async function bindFrame(name: string, step: FrameOnly, scope: FrameScope
     const inputs = await Promise.all([...reads].map(scope.bind))
     const columns = await describeFrame(scope.db, frame, file, inputs)
     const plan = readFramePlan(frame, inputs, columns)
+    const files = new Map([...reads].map((read) => [read, scope.files.get(read) ?? '']))
     scope.files.set(name, file)
-    return { columns, reads: [...reads], parameters: [...parameters], plan }
+    // One that looks at the partition may read others in another.
+    const looks = WINDOW.some((own) => parameters.has(own))
+    const columnsRead = looks ? {} : await columnsReadByFrame({ frame, files }, inputs, callOver(pl, step, inputs, scope))
+    return { columns, reads: [...reads], columnsRead, parameters: [...parameters], plan }
   }
+}
+
+const WINDOW: readonly string[] = ['start', 'end', 'partition']
+
+/** Calls a bound frame over other columns. */
+function callOver(pl: Polars, step: FrameOnly, inputs: readonly BoundDataset[], scope: FrameScope): CallOver {
+  return async (columns) => {
+    const files = new Map<string, string>()
+    for (const { name, columns: own } of inputs) {
+      const some = columns.get(name)
+      files.set(name, some ? await partialFile(name, own, some, scope) : (scope.files.get(name) ?? ''))
+    }
+    const datasets = recording(scope.readable, new Set(), (read) => scanParquet(pl, [files.get(read) ?? '']))
+    return { frame: callFrame(pl, step.frame as never, datasets, recordingWindow(scope.input, new Set())), files }
+  }
+}
+
+async function partialFile(name: string, own: Columns, columns: readonly string[], scope: FrameScope): Promise<string> {
+  const key = JSON.stringify([name, columns])
+  const file = scope.partialFiles.get(key) ?? join(await scope.folder(), `some-${scope.partialFiles.size}.parquet`)
+  if (scope.partialFiles.has(key)) return file
+  const some = Object.fromEntries(columns.map((column) => [column, column === FOREIGN_COLUMN ? 'int64' : (own[column] ?? '')]))
+  await scope.db.run(`COPY (${emptyRelation(frameColumns(name, some))}) TO ${quoteLiteral(file)} (FORMAT parquet)`)
+  scope.partialFiles.set(key, file)
+  return file
 }
 
 async function emptyFile(name: string, scope: FrameScope): Promise<void> {

@@ -51,6 +51,7 @@ class Binder implements AsyncDisposable {
   readonly #order: string[] = []
   readonly #warnings: BindWarning[] = []
   readonly #files = new Map<string, string>()
+  readonly #partialFiles = new Map<string, string>()
   #udfs: ReadonlySet<string> = new Set()
   #folder: Promise<string> | undefined
 
@@ -146,6 +147,7 @@ class Binder implements AsyncDisposable {
       input: this.#input,
       folder: () => (this.#folder ??= mkdtemp(join(tmpdir(), 'millrace-bind-'))),
       files: this.#files,
+      partialFiles: this.#partialFiles,
       readable: this.#readable,
       bind: (each) => this.#bind(each, path),
     })
@@ -170,7 +172,7 @@ class Binder implements AsyncDisposable {
         message: `"${column}" is cast from ${from} to ${to}: what does not fit becomes NULL without an error; write .cast(type, true)`,
       })),
     )
-    return this.#computed(name, step, frame.columns, read, frame.parameters, frame.plan.floatAggregates)
+    return this.#computed(name, step, frame.columns, read, frame.parameters, frame.plan.floatAggregates, frame.columnsRead)
   }
 
   #computed(
@@ -180,7 +182,7 @@ class Binder implements AsyncDisposable {
     read: readonly BoundDataset[],
     parameters: readonly string[],
     floatAggregates: readonly string[],
-    columnsRead: BoundDataset['columnsRead'] = {},
+    columnsRead: BoundDataset['columnsRead'],
   ): BoundDataset {
     const lookback = read.some((each) => each.lookback)
     this.#checkWindow(name, step, columns, lookback)

@@ -48,3 +48,26 @@ it('hashOfFunction sees a local module that the frame reaches, through others, a
 it('readPipelineCode names an import that is not there', async () => {
   await expect(hash(`import { x } from './gone.ts'\nexport default 1`)).rejects.toThrow('imports "./gone.ts", which is not there')
 })
+
+it('reachesSchema finds what may look at schema.ts, also through a module, and no frame that does not', async () => {
+  const reaches = async (pipeline: string, module = '') => {
+    const folder = await mkdtemp(join(tmpdir(), 'code-'))
+    const files = {
+      'pipeline.ts': pipeline,
+      'schema.ts': 'export const schema = {}',
+      'tidy.ts': module,
+      'list.ts': 'export const list = []',
+    }
+    for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content)
+    return (await readPipelineCode(join(folder, 'pipeline.ts'))).reachesSchema(frame)
+  }
+  const importing = (names: string, from: string) =>
+    base.replace("['a']", names).replace('import', `import { ${names} } from '${from}'\nimport`)
+  expect(await reaches(base)).toBe(false)
+  expect(await reaches(importing('list', './list.ts'))).toBe(false)
+  expect(await reaches(base.replace("['a']", 'Object.keys(schema.revenue)'))).toBe(true)
+  expect(
+    await reaches(importing('names', './tidy.ts'), `import { schema } from "./schema.ts"\nexport const names = Object.keys(schema)`),
+  ).toBe(true)
+  expect(await reaches(importing('names', './tidy.ts'), `export { schema as names } from '../other/schema.ts'`)).toBe(true)
+})

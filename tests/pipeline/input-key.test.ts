@@ -1,4 +1,10 @@
+import pl from 'nodejs-polars'
 import { expect, test } from 'vitest'
+import type { BoundPipeline, Target } from '../../lib/pipeline/define/bind.ts'
+import { inputKey, isKeyOf, type KeyInputs, madeFrom } from '../../lib/pipeline/define/input-key.ts'
+import { contentOfLoad } from '../../lib/pipeline/define/read-columns.ts'
+import type { LoadManifest } from '../../lib/state/manifest.ts'
+import { bindSteps } from '../../lib/transform/bind.ts'
 import { millrace } from '../kit/millrace.ts'
 import { testProject } from '../kit/project.ts'
 
@@ -76,4 +82,34 @@ export default pipeline({
   expect(await delivered()).toEqual(['looking'])
   project.write(files("but: 'desk', rare: 'lamp'"))
   expect((await delivered()).sort()).toEqual(['asked', 'looking'])
+})
+
+test('isKeyOf and madeFrom know keys of before there were columns of frames', async () => {
+  const columns = { item: 'text', price: 'int32' }
+  const step = { engine: 'polars' as const, frame: (({ sale, item }: never) => pl.concat([sale, item]).select('item')) as never }
+  const extracted = { sale: { columns, by: 'window' as const, window: 'sold' }, item: { columns, by: 'whole' as const } }
+  const bound = await bindSteps({ extracted, steps: { x: step }, parameters: {}, partitioned: 'keys', wanted: [] })
+  const load = { mode: 'replacePartition' } as const
+  const target: Target = { dataset: 'x', partitioned: true, appliesLoadsOf: [], stage: 'load', load: { table: 'x', disposition: load } }
+  const pipeline = { bound, targets: [target], definition: {}, zone: 'UTC' } as unknown as BoundPipeline
+  const landed = (item: string, price: string) =>
+    contentOfLoad({ rows: 1, columns, columnHashes: { item, price }, contentHash: item + price } as unknown as LoadManifest)
+  const inputs = (item: string, price: string): KeyInputs => ({
+    steps: { x: { hash: 'x', parts: {} } },
+    contents: () => [landed(item, price)],
+    partition: { name: 'a' },
+  })
+  const before = {
+    ...pipeline,
+    bound: { ...bound, datasets: { ...bound.datasets, x: { ...bound.datasets.x, columnsRead: {} } } },
+  } as BoundPipeline
+  expect(bound.datasets.x?.columnsRead).toEqual({ sale: ['item'], item: ['item'] })
+  const old = inputKey(before, target, inputs('a', 'b'))
+  const own = (item: string, price: string) => ({ partition: { name: 'a' }, contentOf: () => landed(item, price) })
+  expect(old).not.toBe(inputKey(pipeline, target, inputs('a', 'b')))
+  expect([isKeyOf(old, pipeline, target, inputs('a', 'b')), madeFrom(old, pipeline, target, own('a', 'b'))]).toEqual([true, true])
+  expect([isKeyOf(old, pipeline, target, inputs('a', 'c')), madeFrom(old, pipeline, target, own('a', 'c'))]).toEqual([false, false])
+  const now = inputKey(pipeline, target, inputs('a', 'b'))
+  expect([isKeyOf(now, pipeline, target, inputs('a', 'c')), madeFrom(now, pipeline, target, own('a', 'c'))]).toEqual([true, true])
+  expect([isKeyOf(now, pipeline, target, inputs('c', 'b')), madeFrom(now, pipeline, target, own('c', 'b'))]).toEqual([false, false])
 })

@@ -6,7 +6,7 @@ import { requireWhole } from '../../export/go-to.ts'
 import { deliveryLayout } from '../../export/layout.ts'
 import type { ExportTarget, LoadTarget, Target } from '../define/bind.ts'
 import { targetName } from '../define/bind.ts'
-import { inputKey, type KeyInputs } from '../define/input-key.ts'
+import { isKeyOf, type KeyInputs } from '../define/input-key.ts'
 import type { Partition } from '../define/partitions.ts'
 import { sharedIsCurrent } from '../run/compute.ts'
 import { contentsOf } from '../run/contents.ts'
@@ -37,7 +37,7 @@ export async function readyTargets(
     }
     const target = session.pipeline.targets.find((one) => isTargetOf(one, each, partition)) ?? refuse('the pipeline has it no more')
     if (await isDone(session, target, each, partition)) continue
-    if ((await keyOfToday(session, target, partition)) !== each.inputKey) refuse('its inputs, or the code, are others now')
+    if (!(await isOfToday(session, target, each, partition))) refuse('its inputs, or the code, are others now')
     if (!(await isAsCompared(session, target, each, partition))) refuse(otherThanCompared(session, each, partition))
     if (each.stage === 'load') {
       for (const file of each.files)
@@ -54,7 +54,7 @@ export async function readyTargets(
 
 /** Whether a target's inputs are still those of its candidate. */
 export async function isStillCurrent(session: Session, { target, candidate }: Ready, partition: Partition | undefined): Promise<boolean> {
-  return (await sharedIsCurrent(session)) && (await keyOfToday(session, target, partition)) === candidate.inputKey
+  return (await sharedIsCurrent(session)) && (await isOfToday(session, target, candidate, partition))
 }
 
 function isTargetOf(target: Target, { stage, dataset, target: name }: TargetCandidate, partition: Partition | undefined): boolean {
@@ -63,10 +63,15 @@ function isTargetOf(target: Target, { stage, dataset, target: name }: TargetCand
   )
 }
 
-async function keyOfToday(session: Session, target: Target, partition: Partition | undefined): Promise<string> {
+async function isOfToday(
+  session: Session,
+  target: Target,
+  { inputKey: key }: TargetCandidate,
+  partition: Partition | undefined,
+): Promise<boolean> {
   const { seen } = await contentsOf(session, readableOf(session, partition !== undefined), partition)
   const inputs: KeyInputs = { steps: session.steps, partition, contents: (name) => seen.get(name) ?? [] }
-  return inputKey(session.pipeline, target, inputs)
+  return isKeyOf(key, session.pipeline, target, inputs)
 }
 
 /** A load under the key that was there before, asked for by `--force`, is done again: that changes nothing where it was. */

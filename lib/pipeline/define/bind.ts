@@ -23,6 +23,7 @@ import { checkForward } from './check-forward.ts'
 import type { AnyPipeline, Schema } from './definition.ts'
 import type { LoadedPipeline } from './load-definition.ts'
 import { type BoundSchedule, scheduleOf } from './schedule.ts'
+import { withSchemaSeen } from './seen-schema.ts'
 
 /** A place that a dataset goes to: one table, or one delivered file. */
 export type Target = {
@@ -88,7 +89,7 @@ export async function bindPipeline(
     for (const [dataset, extract] of Object.entries(definition.extract)) checkExtract(dataset, extract, definition, schema, connections)
     const zone = definition.partition?.by === 'time' ? definition.partition.zone : 'UTC'
     const wanted = [...new Set([...keysOf(definition.check), ...keysOf(definition.load), ...keysOf(definition.export)])]
-    const bound = await bindSteps(
+    const steps = await bindSteps(
       {
         extracted: Object.fromEntries(
           Object.entries(definition.extract).map(([name, { kind, request }]) => [
@@ -109,6 +110,7 @@ export async function bindPipeline(
       },
       db,
     )
+    const bound = await withSchemaSeen(steps, loaded.file)
     for (const stage of ['check', 'load', 'export'] as const) for (const name of keysOf(definition[stage])) datasetOf(bound, name, stage)
     const checks = await bindChecks(loaded, bound, db)
     checkForward(definition, { bound, checks, connections, warehouse })

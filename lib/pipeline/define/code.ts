@@ -17,6 +17,8 @@ export interface PipelineCode {
   partsOfFunction(text: string): { readonly own: string; readonly outside: string; readonly modules: Readonly<Record<string, string>> }
   /** The tokens of all that. */
   tokensOfFunction(text: string): readonly string[]
+  /** Whether it can reach what stands in a schema.ts. */
+  reachesSchema(text: string): boolean
 }
 
 /** Reads what `hashOfFunction` needs. @throws ConfigError when a local module is missing or does not parse. */
@@ -37,6 +39,11 @@ export async function readPipelineCode(file: string): Promise<PipelineCode> {
     const used = new Set([...own, ...outsideText])
     return imports.filter(({ names }) => names.some((name) => used.has(name)))
   }
+  const tokensReached = (own: readonly string[]) => [
+    ...own,
+    ...outsideText,
+    ...reachedFrom(own).flatMap(({ code }) => tokensOfModule(code)),
+  ]
   return {
     hashOfFunction(functionText) {
       const own = tokens(functionText)
@@ -48,8 +55,11 @@ export async function readPipelineCode(file: string): Promise<PipelineCode> {
       return { own: hashOf(own), outside: hashOf(outside), modules: Object.fromEntries(modules) }
     },
     tokensOfFunction(functionText) {
+      return tokensReached(tokens(functionText))
+    },
+    reachesSchema(functionText) {
       const own = tokens(functionText)
-      return [...own, ...outsideText, ...reachedFrom(own).flatMap(({ code }) => tokensOfModule(code))]
+      return reachedFrom(own).some(({ from }) => isSchema(from)) || tokensReached(own).some((token) => isSchema(token.slice(1, -1)))
     },
   }
 }
@@ -97,11 +107,15 @@ function importsOf(program: Program): Import[] {
   )
 }
 
+function isSchema(path: string): boolean {
+  return /(^|\/)schema\.[cm]?[jt]s$/.test(path)
+}
+
 /** A local module's tokens and those of the local modules that it imports; of a package only its name. */
 async function moduleCode(importer: string, from: string, seen: Set<string>): Promise<unknown> {
   if (!from.startsWith('.')) return from
   const file = resolve(dirname(importer), from)
-  if (/(^|\/)schema\.[cm]?[jt]s$/.test(file) || seen.has(file)) return undefined
+  if (isSchema(file) || seen.has(file)) return undefined
   seen.add(file)
   if (!existsSync(file)) throw new ConfigError(`${importer} imports "${from}", which is not there`)
   if (!/\.[cm]?[jt]s$/.test(file)) return await readFile(file, 'utf8')

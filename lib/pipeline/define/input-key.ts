@@ -25,14 +25,24 @@ const WINDOW: readonly string[] = ['start', 'end', 'partition']
  * A partition's key is `<hash of all>-<its own loads><code>-<what partitions share>`: three parts by which it is seen, without the key's inputs, what a commit was made from. The last is missing where nothing is shared.
  */
 export function inputKey(pipeline: BoundPipeline, target: Target, inputs: KeyInputs): string {
-  const whole = keyOver(pipeline, target, inputs, namesRead(pipeline, target))
-  const shared = target.partitioned ? sharedDigits(pipeline, target, inputs.contents) : undefined
-  return shared === undefined ? whole : `${whole}-${shared}`
+  return keyWithShared(pipeline, target, inputs, namesRead(pipeline, target))
 }
 
-/** Whether a committed key is that of these inputs: as it is made today, or as it was before columns that nothing reads were left out of it. */
+/**
+ * Whether a committed key is that of these inputs: as it is made today, as it was before columns that nothing reads were left out of it, or before those that no frame reads were.
+ */
 export function isKeyOf(key: string, pipeline: BoundPipeline, target: Target, inputs: KeyInputs): boolean {
-  return key === inputKey(pipeline, target, inputs) || key === keyOver(pipeline, target, inputs, nameWhole)
+  return (
+    key === inputKey(pipeline, target, inputs) ||
+    key === keyWithShared(pipeline, target, inputs, namesRead(pipeline, target, 'bySql')) ||
+    key === keyOver(pipeline, target, inputs, nameWhole)
+  )
+}
+
+function keyWithShared(pipeline: BoundPipeline, target: Target, inputs: KeyInputs, nameOf: NameContent): string {
+  const whole = keyOver(pipeline, target, inputs, nameOf)
+  const shared = target.partitioned ? digitsOf(contentsNamed(pipeline, target, inputs.contents, nameOf)) : undefined
+  return shared === undefined ? whole : `${whole}-${shared}`
 }
 
 /** What names a content in a target's key. */
@@ -40,9 +50,9 @@ type NameContent = (dataset: string, content: SeenContent) => string
 
 const nameWhole: NameContent = (_, { hash }) => hash
 
-/** By the columns that the target can depend on, where those and their hashes are known. */
-function namesRead(pipeline: BoundPipeline, { dataset }: Pick<Target, 'dataset'>): NameContent {
-  const columns = readColumns(pipeline, dataset)
+/** By the columns that the target can depend on, where those and their hashes are known. `bySql`: as when what a frame reads was all. */
+function namesRead(pipeline: BoundPipeline, { dataset }: Pick<Target, 'dataset'>, only: 'bySql' | undefined = undefined): NameContent {
+  const columns = readColumns(pipeline, dataset, only)
   return (name, content) => {
     const read = columns.get(name)
     return (read && content.ofColumns?.(read)) ?? content.hash
@@ -93,13 +103,24 @@ export function sharedContents(
   target: Target,
   contents: KeyInputs['contents'],
 ): Readonly<Record<string, readonly string[]>> {
-  const nameOf = namesRead(pipeline, target)
+  return contentsNamed(pipeline, target, contents, namesRead(pipeline, target))
+}
+
+function contentsNamed(
+  pipeline: BoundPipeline,
+  target: Target,
+  contents: KeyInputs['contents'],
+  nameOf: NameContent,
+): Readonly<Record<string, readonly string[]>> {
   return Object.fromEntries(sharedInputs(pipeline, target).map((name) => [name, contents(name).map((content) => nameOf(name, content))]))
 }
 
 /** The third part of a partition's key; undefined where its target reads nothing that is shared. */
 export function sharedDigits(pipeline: BoundPipeline, target: Target, contents: KeyInputs['contents']): string | undefined {
-  const shared = sharedContents(pipeline, target, contents)
+  return digitsOf(sharedContents(pipeline, target, contents))
+}
+
+function digitsOf(shared: Readonly<Record<string, readonly string[]>>): string | undefined {
   return Object.keys(shared).length === 0 ? undefined : hashOf(shared).slice(0, 16)
 }
 
@@ -191,7 +212,7 @@ export function madeFrom(key: string, pipeline: BoundPipeline, target: Target, o
   // What was forwarded without landing is of no load at all, and its key longer.
   if (end.length > OWN_DIGITS + 16) return false
   const was = end.slice(0, OWN_DIGITS)
-  return [namesRead(pipeline, target), nameWhole].some((nameOf) => {
+  return [namesRead(pipeline, target), namesRead(pipeline, target, 'bySql'), nameWhole].some((nameOf) => {
     const is = ownContents(pipeline, target, own, nameOf)
     return was === is || was.slice(0, 8) !== is.slice(0, 8)
   })

@@ -21,9 +21,14 @@ export function contentOfLoad(load: LoadManifest): SeenContent {
 }
 
 /**
- * The columns that a dataset depends on, of each extracted dataset that it is computed from; of one that is not named, all: something takes its rows whole, a frame reads it, or it is that dataset itself.
+ * The columns that a dataset depends on, of each extracted dataset that it is computed from; of one that is not named, all: something takes its rows whole, or it is that dataset itself. `bySql`: a frame counts as taking
+ * them whole.
  */
-export function readColumns(pipeline: Pick<BoundPipeline, 'bound'>, dataset: string): ReadonlyMap<string, readonly string[]> {
+export function readColumns(
+  pipeline: Pick<BoundPipeline, 'bound'>,
+  dataset: string,
+  only: 'bySql' | undefined = undefined,
+): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, Set<string> | undefined>()
   for (const step of closureOf(pipeline, dataset)) {
     if (step.engine === 'extract') {
@@ -32,7 +37,7 @@ export function readColumns(pipeline: Pick<BoundPipeline, 'bound'>, dataset: str
     }
     for (const read of step.reads) {
       const name = datasetOfName(read)
-      const columns = step.columnsRead[read]
+      const columns = only === 'bySql' && step.engine === 'polars' ? undefined : step.columnsRead[read]
       const before = found.has(name) ? found.get(name) : new Set<string>()
       found.set(name, columns && before && new Set([...before, ...columns]))
     }

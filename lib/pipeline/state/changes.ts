@@ -30,7 +30,9 @@ export function codeChanges(before: Recipe, now: Recipe, target: string): readon
 /** Which shared inputs are others. `alone`: the code is the same, so that it reads the same columns of them. */
 export function inputChanges(before: Recipe, now: Recipe, alone: boolean): readonly Change[] {
   const read = differing(before.inputs, now.inputs)
-  const names = alone ? read : read.filter((name) => before.whole?.[name] !== now.whole?.[name] && before.inputs?.[name] !== undefined)
+  // What names the same content may have become another.
+  const other = read.filter((name) => before.whole?.[name] !== now.whole?.[name])
+  const names = alone ? other : other.filter((name) => before.inputs?.[name] !== undefined)
   return names.filter((name) => now.inputs?.[name] !== undefined).map((name) => ({ kind: 'input', name, what: 'its content' }))
 }
 
