@@ -37,10 +37,10 @@ const OTHERS: Readonly<Record<string, string>> = {
   I: 'an index',
 }
 
-/** A type that leaves no room for a table's own: of arrays the server finds another name. */
+/** A type that leaves no room for a table's own: of arrays the server finds another name. Types of rows are of a table that somebody has made since it was looked for. */
 async function typeNamed(session: LoadSession, schema: string, table: string): Promise<string | undefined> {
   const { count } = await session.query(
-    "SELECT FROM pg_catalog.pg_type AS t JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace WHERE n.nspname = $1 AND t.typname = $2 AND t.typcategory <> 'A'",
+    "SELECT FROM pg_catalog.pg_type AS t JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace WHERE n.nspname = $1 AND t.typname = $2 AND t.typcategory <> 'A' AND t.typrelid = 0",
     [schema, table],
   )
   return count > 0 ? 'a type' : undefined

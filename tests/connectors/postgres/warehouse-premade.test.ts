@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { openLoadSession } from '../../../lib/connectors/postgres/load-session.ts'
+import { settingsOf } from '../../../lib/connectors/postgres/options.ts'
+import { describeTable } from '../../../lib/connectors/postgres/tables.ts'
 import { ConfigError } from '../../../lib/core/errors.ts'
 import { type TestPostgres, testPostgres } from '../../kit/postgres.ts'
 import { append, failure, merge, replace, replacePartition, warehouseOn } from './warehouse-kit.ts'
@@ -46,6 +49,23 @@ it.each([
   for (const disposition of [replace, merge, append]) {
     const error = await failure(load('t', disposition, ROWS), ConfigError)
     expect([error.message, error.hint]).toEqual([message, hint])
+  }
+})
+
+it('a table that another run makes while one looks for it is no type', async () => {
+  const database = await server.createDatabase()
+  const { host, port, user, password } = server
+  const session = await openLoadSession(settingsOf({ host, port, user, password, database }), { host, port }, 'millrace/test')
+  try {
+    const query: typeof session.query = async (...statement) => {
+      const answer = await session.query(...statement)
+      await server.query(database, `CREATE TABLE IF NOT EXISTS t (id bigint, ${OWN})`)
+      return answer
+    }
+    expect(await describeTable({ ...session, query }, 'public', 't')).toBeUndefined()
+    expect(await describeTable(session, 'public', 't')).toMatchObject({ columns: { id: 'int64' } })
+  } finally {
+    await session.close()
   }
 })
 
