@@ -30,7 +30,9 @@ export async function deliverFiles(work: Work): Promise<readonly File[]> {
     try {
       return await writeAndProve(work, db, folder)
     } catch (error) {
-      throw ctx.signal.aborted ? ctx.signal.reason : engineError(error)
+      if (ctx.signal.aborted) throw ctx.signal.reason
+      // Another delivery of this partition, on another machine, swept the temporary objects away.
+      throw error instanceof NotFound ? anotherDelivery(work.place, error) : engineError(error)
     } finally {
       db.close()
     }
@@ -73,7 +75,7 @@ async function writeAndProve(work: Work, db: DuckDB, folder: string): Promise<re
 
 /** Gives what was written its immutable names once it is proved; the temporary objects go, whatever comes. */
 async function publish(work: Work, written: readonly Written[], proved: () => Promise<void>): Promise<readonly File[]> {
-  const { request, layout, store, ctx, place } = work
+  const { request, layout, store, ctx } = work
   const { dataset, inputKey } = request
   const files = written.map(
     ({ read, ...sums }, i): File => ({
@@ -86,9 +88,6 @@ async function publish(work: Work, written: readonly Written[], proved: () => Pr
     await proved()
     for (const [i, file] of files.entries()) await createCopy(work, written[i]?.key ?? '', file)
     return files
-  } catch (error) {
-    // Another delivery of this partition swept it away.
-    throw error instanceof NotFound ? anotherDelivery(place, error) : error
   } finally {
     for (const { key } of written)
       await store.delete(key).catch((error: unknown) =>

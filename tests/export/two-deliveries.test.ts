@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Store } from '../../lib/connectors/store.ts'
-import { TransientError } from '../../lib/core/errors.ts'
+import { NotFound, TransientError } from '../../lib/core/errors.ts'
 import { outcomeOf, run, runWithoutRows } from './delivering.ts'
 import { followLatest, freshStore, keyOf, keysOf, namesDataset, readText, requestOf } from './kit.ts'
 
@@ -72,6 +72,21 @@ describe('two deliveries at once', () => {
     await expect(late).rejects.toThrow('another delivery')
     expect(await followLatest(store, 'names/2018-02-04/latest.json')).toMatchObject({ inputKey: keyOf('b') })
     expect(await readText(store, plain)).toMatch(/\n10,name 10\n$/)
+  })
+
+  test.each<[string, Partial<Store>]>([
+    ['before it is looked at', { head: async () => undefined }],
+    ['before it is copied', { copy: async (from) => Promise.reject(new NotFound(`no object ${from}`)) }],
+  ])('what one has written is swept away by the other %s: it is told, and publishes nothing', async (_when, without) => {
+    const store = freshStore()
+    const head: Store['head'] = async (key) => (key.startsWith('_tmp/') ? undefined : store.head(key))
+    const swept: Store = { ...store, ...without, ...(without.head && { head }) }
+    await expect(run(requestOf(await namesDataset(10)), swept, 'run-a')).rejects.toMatchObject({
+      name: 'OutrunError',
+      message: 'another delivery of this export and partition was faster',
+      place: { stage: 'export', partition: '2018-02-04' },
+    })
+    expect(await keysOf(store)).toEqual([])
   })
 
   test('of the same content share the objects', async () => {

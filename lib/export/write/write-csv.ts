@@ -1,7 +1,7 @@
 import type { Store } from '../../connectors/store.ts'
 import type { ByteStream } from '../../core/byte-stream.ts'
 import { checksums } from '../../core/checksums.ts'
-import { messageOf, PermanentError } from '../../core/errors.ts'
+import { messageOf, NotFound, PermanentError } from '../../core/errors.ts'
 import { type FifoSource, openLentFifo, type Producer } from '../../engines/fifo-source.ts'
 import type { FifoStock } from '../../engines/fifo-stock.ts'
 import type { StoredReader } from '../prove/read-stored.ts'
@@ -19,6 +19,7 @@ export interface WriteRequest extends FilesRequest {
 /**
  * Streams what a producer writes into a FIFO into new objects of the store, one after the other; no file is written outside the store. They are there only if both sides succeeded, the producer reports the rows
  * that were asked for, and the store holds as many bytes with the same CRC32C as were sent; else they are deleted again and the first cause is thrown.
+ * @throws NotFound where somebody has taken an object away that had been stored
  */
 export async function writeThroughFifo(request: WriteRequest, produce: Producer, store: Store): Promise<readonly Written[]> {
   const release = await takeTurn(request.signal)
@@ -45,9 +46,10 @@ export async function writeThroughFifo(request: WriteRequest, produce: Producer,
 
 async function requireStored(store: Store, { key, bytes, crc32c }: Written): Promise<void> {
   const stored = await store.head(key)
-  if (stored?.bytes !== bytes || stored.crc32c !== crc32c)
+  if (!stored) throw new NotFound(`${key} was stored, and is not there any more`, { file: key })
+  if (stored.bytes !== bytes || stored.crc32c !== crc32c)
     throw new PermanentError(
-      `the store holds other bytes than were sent: ${stored?.bytes ?? 'no'} bytes, crc32c ${stored?.crc32c ?? 'none'}, sent ${bytes}, ${crc32c}`,
+      `the store holds other bytes than were sent: ${stored.bytes} bytes, crc32c ${stored.crc32c}, sent ${bytes}, ${crc32c}`,
       { file: key },
     )
 }
