@@ -83,7 +83,7 @@ export async function readLanding(
         content.set(`fault landing ${cursor.dataset} state`, messageOf(error))
       }
     }
-    for (const key of keys) if (key.endsWith('.parquet')) content.set(`landed file ${key}`, 'there')
+    for (const key of keys) if (/\.(parquet|zst)$/.test(key)) content.set(`landed file ${key}`, 'there')
   } finally {
     await store.close()
   }

@@ -2,7 +2,7 @@ import type { Store, StoreConnection } from '../../../lib/connectors/store.ts'
 import type { WarehouseConnection } from '../../../lib/connectors/warehouse.ts'
 
 // A configuration that wraps its store and its warehouse so lets a run stop itself at one moment: SIGSTOP to its own process, before or after the first operation that TORTURE_HALT, a regular expression,
-// fits: `before put rentals/revenue/2005-07/latest.json`, `after load fct_revenue 2005-07`. TORTURE_HALT_SIGNAL: another signal.
+// fits: `before put rentals/revenue/2005-07/latest.json`, `after load fct_revenue 2005-07`, `before receive payment_passed 2005-07`. TORTURE_HALT_SIGNAL: another signal.
 
 const at = process.env.TORTURE_HALT === undefined ? undefined : new RegExp(process.env.TORTURE_HALT)
 const signal = (process.env.TORTURE_HALT_SIGNAL ?? 'SIGSTOP') as NodeJS.Signals
@@ -40,9 +40,14 @@ export function haltingWarehouse(connection: WarehouseConnection): WarehouseConn
     ...connection,
     openWarehouse: (tools) => {
       const warehouse = connection.openWarehouse(tools)
+      const { receive } = warehouse
       return {
         ...warehouse,
         load: (request, ctx) => around(`load ${request.table} ${request.token.partition}`.trimEnd(), () => warehouse.load(request, ctx)),
+        ...(receive && {
+          receive: (request, frames, ctx) =>
+            around(`receive ${request.table} ${request.place.partition}`.trimEnd(), () => receive(request, frames, ctx)),
+        }),
       }
     },
   }

@@ -26,6 +26,12 @@ const MOMENTS = [
   'after copy rentals/revenue/2005-07\\.csv',
 ]
 
+/** And while it passes on rows that nobody decodes, which it reads again because it is told to. */
+const FORWARDING = ['payment_landed', 'payment_passed'].flatMap((table) => [
+  `before receive ${table} 2005-07`,
+  `after receive ${table} 2005-07`,
+])
+
 /** Moments at which a run is stopped while another one does the same and then a later load too. */
 const OVERTAKEN = [
   'before load fct_revenue 2005-07',
@@ -42,9 +48,10 @@ type Runners = readonly [ProjectFolder, ProjectFolder]
 export function pausedRuns(references: readonly RentalsReference[], { seed, progress }: Settings): Promise<readonly Trial[]> {
   return withRunners(references, progress, async function* (reference, runners) {
     const { landing, known } = reference
-    const [, second] = known
-    if (!second) throw new RangeError('the script has one step only')
+    const [second, third] = known.slice(1)
+    if (!second || !third) throw new RangeError('the script is too short')
     for (const moment of MOMENTS) yield await outrun(reference, runners, second, { halt: moment }, `paused ${moment}`)
+    for (const moment of FORWARDING) yield await outrun(reference, runners, third, { halt: moment }, `paused ${moment}`)
     for (let n = 1; n <= 5; n++)
       for (const stage of ['load', 'export']) {
         const chance = chanceOf(seed, `paused within ${stage} ${n}, ${landing}`)
@@ -61,8 +68,9 @@ export function pausedRuns(references: readonly RentalsReference[], { seed, prog
 export function overtakenRuns(references: readonly RentalsReference[], { short, progress }: Settings): Promise<readonly Trial[]> {
   const shared = references.filter(({ landing }) => landing === 'bucket')
   return withRunners(shared, progress, async function* (reference, runners) {
+    // What was passed on is not again in the second step.
     for (const [i, later] of reference.known.slice(1).entries())
-      for (const moment of short ? ['after load fct_revenue 2005-07'] : OVERTAKEN) {
+      for (const moment of short ? ['after load fct_revenue 2005-07'] : [...OVERTAKEN, ...(i === 0 ? FORWARDING : [])]) {
         const known = reference.known[i]
         if (known) yield await overtaken(reference, runners, known, later, moment)
       }
@@ -122,7 +130,7 @@ async function outrun(
   })
 }
 
-/** The first runner is paused in a step; the second one does that step and the next. The first, which knows nothing of it, must not bring anything back to what it was. */
+/** The first runner is paused in a step; the second one does that step and the next. The first, which knows nothing of it, must not bring anything back to what it was, nor write any commit point for a moment and mend it. */
 export async function overtaken(
   reference: RentalsReference,
   runners: Runners,
@@ -142,10 +150,12 @@ export async function overtaken(
       if (ended.code !== 0) faults.push(`${step.name}: ${describeEnd(ended)}`)
     }
     faults.push(...(await wrongAt(ground, runners, later.after)).map((fault) => `before the paused run goes on: ${fault}`))
+    const versions = await ground.versions()
     paused.running.signal('SIGCONT')
     const ended = await paused.running.ended
     if (ended.code !== 0 && ended.code !== 75) faults.push(`neither done nor exit 75: ${describeEnd(ended)}`)
     faults.push(...(await wrongAt(ground, runners, later.after)).map((fault) => `exit ${ended.code}: ${fault}`))
+    faults.push(...differences(await ground.versions(), versions).map((fault) => `written by the paused run: ${fault}`))
     if (faults.length === 0) faults.push(...(await nothingLeft(ground, runners, later)))
     return { name: `${name} (exit ${ended.code})`, kills: [], faults, orphanMs: 0 }
   }

@@ -11,6 +11,7 @@ import { contentIn } from './content.ts'
 import { environmentOf, type Landing, makeRunner } from './runner.ts'
 import { type RentalsStep, SCRIPT } from './script.ts'
 import { type Bucket, type Systems, WAREHOUSE } from './systems.ts'
+import { versionsIn } from './versions.ts'
 
 /** A step with what an unkilled run of it makes. */
 export interface KnownStep {
@@ -67,6 +68,8 @@ export interface Ground {
   run(runner: ProjectFolder, step: RentalsStep, options?: RunOptions): Promise<Ended>
   content(runner: ProjectFolder): Promise<Content>
   leftovers(runner: ProjectFolder): Promise<string[]>
+  /** Which write each commit point stands from, see `versionsIn`. */
+  versions(): Promise<Content>
   /** Where one runner runs one step. */
   place(runner: ProjectFolder, step: RentalsStep): Place
 }
@@ -133,6 +136,7 @@ export async function groundOf(
     run: (at, step, options = {}) => runStep(at, step, optionsOf(step, options)),
     content,
     leftovers: left,
+    versions: async () => versionsIn(bucket.under(`${prefix}/store`).openStore(), await postgres.client(WAREHOUSE)),
     place: (at, step) => ({
       run: (options) => runStep(at, step, optionsOf(step, options)),
       content: () => content(at),

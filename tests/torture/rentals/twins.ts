@@ -66,7 +66,7 @@ export async function brokenTwins([reference]: readonly RentalsReference[], { pr
   if (!one || !other) throw new RangeError('two runners')
   try {
     const back = await overtaken(reference, [one, other], first, known, 'before copy rentals/revenue/2005-07\\.csv', { bucket })
-    tell(mustBeCaught('a bucket without preconditions', /^exit 0: export rentals\/revenue\/2005-07\.csv: /, back))
+    tell(mustBeCaught('a bucket without preconditions', /^written by the paused run: rentals\/revenue\/2005-07\.csv: /, back))
   } finally {
     for (const runner of runners) runner.remove()
   }
