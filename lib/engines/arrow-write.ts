@@ -1,7 +1,8 @@
+// Loaded only where Arrow is written: apache-arrow has 146 files.
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { AsyncByteQueue, Message, RecordBatchFileWriter, RecordBatchReader, type Schema } from 'apache-arrow'
-import { loadPolars, sinkParquet } from './polars.ts'
+import { loadPolars } from './polars.ts'
 
 /** Rows of a record batch: a row group of DuckDB's. */
 const BATCH_ROWS = 122_880
@@ -29,12 +30,6 @@ export async function arrowFromParquet(parquet: string, rows: number, path: stri
     yield* writer.take()
   }
   await pipeline(bytes(), createWriteStream(path), { signal })
-}
-
-/** The other way: an Arrow IPC file that we wrote, read by Polars alone. `file` must end in `.ipc`: Polars takes a path of another ending as data. */
-export async function parquetFromOwnArrow(file: string, parquet: string): Promise<void> {
-  const pl = await loadPolars()
-  await sinkParquet(pl.scanIPC(file), parquet)
 }
 
 /** A writer whose bytes are taken when it has written a batch: its own queue has no end. */

@@ -5,7 +5,6 @@ import { checksums } from '../../core/checksums.ts'
 import type { DeliveryManifest } from '../manifest.ts'
 import { packingOf } from '../write/file-forms.ts'
 import type { Look } from '../write/look.ts'
-import { lookAtArrow } from '../write/look-arrow.ts'
 import { lookAtCsv } from '../write/look-csv.ts'
 import { lookAtNdjson } from '../write/look-ndjson.ts'
 import { lookAtParquet } from '../write/look-parquet.ts'
@@ -36,7 +35,7 @@ export async function verifyFile(
   tools: VerifyTools,
 ): Promise<VerifiedFile> {
   const sums = checksums()
-  const look = lookAt(contract)
+  const look = await lookAt(contract)
   const again = await readAgain(file, contract, before, tools)
   const packing = packingOf(contract)
   const unpack: Transform = packing === 'gzip' ? createGunzip() : packing === 'zstd' ? createZstdDecompress() : new PassThrough()
@@ -83,14 +82,14 @@ export async function verifyFile(
   }
 }
 
-function lookAt(contract: Contract): Look {
+async function lookAt(contract: Contract): Promise<Look> {
   switch (contract.format) {
     case 'csv':
       return lookAtCsv(contract)
     case 'ndjson':
       return lookAtNdjson(contract)
     case 'arrow':
-      return lookAtArrow(contract)
+      return (await import('../write/look-arrow.ts')).lookAtArrow(contract)
     case 'parquet':
       return lookAtParquet(contract)
     case 'xlsx':

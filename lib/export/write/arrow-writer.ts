@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { arrowFromParquet } from '../../engines/arrow-write.ts'
 import { copyDelivered } from '../../formats/parquet.ts'
 import type { ArrowContract } from '../contract/table-contract.ts'
 import { readTableBack } from '../prove/read-back.ts'
@@ -18,6 +17,7 @@ export function arrowWriter({ db, dataset, contract, inOrder, workspace, signal 
     produce: async (path, stop) => {
       const ordered = join(workspace, 'ordered.parquet')
       const rows = await db.run(copyDelivered(select, ordered, 'zstd'), undefined, stop)
+      const { arrowFromParquet } = await import('../../engines/arrow-write.ts')
       await arrowFromParquet(ordered, rows, path, stop)
       return rows
     },
