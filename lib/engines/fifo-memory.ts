@@ -37,12 +37,17 @@ export function newMemory(): FifoMemory {
 /** A few buffers in turn: what is handed on is lent, until it is given back. */
 export interface LentMemory extends FifoMemory {
   giveBack(chunk: Uint8Array): void
+  /** Nobody reads any more, and all that was handed on has been given back. */
+  close(): void
 }
 
+/** Buffers that nobody has, of as many FIFOs as are usually open at once: small deliveries would else make more garbage than rows. */
+const idle: Buffer<ArrayBuffer>[] = []
+const MOST_IDLE = 4 * RING
+
 export function lentMemory(): LentMemory {
-  // Slow: of the process's own pool, nothing else lies in them.
-  const free = Array.from({ length: RING }, () => Buffer.allocUnsafeSlow(RING_BYTES))
-  let [buffer, used] = [free.pop() ?? Buffer.allocUnsafeSlow(RING_BYTES), 0]
+  const free = Array.from({ length: RING }, lentBuffer)
+  let [buffer, used] = [free.pop() ?? lentBuffer(), 0]
   return {
     room: () => buffer.subarray(used),
     filled: (bytes) => {
@@ -50,11 +55,22 @@ export function lentMemory(): LentMemory {
       if (buffer.length - used >= READ_BYTES) return undefined
       const full = buffer.subarray(0, used)
       // Reading goes on only while one is free; should a read that was under way take the last, there is one more.
-      ;[buffer, used] = [free.pop() ?? Buffer.allocUnsafeSlow(RING_BYTES), 0]
+      ;[buffer, used] = [free.pop() ?? lentBuffer(), 0]
       return full
     },
-    rest: () => (used > 0 ? buffer.subarray(0, used) : undefined),
+    rest: () => {
+      if (used === 0) return undefined
+      const last = buffer.subarray(0, used)
+      // Lent like the others, and so not ours at the end.
+      ;[buffer, used] = [Buffer.alloc(0), 0]
+      return last
+    },
     isFree: () => free.length > 0,
     giveBack: ({ buffer: lent }) => void (lent instanceof ArrayBuffer && free.push(Buffer.from(lent))),
+    close: () => void idle.push(...[...free.splice(0), buffer].filter(({ length }) => length > 0).slice(0, MOST_IDLE - idle.length)),
   }
+}
+
+function lentBuffer(): Buffer<ArrayBuffer> {
+  return idle.pop() ?? Buffer.allocUnsafeSlow(RING_BYTES)
 }

@@ -72,6 +72,7 @@ export async function openLentFifo(
       memory.giveBack(chunk)
       goOn()
     }
+    memory.close()
   }
   return { ...source, stream: { [Symbol.asyncIterator]: chunks, destroy: (error) => stream.destroy(error) } }
 }
