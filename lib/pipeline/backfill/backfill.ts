@@ -128,6 +128,7 @@ async function runAll(
     // Before there are workers: it has the whole budget. Nothing of it is kept, so it is not finished for partitions that are not to begin.
     await using _scans = await scanOnce(session, partitions, { ...context(undefined, workspace.folder), signal: bounds.drain })
     await session.sources.rest()
+    await session.restReader()
     return await runPartitions(running, partitions, bounds, shared)
   }
   if (!wantsShared(session, partitions.length > 0)) return runThem()

@@ -1,5 +1,5 @@
 import type { Limits } from '../../core/context.ts'
-import { type Budget, OF_THE_MACHINE } from './budget.ts'
+import { type Budget, OF_THE_MACHINE, OWN_BYTES } from './budget.ts'
 
 /** How much memory the processes of a backfill may hold, all together. */
 export interface MemoryBudget {
@@ -17,18 +17,15 @@ export interface MemoryBudget {
   readonly alone: Limits
 }
 
-/** What a process holds beside its engine's data: Node, code, compiled pipelines. */
-const OWN_BYTES = 256 * 2 ** 20
-/** Less than this for each process keeps no process from taking it: Node and the engines need it empty. */
-const LEAST_BYTES = 512 * 2 ** 20
+/** Where the machine itself has less than its processes need. */
 const LEAST_ENGINE_BYTES = 64 * 2 ** 20
 
 /**
  * Divides `--memory` by what processes really hold: the parent has what its loads may take, the workers the rest, each an equal share, of which its engine has what the process itself does not need. The whole is never more than
- * nine tenths of the machine's memory, or of the container's, and never less than half a GiB for each process.
+ * nine tenths of the machine's memory, or of the container's.
  */
 export function memoryBudget({ jobs, memoryBytes, threads, parent, worker }: Budget, machineBytes: number): MemoryBudget {
-  const wholeBytes = Math.floor(Math.min(Math.max(memoryBytes, (jobs + 1) * LEAST_BYTES), machineBytes * OF_THE_MACHINE))
+  const wholeBytes = Math.floor(Math.min(memoryBytes, machineBytes * OF_THE_MACHINE))
   const workersBytes = Math.max(wholeBytes - parent.memoryBytes - OWN_BYTES, Math.floor(wholeBytes / 2))
   const shareBytes = Math.floor(workersBytes / jobs)
   const engine = (bytes: number) => Math.max(LEAST_ENGINE_BYTES, bytes - OWN_BYTES)

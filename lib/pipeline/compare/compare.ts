@@ -45,6 +45,7 @@ async function compareAll(
   const begins = before?.error ? [] : partitions
   await using _scans = await scanOnce(session, begins, { ...context(undefined, workspace.folder), signal: bounds.drain })
   await session.sources.rest()
+  await session.restReader()
   const reports = before?.error ? partitions.map(notRun) : await runPartitions(aside, partitions, bounds, { ...shared, comparing })
   const compared = reports.map((report) => comparisonOf(report, found.get(report.partition) ?? []))
   // What has nothing to be compared is no line of a report.

@@ -141,6 +141,11 @@ export async function openSession(project: Project, name: string, choices: RunCh
       exports,
       binder,
       reader: theReader,
+      restReader: async () => {
+        const resting = reader
+        reader = undefined
+        await resting?.close()
+      },
       openEngine: engines.open,
       countRows: rowCounter(binder),
       refresh: choices.refresh,

@@ -28,6 +28,8 @@ export interface Session extends LandingTools {
   readonly steps: StepHashes
   /** What the parts of committed keys were made from. */
   readonly recipes: Recipes
+  /** Ends the reader child while no job runs, for its memory; whoever reads next starts another one. */
+  restReader(): Promise<void>
   readonly connections: Readonly<Record<string, SourceConnection>>
   readonly exports: Store
   /** Opened at first use, since a warehouse file has one writer. */

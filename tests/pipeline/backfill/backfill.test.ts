@@ -127,7 +127,7 @@ test('backfill refuses what cannot be, before anything is run', { timeout: 60_00
   expect(await error('--partition', '2024-02-01')).toContain('no partition "2024-02-01"')
   expect(await error('--jobs', '0')).toContain('--jobs 0')
   expect(await error('--memory', 'much')).toContain('--memory is not an amount of memory')
-  expect(await error('--memory', '100MB', '--jobs', '4')).toContain('at least 64 MiB')
+  expect(await error('--memory', '100MB', '--jobs', '4')).toContain('they need at least 2.0 GB')
   expect(await error('--stop-at', 'six')).toContain('expected the form 06:00')
   // A dry run is asked before a long night, and refuses what the night would.
   expect(await error('--stop-at', '24:00', '--dry-run')).toContain('expected the form 06:00')

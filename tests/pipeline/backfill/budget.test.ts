@@ -27,8 +27,29 @@ test('divide refuses what is no number of workers, and memory that is too little
   expect(() => divide(LIMITS, { jobs: 1.5 }, 1)).toThrow('--jobs 1.5')
   expect(() => divide(LIMITS, { threads: 100_000 }, 1)).toThrow('--threads 100000 is too many: at most 1,024')
   expect(() => divide(LIMITS, { memoryBytes: GB, jobs: 100 }, 100)).toThrow(
-    '100 workers would have 7 MiB of memory each; at least 64 MiB are needed',
+    '--memory 1.0 GB is too little for 100 workers and the process that loads: they need at least 40.4 GB',
   )
+})
+
+test('divide keeps what is asked for or refuses it, and raises what nobody asked for to what the processes need', () => {
+  const refusal = (memoryBytes: number, jobs: number) => {
+    try {
+      divide(LIMITS, { memoryBytes, jobs }, 100)
+    } catch (error) {
+      return error
+    }
+  }
+  expect(refusal(0.6 * GB, 1)).toMatchObject({
+    message: '--memory 600.0 MB is too little for one worker and the process that loads: they need at least 800.0 MB',
+    hint: 'raise --memory; `millrace run` takes less: one partition after the other, in one process',
+  })
+  expect(refusal(1.1 * GB, 2)).toMatchObject({ hint: 'raise --memory, or lower --jobs: each worker less needs 400.0 MB less' })
+  expect(divide(LIMITS, { memoryBytes: 0.8 * GB, jobs: 1 }, 100)).toMatchObject({
+    memoryBytes: 0.8 * GB,
+    parent: { memoryBytes: 131564544 },
+  })
+  expect(divide({ ...LIMITS, memoryBytes: 0.1 * GB }, { jobs: 2 }, 100)).toMatchObject({ jobs: 2, memoryBytes: 1.2 * GB })
+  expect(divide({ ...LIMITS, memoryBytes: 0.1 * GB }, {}, 100)).toMatchObject({ jobs: 1, memoryBytes: 0.8 * GB })
 })
 
 test('whatever is asked, the parts are within the whole', () => {
