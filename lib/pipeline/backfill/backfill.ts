@@ -126,7 +126,8 @@ async function runAll(
   await tellPending(running)
   const runThem = async () => {
     // Before there are workers: it has the whole budget. Nothing of it is kept, so it is not finished for partitions that are not to begin.
-    await using _scans = await scanOnce(session, partitions, { ...context(undefined, workspace.folder), signal: bounds.drain })
+    const ctx = { ...context(undefined, workspace.folder), signal: bounds.drain }
+    await using _scans = await scanOnce(session, partitions, ctx, bounds.attempts)
     await session.sources.rest()
     await session.restReader()
     return await runPartitions(running, partitions, bounds, shared)

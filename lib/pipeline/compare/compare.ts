@@ -43,7 +43,8 @@ async function compareAll(
     : undefined
   const sharing = before && comparisonOf(before, ours.take())
   const begins = before?.error ? [] : partitions
-  await using _scans = await scanOnce(session, begins, { ...context(undefined, workspace.folder), signal: bounds.drain })
+  const ctx = { ...context(undefined, workspace.folder), signal: bounds.drain }
+  await using _scans = await scanOnce(session, begins, ctx, bounds.attempts)
   await session.sources.rest()
   await session.restReader()
   const reports = before?.error ? partitions.map(notRun) : await runPartitions(aside, partitions, bounds, { ...shared, comparing })

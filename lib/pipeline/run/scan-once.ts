@@ -7,6 +7,7 @@ import type { TimeWindow } from '../../core/dataset.ts'
 import { disk } from '../../core/disk.ts'
 import { messageOf } from '../../core/errors.ts'
 import { keyPart } from '../../core/key-part.ts'
+import { retrying } from '../../core/retry.ts'
 import { canBeSplit, type Scan, scanAnswer, scanQuestion, scanStatement, sortStatement } from '../../extract/scan.ts'
 import { formatCount } from '../../observe/units.ts'
 import type { Partition } from '../define/partitions.ts'
@@ -21,10 +22,10 @@ export interface Scans extends AsyncDisposable {
 
 /**
  * Reads once, for all partitions that a run is about to land, what it would otherwise read whole for each: files that are not cut by partition, queries of a database that cannot find a window without going through all. The rows are staged in the run's workspace; each partition then lands from there as if
- * it had read alone: the same cut, casts, checks, hash and manifest, and what does not fit fails its own partition. A scan that fails is said and forgotten: each partition then reads for itself, and tells
- * what is wrong. Nothing is committed here, so a run that is killed leaves nothing: the next one scans for those that have not landed.
+ * it had read alone: the same cut, casts, checks, hash and manifest, and what does not fit fails its own partition. A scan that fails in a way that may pass (a connection lost, its
+ * reader killed) is tried `attempts` times in all, as a backfill's partitions are. One that fails for good is said and forgotten: each partition then reads for itself, and tells what is wrong. Nothing is committed here, so a run that is killed leaves nothing: the next one scans for those that have not landed.
  */
-export async function scanOnce(session: Session, partitions: readonly Partition[], ctx: RunContext): Promise<Scans> {
+export async function scanOnce(session: Session, partitions: readonly Partition[], ctx: RunContext, attempts = 1): Promise<Scans> {
   const relations: Relation[] = []
   const folder = join(ctx.workspace, 'scan')
   if (does(session.choices, 'extract') && partitions.length > 1)
@@ -34,7 +35,7 @@ export async function scanOnce(session: Session, partitions: readonly Partition[
       const windows = (await partitionsToRead(session, dataset, partitions)).flatMap(({ window }) => window ?? [])
       const span = spanOf(windows)
       if (!span || windows.length < 2) continue
-      const task = { dataset, span, windows, folder, relations }
+      const task = { dataset, span, windows, folder, relations, attempts }
       if (whole === true || (await paysOff(session, task, ctx))) await scanDataset(session, task, ctx)
     }
   return {
@@ -78,13 +79,31 @@ interface Task {
   readonly folder: string
   /** What was opened, for the run's end: a value that does not fit is looked for in the source. */
   readonly relations: Relation[]
+  readonly attempts: number
+}
+
+/** As between a partition's. */
+const PAUSES = { initialDelayMs: 1_000, maxDelayMs: 30_000 }
+
+/** Uses a dataset's source, and once more where that fails in a way that may pass: with sessions of its own, and the room that was taken. */
+async function usingSource<T>(session: Session, task: Task, ctx: RunContext, work: (source: Source) => Promise<T>): Promise<T> {
+  const { dataset, attempts } = task
+  const use = () => session.sources.use(connectionOf(session, dataset), work)
+  if (attempts === 1) return use()
+  return retrying(ctx, { stage: 'extract', dataset, retries: attempts - 1, ...PAUSES }, async (attempt) => {
+    if (attempt > 1) {
+      await removeFiles(task)
+      await session.sources.rest().catch(() => undefined)
+    }
+    return use()
+  })
 }
 
 /** Whether a source says that it would go through all for each window. Where it cannot say, a read will tell what is wrong. */
 async function paysOff(session: Session, task: Task, ctx: RunContext): Promise<boolean> {
   const read = readOf(session, task)
   const asks = (source: Source) => (read && source.readsWhole ? source.readsWhole(read, task.windows, ctx) : Promise.resolve(false))
-  return session.sources.use(connectionOf(session, task.dataset), asks).catch(() => false)
+  return usingSource(session, task, ctx, asks).catch(() => false)
 }
 
 function connectionOf({ pipeline }: Session, dataset: string): string {
@@ -110,12 +129,12 @@ async function scanDataset(session: Session, task: Task, ctx: RunContext): Promi
     })
   ctx.emit({ type: 'stage', phase: 'start', stage: 'extract', dataset })
   try {
-    const scanned = await session.sources.use(connectionOf(session, dataset), (source) => scan(session, source, task, ctx))
+    const scanned = await usingSource(session, task, ctx, (source) => scan(session, source, task, ctx))
     if (scanned) session.scans.set(dataset, scanned.scan)
     emit(scanned ? 'done' : 'skipped', scanned?.rows)
   } catch (error) {
     // Each partition that now reads for itself wants the room, the more so where it was the disk that was full.
-    for (const file of Object.values(filesOf(task))) await disk.removeTree(file).catch(() => undefined)
+    await removeFiles(task)
     if (ctx.signal.aborted) return emit('stopped')
     emit('failed')
     const message = `one scan for ${formatCount(partitions)} partitions has failed, so each reads for itself: ${messageOf(error)}`
@@ -125,6 +144,10 @@ async function scanDataset(session: Session, task: Task, ctx: RunContext): Promi
 
 function filesOf({ folder, dataset }: Task): { readonly file: string; readonly sorted: string } {
   return { file: join(folder, `${keyPart(dataset)}.parquet`), sorted: join(folder, `${keyPart(dataset)}-sorted.parquet`) }
+}
+
+async function removeFiles(task: Task): Promise<void> {
+  for (const file of Object.values(filesOf(task))) await disk.removeTree(file).catch(() => undefined)
 }
 
 /** undefined: this relation cannot be split. */
