@@ -1,11 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
+import type { Writable } from 'node:stream'
+import { finished } from 'node:stream/promises'
+import type { ByteStream } from '../../core/byte-stream.ts'
 import type { RunContext } from '../../core/context.ts'
 import { PermanentError } from '../../core/errors.ts'
 import { quoteIdentifier, quoteLiteral } from '../../core/quote.ts'
 import type { DuckDB, SqlValues } from '../../engines/duckdb.ts'
-import { makeFifo, openFifo } from '../../engines/fifo-source.ts'
+import { makeFifo, openLentFifo } from '../../engines/fifo-source.ts'
 import { notTaken } from './kept-rows.ts'
 import type { LoadSession } from './load-session.ts'
 import { refusedValue } from './refused-value.ts'
@@ -27,11 +29,11 @@ export async function copyRows(session: LoadSession, db: DuckDB, rows: RowsToCop
   try {
     const path = join(folder, 'rows')
     await makeFifo(path)
-    const fifo = await openFifo(path, (to, signal) => db.run(`COPY (${select}) TO ${quoteLiteral(to)} (${options})`, values, signal))
+    const fifo = await openLentFifo(path, (to, signal) => db.run(`COPY (${select}) TO ${quoteLiteral(to)} (${options})`, values, signal))
     const stop = () => void fifo.stream.destroy(ctx.signal.reason)
     ctx.signal.addEventListener('abort', stop, { once: true })
     if (ctx.signal.aborted) stop()
-    const taking = session.copy(`COPY ${into} (${names}) FROM STDIN (FORMAT ${wire})`, (stream) => pipeline(fifo.stream, stream))
+    const taking = session.copy(`COPY ${into} (${names}) FROM STDIN (FORMAT ${wire})`, (stream) => writeEach(fifo.stream, stream))
     // A server that gives up leaves nobody who reads: the engine is stopped, not left to wait.
     const taken = taking.finally(() => fifo.stream.destroy())
     const [produced, accepted] = await Promise.allSettled([fifo.rows, taken])
@@ -51,4 +53,25 @@ export async function copyRows(session: LoadSession, db: DuckDB, rows: RowsToCop
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** Writes chunks, each when the one before has left for the server: their memory is used again. An end that comes early fails the COPY. */
+async function writeEach(chunks: ByteStream, into: Writable): Promise<void> {
+  let refuse: (error: unknown) => void = () => undefined
+  const ended = finished(into)
+  // A stream that fails does not answer the write that is under way.
+  ended.catch((error: unknown) => refuse(error))
+  const write = (chunk: Uint8Array) =>
+    new Promise<void>((resolve, reject) => {
+      refuse = reject
+      into.write(chunk, (error) => (error ? reject(error) : resolve()))
+    })
+  try {
+    for await (const chunk of chunks) await write(chunk)
+    into.end()
+  } catch (error) {
+    into.destroy(error instanceof Error ? error : new Error(String(error)))
+    throw error
+  }
+  await ended
 }
