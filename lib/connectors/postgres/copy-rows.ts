@@ -55,6 +55,9 @@ export async function copyRows(session: LoadSession, db: DuckDB, rows: RowsToCop
   }
 }
 
+/** What a socket takes without asking for a pause, and more: when that has left for the server nobody says, so it has memory of its own. */
+const SMALL_BYTES = 2 ** 17
+
 /** Writes chunks, each when the one before has left for the server: their memory is used again. An end that comes early fails the COPY. */
 async function writeEach(chunks: ByteStream, into: Writable): Promise<void> {
   let refuse: (error: unknown) => void = () => undefined
@@ -67,7 +70,7 @@ async function writeEach(chunks: ByteStream, into: Writable): Promise<void> {
       into.write(chunk, (error) => (error ? reject(error) : resolve()))
     })
   try {
-    for await (const chunk of chunks) await write(chunk)
+    for await (const chunk of chunks) await write(chunk.length < SMALL_BYTES ? Buffer.from(chunk) : chunk)
     into.end()
   } catch (error) {
     into.destroy(error instanceof Error ? error : new Error(String(error)))
