@@ -15,6 +15,8 @@ export interface Dataset {
   readonly rows: number
   /** Hex. For an extracted dataset the hash of its content, whatever its row order; for a computed one the hash of its inputs and code. */
   readonly hash: string
+  /** Of a cursor dataset's current state: what names its content as far as it consists of some columns, by their names as JSON. */
+  readonly hashesOf?: Readonly<Record<string, string>>
 }
 
 /** A partition's time window `[start, end)` as UTC instants. */

@@ -18,6 +18,8 @@ export interface DeltaRequest {
   readonly staged: readonly string[]
   /** All rows of the source were asked for. */
   readonly whole: boolean
+  /** The columns by which a row is another one than the state's; default all. Further ones the state has not of all rows. */
+  readonly compared?: Columns
   readonly history: { readonly rows: readonly HistoryFile[]; readonly gone: readonly HistoryFile[] }
   /** All keys of the source as staged, with `deletes: 'keys'`. */
   readonly keys?: readonly string[]
@@ -70,7 +72,9 @@ export async function deltaOf(request: DeltaRequest, folder: string, db: DuckDB,
       : `SELECT * FROM ${read}`
     // Where all was read the whole state is wanted.
     const only = request.whole ? {} : { only: 'latest' }
-    const same = Object.keys(columns).map((name) => `latest.${quoteIdentifier(name)} IS NOT DISTINCT FROM state.${quoteIdentifier(name)}`)
+    const same = Object.keys(request.compared ?? columns).map(
+      (name) => `latest.${quoteIdentifier(name)} IS NOT DISTINCT FROM state.${quoteIdentifier(name)}`,
+    )
     const joined = key.map((name) => `latest.${quoteIdentifier(name)} = state.${quoteIdentifier(name)}`)
     await db.run(
       copyStatement(

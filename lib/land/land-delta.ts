@@ -41,6 +41,7 @@ export async function landDelta(
       cursor: kind.column,
       staged: staged.files,
       whole: cursorFrom === undefined,
+      ...(request.stateColumns && { compared: request.stateColumns }),
       history,
       ...(keys !== undefined && { keys: keys.files }),
       ...(last !== undefined && { last }),
@@ -58,7 +59,8 @@ export async function landDelta(
   const counts = { read: found.read, superseded: found.superseded, removed: found.gone?.rows ?? 0 }
   const base = readable === undefined
   if (current && !base && found.rows === 0 && !found.gone) {
-    const manifest = await confirmed(current, { ...request, open: false }, store, ctx)
+    const { readKey } = request.stateColumns ? current : request
+    const manifest = await confirmed(current, { ...request, readKey, open: false }, store, ctx)
     return { manifest, outcome: 'unchanged', ...counts, rows: 0, unchanged: found.read - found.superseded, bytes: 0 }
   }
   const content = await contentOf(db, [found.file], columns, ctx.signal)
@@ -69,6 +71,7 @@ export async function landDelta(
   const draft: Draft = {
     ...draftOf(request, (current?.id ?? 0) + 1, { ...content, hash }),
     ...(base && { base }),
+    ...(request.stateColumns && { stateColumns: request.stateColumns }),
     cursor: { column: kind.column, ...(cursorFrom !== undefined && { from: cursorFrom }), ...(found.to !== undefined && { to: found.to }) },
   }
   const files = [

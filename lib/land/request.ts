@@ -52,6 +52,8 @@ export interface LandRequest extends Asked {
   readonly relation: Relation
   /** The cursor value from which rows were asked, overlap taken off, as DuckDB's text; absent: all rows. */
   readonly cursorFrom?: string
+  /** Cursor datasets: the columns that all of the state has, where it is not all of them; rows that had landed are told by these. */
+  readonly stateColumns?: Columns
   /** With `deletes: 'keys'`: the key columns of every row of the source, read after `relation`. */
   readonly keys?: { readonly select: Selected; readonly relation: Relation }
 }

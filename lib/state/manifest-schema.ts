@@ -33,6 +33,7 @@ export const manifestSchema = z.object({
   window: windowSchema.exactOptional(),
   open: z.boolean(),
   cursor: z.object({ column: z.string(), from: z.string().exactOptional(), to: z.string().exactOptional() }).exactOptional(),
+  stateColumns: z.record(z.string(), z.string()).exactOptional(),
   base: z.boolean().exactOptional(),
   sourceVersion: z.string().exactOptional(),
   run: runSchema,

@@ -57,6 +57,8 @@ export interface LoadManifest {
   readonly open: boolean
   /** The range of the cursor column that this load really covered, as DuckDB's text. */
   readonly cursor?: { readonly column: string; readonly from?: string; readonly to?: string }
+  /** Cursor datasets: the columns that all of the state has, where this load has more; what was asked is hashed with these. */
+  readonly stateColumns?: Columns
   /** Cursor datasets: the state begins with this load, a whole read; those before it could not be read any more. */
   readonly base?: boolean
   /** What the source said of its own version; equal next time means nothing changed. */

@@ -13,6 +13,7 @@ export const dataset = z.object({
   files: z.array(z.string()),
   rows: count,
   hash: z.string(),
+  hashesOf: z.record(z.string(), z.string()).exactOptional(),
 }) satisfies z.ZodType<Dataset>
 
 export const token = z.object({

@@ -50,11 +50,11 @@ type NameContent = (dataset: string, content: SeenContent) => string
 
 const nameWhole: NameContent = (_, { hash }) => hash
 
-/** By the columns that the target can depend on, where those and their hashes are known. `bySql`: as when what a frame reads was all. */
+/** By the columns that the target can depend on, where those and their hashes are known. `bySql`: as when what a frame reads was all, and so was a current state. */
 function namesRead(pipeline: BoundPipeline, { dataset }: Pick<Target, 'dataset'>, only: 'bySql' | undefined = undefined): NameContent {
   const columns = readColumns(pipeline, dataset, only)
   return (name, content) => {
-    const read = columns.get(name)
+    const read = only === 'bySql' && content.isState ? undefined : columns.get(name)
     return (read && content.ofColumns?.(read)) ?? content.hash
   }
 }

@@ -1,5 +1,6 @@
 import { columnsOf } from '../../check/rule-text.ts'
 import type { Rule } from '../../check/rules.ts'
+import type { Dataset } from '../../core/dataset.ts'
 import { contentOfColumns } from '../../land/column-hashes.ts'
 import type { LoadManifest } from '../../state/manifest.ts'
 import { datasetOfName } from '../../transform/bound.ts'
@@ -9,10 +10,17 @@ import { closureOf } from './closure.ts'
 
 /** The content of what a target is computed from. */
 export interface SeenContent {
+  /** It is a cursor dataset's current state. */
+  readonly isState?: boolean
   /** Of all of it. */
   readonly hash: string
   /** Of these columns alone; undefined where it is not known. */
   ofColumns?(names: readonly string[]): string | undefined
+}
+
+/** A cursor dataset's current state as keys see it. */
+export function contentOfState({ hash, hashesOf }: Pick<Dataset, 'hash' | 'hashesOf'>): SeenContent {
+  return { hash, isState: true, ofColumns: (names) => hashesOf?.[JSON.stringify(names)] }
 }
 
 /** A load as keys see it. */
@@ -43,6 +51,15 @@ export function readColumns(
     }
   }
   return new Map([...found].flatMap(([name, columns]) => (columns ? [[name, [...columns].sort()] as const] : [])))
+}
+
+/** The sets of an extracted dataset's columns that targets depend on, each once; targets that depend on all are left out. */
+export function columnSetsOf(pipeline: Pick<BoundPipeline, 'bound' | 'targets'>, dataset: string): readonly (readonly string[])[] {
+  const sets = pipeline.targets.flatMap((target) => {
+    const names = readColumns(pipeline, target.dataset).get(dataset)
+    return names ? [[JSON.stringify(names), names] as const] : []
+  })
+  return [...new Map(sets).values()]
 }
 
 /** The columns of an extracted dataset that anything of a pipeline depends on: steps, targets, checks, requests made for its values. undefined: all of them. */

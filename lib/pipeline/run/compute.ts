@@ -10,6 +10,7 @@ import type { LoadManifest } from '../../state/manifest.ts'
 import { transform } from '../../transform/run.ts'
 import { closureOf } from '../define/closure.ts'
 import type { Partition } from '../define/partitions.ts'
+import { columnSetsOf } from '../define/read-columns.ts'
 import { ALL, landedDataset } from './landed.ts'
 import type { Session } from './session.ts'
 
@@ -22,7 +23,7 @@ export async function sharedDataset(session: Computing, name: string, ctx: RunCo
   const kind = pipeline.definition.extract[name]?.kind
   if (kind?.by === 'cursor') {
     const of = { pipeline: pipeline.definition.name, dataset: name, columns: schema[name] ?? {}, key: kind.key, cursor: kind.column }
-    const { manifests, ...state } = await currentState(store, of, ctx, session.openEngine)
+    const { manifests, ...state } = await currentState(store, of, ctx, session.openEngine, columnSetsOf(pipeline, name))
     for (const manifest of manifests) session.pinned.add(manifest)
     return state
   }

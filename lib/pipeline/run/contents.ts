@@ -1,7 +1,8 @@
+import type { Dataset } from '../../core/dataset.ts'
 import { currentLoad } from '../../land/loads.ts'
 import type { LoadManifest } from '../../state/manifest.ts'
 import type { Partition } from '../define/partitions.ts'
-import { contentOfLoad, type SeenContent } from '../define/read-columns.ts'
+import { contentOfLoad, contentOfState, type SeenContent } from '../define/read-columns.ts'
 import { pin } from './compute.ts'
 import { ALL, partitionsSeen } from './landed.ts'
 import type { Session } from './session.ts'
@@ -15,7 +16,7 @@ export interface Contents {
 /** The contents of what a unit's transforms see, by extracted dataset. */
 export async function contentsOf(session: Session, names: readonly string[], partition: Partition | undefined): Promise<Contents> {
   const seen = new Map<string, readonly SeenContent[]>(
-    [...session.shared].map(([name, { hash }]) => [name, [sharedContent(session, name, hash)]]),
+    [...session.shared].map(([name, shared]) => [name, [sharedContent(session, name, shared)]]),
   )
   const current = new Map<string, LoadManifest>()
   for (const name of names) {
@@ -40,8 +41,8 @@ export async function contentsOf(session: Session, names: readonly string[], par
   return { seen, loads: current }
 }
 
-/** Of a dataset that is read whole its load; a current state is made of many, and known by all of its columns. */
-function sharedContent({ whole }: Session, name: string, hash: string): SeenContent {
+/** Of a dataset that is read whole its load; a current state is made of many. */
+function sharedContent({ whole }: Session, name: string, shared: Dataset): SeenContent {
   const load = whole.get(name)
-  return load?.contentHash === hash ? contentOfLoad(load) : { hash }
+  return load?.contentHash === shared.hash ? contentOfLoad(load) : contentOfState(shared)
 }

@@ -1,6 +1,6 @@
 import type { Store } from '../../connectors/store.ts'
 import type { RunContext } from '../../core/context.ts'
-import type { Dataset } from '../../core/dataset.ts'
+import type { Columns, Dataset } from '../../core/dataset.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { hashOf } from '../../core/hash.ts'
 import { datasetOfLoads, verifyOnce } from '../../land/datasets.ts'
@@ -31,17 +31,34 @@ export async function usableLoad(tools: LandedTools, dataset: string, partition:
   return current && isUsable(tools, current) ? current : undefined
 }
 
-function isUsable({ pipeline, schema }: LandedTools, load: LoadManifest): boolean {
+function isUsable(tools: LandedTools, load: LoadManifest): boolean {
+  const { pipeline, schema } = tools
   const { dataset } = load
   if (load.readKey === readKey(pipeline, schema, dataset)) return true
   const extract = pipeline.definition.extract[dataset]
-  // A state is made of loads of all ages, a look-back of several partitions: there one column would be missing in some.
-  if (!extract || extract.kind.by === 'cursor' || extract.expressions || extract.forward !== undefined) return false
-  if (extract.kind.by === 'window' && extract.kind.lookback !== undefined) return false
+  if (!extract || extract.forward !== undefined) return false
+  const { kind } = extract
+  // A look-back shows several partitions, which must have the same columns.
+  if (kind.by === 'window' && kind.lookback !== undefined) return false
   const used = columnsInUse(pipeline, dataset)
+  const asked = columnsAsked(tools, load)
+  if (!used || !asked) return false
   const declared = schema[dataset] ?? {}
-  if (!used || [...used].some((name) => load.columns[name] !== declared[name])) return false
-  return load.readKey === readKey(pipeline, { ...schema, [dataset]: load.columns }, dataset)
+  const own = kind.by === 'whole' ? [] : kind.by === 'window' ? [kind.column] : [kind.column, ...kind.key]
+  if ([...used, ...own].some((name) => asked[name] !== declared[name])) return false
+  // What a state's older loads have of another type, each reading of it would cast.
+  return kind.by !== 'cursor' || Object.entries(declared).every(([name, type]) => (load.columns[name] ?? type) === type)
+}
+
+/**
+ * The columns under which a load was asked for as today; undefined where more than the columns is another. All that the load stands for has them: of a cursor dataset its state, whose loads may have further ones, from which on nobody has
+ * read the source whole.
+ */
+export function columnsAsked({ pipeline, schema }: LandedTools, load: LoadManifest): Columns | undefined {
+  const { dataset } = load
+  return [schema[dataset], load.stateColumns, load.columns].find(
+    (columns) => columns !== undefined && load.readKey === readKey(pipeline, { ...schema, [dataset]: columns }, dataset),
+  )
 }
 
 /** The current load, if it is of the window that the partition has today: in another zone or unit partitions may have had the same names. */
@@ -68,13 +85,18 @@ export function readKey(
     connection: extract.connection,
     request: extract.request,
     kind,
-    expressions: extract.expressions,
+    expressions: extract.expressions && expressionsOf(extract.expressions, schema[dataset]),
     columns: schema[dataset],
     source: schema[`${dataset}.source`],
     ...(zone !== 'UTC' && { zone }),
     // Of another form than what lands otherwise.
     ...(extract.forward === 'land' && { forward: extract.forward }),
   })
+}
+
+/** The expressions of these columns alone. */
+function expressionsOf(expressions: Readonly<Record<string, string>>, columns: Columns = expressions): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(expressions).filter(([name]) => Object.hasOwn(columns, name)))
 }
 
 /** The partitions of a window dataset that a partition's transforms see: its own, and those that the look-back touches. */

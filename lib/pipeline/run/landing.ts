@@ -20,7 +20,7 @@ import type { LoadManifest } from '../../state/manifest.ts'
 import type { Schema } from '../define/definition.ts'
 import { parentValues } from '../define/parents.ts'
 import type { Partition } from '../define/partitions.ts'
-import { ALL, type LandedTools, readKey, usableLoad } from './landed.ts'
+import { ALL, columnsAsked, type LandedTools, readKey, usableLoad } from './landed.ts'
 import { readAndLandUndecoded } from './landing-undecoded.ts'
 import type { Sources } from './sources.ts'
 
@@ -106,6 +106,7 @@ async function readAndLand(tools: LandingTools, source: Reading, task: Task, ctx
   const { partition: cut } = pipeline.definition
   const zone = cut?.by === 'time' ? cut.zone : undefined
   const from = kind.by === 'cursor' && usable && !refresh ? await cursorFrom(tools, dataset, kind, columns) : undefined
+  const asked = from === undefined || !usable ? columns : stateColumns(tools, usable, columns)
   const own = sourceColumns(schema, dataset, extract)
   const named = kind.by === 'cursor' ? sourceColumn(extract, kind.column) : undefined
   const behind = named !== undefined && kind.by === 'cursor' && (!expressions || own[named] === columns[kind.column]) ? named : undefined
@@ -148,7 +149,8 @@ async function readAndLand(tools: LandingTools, source: Reading, task: Task, ctx
         partition: partition?.name ?? ALL,
         columns,
         kind,
-        readKey: readKey(pipeline, schema, dataset),
+        readKey: readKey(pipeline, { ...schema, [dataset]: asked }, dataset),
+        ...(asked !== columns && { stateColumns: asked }),
         select,
         relation,
         ...(partition?.window && { window: partition.window }),
@@ -175,6 +177,13 @@ async function readAndLand(tools: LandingTools, source: Reading, task: Task, ctx
 function scanned({ scans }: LandingTools, dataset: string, partition: Partition | undefined): Relation | undefined {
   const scan = scans.get(dataset)
   return scan && partition?.window && hasWindow(scan, partition.window) ? relationOfScan(scan, partition.window) : undefined
+}
+
+/** Those of the columns that all of a cursor dataset's state has; `columns` itself where it has all. */
+function stateColumns(tools: LandingTools, usable: LoadManifest, columns: Columns): Columns {
+  const asked = columnsAsked(tools, usable) ?? columns
+  const common = Object.entries(columns).filter(([name, type]) => asked[name] === type)
+  return common.length === Object.keys(columns).length ? columns : Object.fromEntries(common)
 }
 
 function sourceColumns(schema: Schema, dataset: string, { expressions }: Extract<string>): Columns {

@@ -11,7 +11,7 @@ import type { StaleReport } from '../report.ts'
 import { sharedDataset } from '../run/compute.ts'
 import { contentsOf } from '../run/contents.ts'
 import { forwarded } from '../run/forward.ts'
-import { ALL, loadOfWindow, usableLoad } from '../run/landed.ts'
+import { ALL, columnsAsked, loadOfWindow, usableLoad } from '../run/landed.ts'
 import { extractedOf, readableOf, type Session } from '../run/session.ts'
 import { type Change, codeChanges, inputChanges } from './changes.ts'
 import { committedInputs } from './committed-inputs.ts'
@@ -159,13 +159,11 @@ async function findAsked(session: Session, partition: Partition | undefined, fou
     const load = await loadOfWindow(session, name, partition)
     if (!load || (await usableLoad(session, name, partition))) continue
     any = true
-    const columns = schema[name] ?? {}
-    const names = [...new Set([...Object.keys(columns), ...Object.keys(load.columns)])].filter(
-      (each) => columns[each] !== load.columns[each],
-    )
+    const [columns, before] = [schema[name] ?? {}, columnsAsked(session, load) ?? load.columns]
+    const names = [...new Set([...Object.keys(columns), ...Object.keys(before)])].filter((each) => columns[each] !== before[each])
     const what = names.map(
       (each) =>
-        `${each}: ${load.columns[each] ?? 'new'}${columns[each] === undefined ? ' is gone' : load.columns[each] === undefined ? `, ${columns[each]}` : ` → ${columns[each]}`}`,
+        `${each}: ${before[each] ?? 'new'}${columns[each] === undefined ? ' is gone' : before[each] === undefined ? `, ${columns[each]}` : ` → ${columns[each]}`}`,
     )
     const change: Change =
       names.length > 0 ? { kind: 'columns', name, what: what.join('; ') } : { kind: 'request', name, what: 'what is asked of it' }
