@@ -68,7 +68,9 @@ $(LOCAL_NODE):
 endif
 
 node_modules/.millrace-setup: package-lock.json | $(LOCAL_NODE)
-	@$(LOCKED) if [ ! $@ -nt $< ]; then { $(call from_npm,npm ci); } && touch $@; fi
+	@$(LOCKED) if [ ! $@ -nt $< ]; then \
+	  if [ -L node_modules ]; then echo "make: node_modules is a link to $$(readlink node_modules), which npm ci would empty for everybody: run make setup there, or remove the link" >&2; exit 1; fi; \
+	  { $(call from_npm,npm ci); } && touch $@; fi
 
 demo: setup ## run every pipeline on its fixture data, and say where the CSV files are
 	@for name in $(PIPELINES); do echo "== $$name"; node bin/millrace.js run "$$name"; done

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -24,6 +24,17 @@ function addPipeline(name: string, text = 'export default {}\n'): void {
 const { MAKEFLAGS: _flags, MAKELEVEL: _level, MFLAGS: _mflags, PARTITION: _p, FROM: _f, TO: _t, PROFILE: _r, ...env } = process.env
 const make = (...args: string[]) => execFileSync('make', ['-C', copy, ...args], { env, encoding: 'utf8', stdio: 'pipe' })
 const failingMake = (...args: string[]) => spawnSync('make', ['-C', copy, ...args], { env, encoding: 'utf8' })
+
+test('make setup empties no folder that node_modules is a link to', () => {
+  const others = join(copy, 'others')
+  mkdirSync(join(others, 'acorn'), { recursive: true })
+  rmSync(join(copy, 'node_modules'), { recursive: true })
+  symlinkSync(others, join(copy, 'node_modules'))
+  const { status, stderr } = failingMake('setup')
+  expect(status).toBe(2)
+  expect(stderr).toContain(`make: node_modules is a link to ${others}, which npm ci would empty for everybody`)
+  expect(readdirSync(others)).toEqual(['acorn'])
+})
 
 test('make help lists every target with a line, a new pipeline folder included', () => {
   addPipeline('ships')
