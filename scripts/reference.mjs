@@ -18,7 +18,7 @@ const GROUPS = [
   ['Check', /^lib\/check\//],
   ['Load', /^lib\/load\//],
   ['Export', /^lib\/export\//],
-  ['Partitions', /^lib\/pipeline\/define\/(partitions|schedule)\./],
+  ['Partitions', /^lib\/pipeline\/define\/(partitions|partition-names|schedule)\./],
   ['Experiments', /^lib\/pipeline\/experiment\/experiment\./],
 ]
 

@@ -16,9 +16,14 @@ export const backfill = command({
   describe: 'run many partitions at once, each in a process of its own',
   options: {
     pipeline: { type: 'string', positional: true, required: true, describe: 'the name of a folder in pipelines/' },
-    from: { type: 'string', value: 'name', describe: 'partitions from this one on; 2005 means its first' },
+    from: { type: 'string', value: 'name', describe: 'partitions from this one on; 2005 means the first that begins in it' },
     to: { type: 'string', value: 'name', describe: 'partitions before this one' },
-    partition: { type: 'string', value: 'names', repeats: true, describe: 'these only; several with commas between them' },
+    partition: {
+      type: 'string',
+      value: 'names',
+      repeats: true,
+      describe: 'these only; several with commas between them, a key that holds commas as it is',
+    },
     missing: { type: 'boolean', describe: 'of these, those that are not done' },
     failed: { type: 'boolean', describe: 'of these, those whose last attempt has failed' },
     stale: { type: 'boolean', describe: 'of these, those that are made of what has changed since, as plan --stale names them' },

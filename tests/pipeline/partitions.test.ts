@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { ConfigError } from '../../lib/core/errors.ts'
 import {
   day,
   hour,
@@ -9,6 +10,7 @@ import {
   partitionsBefore,
   partitionsBetween,
   partitionsUntil,
+  type TimeUnit,
   week,
   year,
 } from '../../lib/pipeline/define/partitions.ts'
@@ -76,6 +78,98 @@ describe('partitionsBetween', () => {
   })
   it('refuses an empty range', () =>
     expect(() => partitionsBetween(months, '2005-03', '2005', new Date())).toThrow('--from 2005-03 is not before --to 2005'))
+})
+
+describe('what a user writes after --from', () => {
+  const NOW = new Date('2006-01-01Z')
+  const from = (partitioning: Partitioning, name: string) => {
+    try {
+      return partitionsBetween(partitioning, name, undefined, NOW)[0]?.name
+    } catch (error) {
+      return error instanceof ConfigError ? error.message : error
+    }
+  }
+  const units: Readonly<Record<TimeUnit, Partitioning>> = {
+    year: year({ from: '2004' }),
+    month: month({ from: '2004' }),
+    week: week({ from: '2004' }),
+    day: day({ from: '2004' }),
+    hour: hour({ from: '2004' }),
+  }
+  const between = (name: string, unit: string, begin: string, after: string) =>
+    `"${name}" is not a ${unit}: none begins there; write ${begin}, in which it lies, or ${after}, which is next`
+  it.each<readonly [name: string, of: Readonly<Record<TimeUnit, string>>]>([
+    ['2005', { year: '2005', month: '2005-01', week: '2005-01-03', day: '2005-01-01', hour: '2005-01-01T00' }],
+    ['2005-01', { year: '2005', month: '2005-01', week: '2005-01-03', day: '2005-01-01', hour: '2005-01-01T00' }],
+    [
+      '2005-02',
+      { year: between('2005-02', 'year', '2005', '2006'), month: '2005-02', week: '2005-02-07', day: '2005-02-01', hour: '2005-02-01T00' },
+    ],
+    [
+      '2005-02-03',
+      {
+        ...{ year: between('2005-02-03', 'year', '2005', '2006'), month: between('2005-02-03', 'month', '2005-02', '2005-03') },
+        week: 'week "2005-02-03" does not begin on a Monday; write 2005-01-31, in which it lies, or 2005-02-07, which is next',
+        ...{ day: '2005-02-03', hour: '2005-02-03T00' },
+      },
+    ],
+    [
+      '2005-01-31T00',
+      {
+        year: between('2005-01-31T00', 'year', '2005', '2006'),
+        month: between('2005-01-31T00', 'month', '2005-01', '2005-02'),
+        week: '2005-01-31',
+        day: '2005-01-31',
+        hour: '2005-01-31T00',
+      },
+    ],
+    [
+      '2005-W05',
+      {
+        year: between('2005-W05', 'year', '2005', '2006'),
+        month: between('2005-W05', 'month', '2005-01', '2005-02'),
+        week: '2005-01-31',
+        day: '2005-01-31',
+        hour: '2005-01-31T00',
+      },
+    ],
+    // 2004 has 53 weeks, 2005 has 52; the first of 2005 begins on 3 January.
+    [
+      '2004-W53',
+      {
+        year: between('2004-W53', 'year', '2004', '2005'),
+        month: between('2004-W53', 'month', '2004-12', '2005-01'),
+        week: '2004-12-27',
+        day: '2004-12-27',
+        hour: '2004-12-27T00',
+      },
+    ],
+  ])('%s is found among partitions of each length, or it is said what to write', (name, expected) => {
+    for (const [unit, partitioning] of Object.entries(units)) expect(from(partitioning, name), unit).toBe(expected[unit as TimeUnit])
+  })
+  it.each(['5', '2005-2', '2005-13', '2005-02-30', '2005-W00', '2005-W53', '2005-02-03T24', '2005-02-03 04:00', 'February', ''])(
+    '%j is refused with the form',
+    (name) => {
+      const forms = { year: '2005', month: '2005-05', week: '2005-05-23, a Monday, or 2005-W21', day: '2005-05-24', hour: '2005-05-24T13' }
+      for (const [unit, partitioning] of Object.entries(units))
+        expect(from(partitioning, name)).toBe(`${JSON.stringify(name)} is not a ${unit}; expected the form ${forms[unit as TimeUnit]}`)
+    },
+  )
+  it('means the same after --to, and in a pipeline', () => {
+    const names = partitionsBetween(units.week, '2004-12', '2005', NOW).map((p) => p.name)
+    expect(names).toEqual(['2004-12-06', '2004-12-13', '2004-12-20', '2004-12-27'])
+    expect(partitionsUntil(week({ from: '2005-W01', to: '2005-01-17' }), NOW).map((p) => p.name)).toEqual(['2005-01-03', '2005-01-10'])
+    expect(partitionNamed(units.week, '2005-W01', NOW).name).toBe('2005-01-03')
+    expect(() => partitionNamed(units.week, '2005', NOW)).toThrow('no partition "2005"')
+  })
+  it('is a key, in the order of the keys, or it is said which there are', () => {
+    const towns = keys(['lodz', 'a,b', 'krakow'])
+    expect(partitionsBetween(towns, 'a,b', undefined, NOW).map((p) => p.name)).toEqual(['a,b', 'krakow'])
+    expect(from(towns, '2005')).toBe('partition "2005" is not among the keys: lodz, a,b, krakow')
+    expect(() => partitionsBetween(towns, 'krakow', 'lodz', NOW)).toThrow(
+      '--from krakow is not before --to lodz; the keys are in the order lodz, a,b, krakow',
+    )
+  })
 })
 
 describe('partitionsBefore', () => {

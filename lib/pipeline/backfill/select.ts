@@ -66,7 +66,7 @@ export function namedPartitions(
       pipeline: name,
       hint: `millrace run ${name} brings it up to date`,
     })
-  const listed = partitions.flatMap((each) => each.split(',').map((part) => part.trim())).filter((part) => part !== '')
+  const listed = partitions.flatMap((each) => listOf(each, partitioning.by === 'keys' ? partitioning.keys : []))
   if (partitions.length > 0 && (from !== undefined || to !== undefined))
     throw new ConfigError('--partition and --from/--to exclude each other', { pipeline: name })
   if (partitions.length > 0) {
@@ -82,4 +82,18 @@ export function namedPartitions(
       hint: begun.length === 0 ? 'none has begun yet' : `there are ${begun[0]?.name} to ${begun.at(-1)?.name}`,
     })
   return new Set(range.map((each) => each.name))
+}
+
+/** The names of a list with commas between them. A key may hold commas itself: as many parts as make a key are one name. */
+function listOf(text: string, keys: readonly string[]): readonly string[] {
+  if (keys.includes(text)) return [text]
+  const parts = text.split(',')
+  const names: string[] = []
+  for (let at = 0; at < parts.length; ) {
+    let end = parts.length
+    while (end > at + 1 && !keys.includes(parts.slice(at, end).join(',').trim())) end--
+    names.push(parts.slice(at, end).join(',').trim())
+    at = end
+  }
+  return names.filter((name) => name !== '')
 }

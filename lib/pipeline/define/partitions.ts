@@ -1,19 +1,19 @@
 import type { TimeWindow } from '../../core/dataset.ts'
 import { durationDays, durationMs } from '../../core/duration.ts'
 import { ConfigError } from '../../core/errors.ts'
+import { before, nameOf, next, startOf, type TimeUnit, weekNamed } from './partition-names.ts'
 import { instantOf, type LocalTime, localOf } from './zoned-time.ts'
+
+export type { TimeUnit } from './partition-names.ts'
 
 /** How a pipeline's data is cut: into windows of time `[start, end)`, or by keys. */
 export type Partitioning =
   | { readonly by: 'time'; readonly unit: TimeUnit; readonly from: string; readonly to: string | undefined; readonly zone: string }
   | { readonly by: 'keys'; readonly keys: readonly string[] }
 
-/** How long a partition of time is. */
-export type TimeUnit = 'hour' | 'day' | 'week' | 'month' | 'year'
-
 /** Where partitions of time begin and end. */
 export interface TimePartitionOptions {
-  /** The first partition, in `zone`: `'2005'`, `'2005-05'`, `'2005-05-24'`, `'2005-05-24T13'`; a week by its Monday. */
+  /** The first partition, in `zone`: `'2005'`, `'2005-05'`, `'2005-05-24'`, `'2005-05-24T13'`; a week by its Monday, or as `'2005-W21'`. A coarser name means the first partition that begins in it. */
   readonly from: string
   /** The end, exclusive, in the same forms. Default: partitions go on with the clock. */
   readonly to?: string
@@ -56,52 +56,9 @@ export function keys(names: readonly string[]): Partitioning {
   return { by: 'keys', keys: names }
 }
 
-const shapes: Readonly<Record<TimeUnit, { readonly pattern: RegExp; readonly example: string }>> = {
-  year: { pattern: /^(\d{4})$/, example: '2005' },
-  month: { pattern: /^(\d{4})(?:-(\d{2}))?$/, example: '2005-05' },
-  week: { pattern: /^(\d{4})-(\d{2})-(\d{2})$/, example: '2005-05-23' },
-  day: { pattern: /^(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?$/, example: '2005-05-24' },
-  hour: { pattern: /^(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?(?:T(\d{2}))?$/, example: '2005-05-24T13' },
-}
-
-/** The local time at which a named partition begins. A coarser name means its first partition: `2005` is `2005-01` among months. */
-function startOf(unit: TimeUnit, name: string): LocalTime {
-  const parts = shapes[unit].pattern.exec(name)?.slice(1)
-  const [y, m = 1, d = 1, h = 0] = (parts ?? []).map((part) => (part === undefined ? undefined : Number(part)))
-  const wrong = () => new ConfigError(`${JSON.stringify(name)} is not a ${unit}; expected the form ${shapes[unit].example}`)
-  if (y === undefined || m < 1 || m > 12 || d < 1 || h > 23) throw wrong()
-  const date = new Date(Date.UTC(y, m - 1, d, h))
-  if (date.getUTCDate() !== d) throw wrong()
-  if (unit === 'week' && date.getUTCDay() !== 1) throw new ConfigError(`week ${JSON.stringify(name)} does not begin on a Monday`)
-  return { year: y, month: m, day: d, hour: h }
-}
-
-function next(unit: TimeUnit, { year, month, day, hour }: LocalTime): LocalTime {
-  const date = new Date(
-    unit === 'year'
-      ? Date.UTC(year + 1, 0, 1)
-      : unit === 'month'
-        ? Date.UTC(year, month, 1)
-        : unit === 'hour'
-          ? Date.UTC(year, month - 1, day, hour + 1)
-          : Date.UTC(year, month - 1, day + (unit === 'week' ? 7 : 1)),
-  )
-  return { year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate(), hour: date.getUTCHours() }
-}
-
 function daysBefore({ year, month, day, hour }: LocalTime, days: number): LocalTime {
   const date = new Date(Date.UTC(year, month - 1, day - days))
   return { year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate(), hour }
-}
-
-function nameOf(unit: TimeUnit, { year, month, day, hour }: LocalTime): string {
-  const two = (n: number) => String(n).padStart(2, '0')
-  const date = `${String(year).padStart(4, '0')}-${two(month)}-${two(day)}`
-  return { year: date.slice(0, 4), month: date.slice(0, 7), week: date, day: date, hour: `${date}T${two(hour)}` }[unit]
-}
-
-function before(a: LocalTime, b: LocalTime): boolean {
-  return Date.UTC(a.year, a.month - 1, a.day, a.hour) < Date.UTC(b.year, b.month - 1, b.day, b.hour)
 }
 
 /**
@@ -121,11 +78,12 @@ export function partitionsUntil(partitioning: Partitioning, now: Date): readonly
   return partitions
 }
 
-/** The partition of a name, as a user gives it. @throws ConfigError when it is none of the pipeline's, or has not begun by `now`. */
+/** The partition of a name, as a user gives it; a week also as `2005-W21`. @throws ConfigError when it is none of the pipeline's, or has not begun by `now`. */
 export function partitionNamed(partitioning: Partitioning, name: string, now: Date): Partition {
   if (partitioning.by === 'time') startOf(partitioning.unit, name)
   const all = partitionsUntil(partitioning, now)
-  const found = all.find((p) => p.name === name)
+  const wanted = partitioning.by === 'time' && partitioning.unit === 'week' ? weekNamed(name) : name
+  const found = all.find((p) => p.name === wanted)
   if (found) return found
   const range =
     partitioning.by === 'keys' ? partitioning.keys.join(', ') : all.length > 0 ? `${all[0]?.name} to ${all.at(-1)?.name}` : 'none yet'
@@ -147,7 +105,7 @@ export function isNameOf(partitioning: Partitioning, name: string): boolean {
   }
 }
 
-/** The partitions of `[from, to)`, both names as a user gives them (a coarser name means its first). */
+/** The partitions of `[from, to)`, both names as a user gives them (a coarser name means the first that begins in it, a finer one is refused unless one begins there). */
 export function partitionsBetween(
   partitioning: Partitioning,
   from: string | undefined,
@@ -162,7 +120,12 @@ export function partitionsBetween(
       if (at < 0) throw new ConfigError(`partition ${JSON.stringify(name)} is not among the keys: ${partitioning.keys.join(', ')}`)
       return at
     }
-    return all.slice(index(from, 0), index(to, all.length))
+    const [first, end] = [index(from, 0), index(to, all.length)]
+    if (first >= end)
+      throw new ConfigError(
+        `--from ${from ?? all[0]?.name} is not before --to ${to}; the keys are in the order ${partitioning.keys.join(', ')}`,
+      )
+    return all.slice(first, end)
   }
   const { unit, zone } = partitioning
   const start = from === undefined ? undefined : instantOf(startOf(unit, from), zone)

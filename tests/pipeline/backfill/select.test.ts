@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { type Candidate, type Selection, select } from '../../../lib/pipeline/backfill/select.ts'
+import { type Candidate, namedPartitions, type Selection, select } from '../../../lib/pipeline/backfill/select.ts'
 import { nextTimeOfDay } from '../../../lib/pipeline/backfill/stop-at.ts'
 import type { AnyPipeline } from '../../../lib/pipeline/define/definition.ts'
 import { day, keys, month, partitionsUntil } from '../../../lib/pipeline/define/partitions.ts'
@@ -34,6 +34,16 @@ test('select takes a range or a list whatever its state; a coarser name is its f
   expect(names({ from: '2005-11', to: '2006' })).toEqual(['2005-11', '2005-12'])
   expect(names({ from: '2006' })).toEqual(['2006-01', '2006-02', '2006-03'])
   expect(names({ partitions: ['2006-02, 2005-11', '2006-01'] })).toEqual(['2005-11', '2006-01', '2006-02'])
+})
+
+test('a key that holds commas is one name, alone and in a list', () => {
+  const towns = keys(['a', 'b', 'a,b', 'Lodz, Poland', ' x '])
+  const listed = (...partitions: readonly string[]) => [...(namedPartitions(pipelineOf(towns), { partitions }, NOW) ?? [])]
+  expect(listed('a,b')).toEqual(['a,b'])
+  expect(listed('b,a')).toEqual(['b', 'a'])
+  expect(listed('a, Lodz, Poland,b')).toEqual(['a', 'Lodz, Poland', 'b'])
+  expect(listed('a', 'b', ' x ')).toEqual(['a', 'b', ' x '])
+  expect(() => listed('a,Poland')).toThrow('partition "Poland" is not among the keys')
 })
 
 test('states choose of all, or of what was named, and add up', () => {
