@@ -1,12 +1,10 @@
 /** What a pipe holds, and so what one read gives at most. */
 const READ_BYTES = 64 * 1024
-/** New buffers are this large, and used from front to back: one for each read makes the platform collect garbage every few megabytes. */
-const NEW_BYTES = 2 ** 20
 /** Buffers that are used again: all of them stay in the processor's cache. */
 const [RING, RING_BYTES] = [5, 2 ** 18]
 
-/** Where the bytes of a FIFO are read into. */
-export interface FifoMemory {
+/** A few buffers in turn, where the bytes of a FIFO are read into: what is handed on is lent, until it is given back. New memory for each chunk makes the platform collect the old. */
+export interface LentMemory {
   /** Where the next read goes: as much as a read can give. */
   room(): Buffer
   /** So many bytes were read into the room. Gives what is to be handed on. */
@@ -15,27 +13,6 @@ export interface FifoMemory {
   rest(): Uint8Array | undefined
   /** Whether reading may go on. */
   isFree(): boolean
-}
-
-/** Memory that is whoever's it is handed to: new for each megabyte. */
-export function newMemory(): FifoMemory {
-  let [buffer, used] = [Buffer.allocUnsafeSlow(0), 0]
-  return {
-    room: () => {
-      if (buffer.length - used < READ_BYTES) [buffer, used] = [Buffer.allocUnsafeSlow(NEW_BYTES), 0]
-      return buffer.subarray(used, used + READ_BYTES)
-    },
-    filled: (bytes) => {
-      used += bytes
-      return buffer.subarray(used - bytes, used)
-    },
-    rest: () => undefined,
-    isFree: () => true,
-  }
-}
-
-/** A few buffers in turn: what is handed on is lent, until it is given back. */
-export interface LentMemory extends FifoMemory {
   giveBack(chunk: Uint8Array): void
   /** Nobody reads any more, and all that was handed on has been given back. */
   close(): void

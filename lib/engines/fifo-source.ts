@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process'
 import { close, constants, open } from 'node:fs'
 import { Socket } from 'node:net'
-import { Readable, type ReadableOptions } from 'node:stream'
+import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import type { ByteStream } from '../core/byte-stream.ts'
 import { isErrno } from '../core/disk.ts'
 import { PermanentError } from '../core/errors.ts'
-import { type FifoMemory, lentMemory, newMemory } from './fifo-memory.ts'
+import { lentMemory } from './fifo-memory.ts'
 
 const openFd = promisify(open)
 const closeFd = promisify(close)
@@ -18,9 +18,9 @@ const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
  */
 export type Producer = (path: string, signal: AbortSignal) => Promise<number>
 
-export interface FifoSource<T extends ByteStream = Readable> {
+export interface FifoSource {
   /** The producer's bytes. Ends only after the producer has succeeded and every byte was read; else it is destroyed with the producer's error. */
-  readonly stream: T
+  readonly stream: ByteStream
   /** Settles when the producer has, and both ends of the FIFO are closed: its rows, or its error. Destroying the stream stops the producer. */
   readonly rows: Promise<number>
   /** Whether the stream was destroyed while the producer was at work: its error is then only an echo. */
@@ -48,42 +48,11 @@ export async function makeFifos(paths: readonly string[]): Promise<void> {
  * Runs `produce` on the FIFO at `path` and gives what it writes as a stream. The end of file is ours: this side holds a writing end of its own, open until the
  * producer has succeeded, so that a producer that dies cannot look like one that is done, and a producer that never comes ends the stream too. When the stream
  * is destroyed, the producer is stopped and its remaining bytes are read and dropped until it has settled; only then the FIFO closes. `onChunk`
- * sees each chunk as it comes, while it is warm in the cache: hashing it later costs half as much again.
+ * sees each read as it comes, while it is warm in the cache: hashing it later costs half as much again. What it sees holds until it returns;
+ * the stream's chunks are several reads in one.
  */
-export function openFifo(path: string, produce: Producer, onChunk?: (chunk: Uint8Array) => void): Promise<FifoSource> {
-  return openInto(path, produce, onChunk, newMemory(), { highWaterMark: 256 * 1024 })
-}
-
-/**
- * The same for whoever is done with a chunk when it asks for the next one: a megabyte of memory goes round, where new memory for each chunk makes the platform collect the old. What `onChunk` sees holds until it returns; the
- * stream's chunks are several of its own in one.
- */
-export async function openLentFifo(
-  path: string,
-  produce: Producer,
-  onChunk?: (chunk: Uint8Array) => void,
-): Promise<FifoSource<ByteStream>> {
+export async function openFifo(path: string, produce: Producer, onChunk?: (chunk: Uint8Array) => void): Promise<FifoSource> {
   const memory = lentMemory()
-  // As objects: waiting chunks of a stream of bytes are put together into a new one. How many there are, memory decides.
-  const { stream, goOn, ...source } = await openInto(path, produce, onChunk, memory, { objectMode: true, highWaterMark: 2 ** 20 })
-  async function* chunks(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of stream) {
-      yield chunk
-      memory.giveBack(chunk)
-      goOn()
-    }
-    memory.close()
-  }
-  return { ...source, stream: { [Symbol.asyncIterator]: chunks, destroy: (error) => stream.destroy(error) } }
-}
-
-async function openInto(
-  path: string,
-  produce: Producer,
-  onChunk: ((chunk: Uint8Array) => void) | undefined,
-  memory: FifoMemory,
-  options: ReadableOptions,
-): Promise<FifoSource & { readonly goOn: () => void }> {
   // Non-blocking: neither open waits for another side, and neither holds a thread.
   const fd = await openFd(path, O_RDONLY | O_NONBLOCK)
   const reader = new Socket({ fd, readable: true, writable: false, onread: { buffer: memory.room, callback: taken } })
@@ -100,8 +69,10 @@ async function openInto(
   const goOn = () => {
     if (memory.isFree()) reader.resume()
   }
+  // As objects: waiting chunks of a stream of bytes are put together into a new one. How many there are, memory decides.
   const stream = new Readable({
-    ...options,
+    objectMode: true,
+    highWaterMark: 2 ** 20,
     read: goOn,
     destroy: (error, done) => {
       stopped = working
@@ -119,8 +90,8 @@ async function openInto(
     // What saw the chunk may have destroyed the stream: whoever pauses then leaves the producer at a full pipe, for ever.
     if (stop.signal.aborted) return true
     const chunk = memory.filled(bytes)
-    const isRoom = chunk === undefined || stream.push(chunk)
-    if (!(isRoom && memory.isFree()) && !stop.signal.aborted) reader.pause()
+    if (chunk) stream.push(chunk)
+    if (!memory.isFree() && !stop.signal.aborted) reader.pause()
     return true
   }
   reader.resume()
@@ -150,5 +121,17 @@ async function openInto(
     },
     (error: unknown) => stream.destroy(error instanceof Error ? error : new Error(String(error))),
   )
-  return { stream, rows, stopped: () => stopped, goOn }
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of stream) {
+      yield chunk
+      memory.giveBack(chunk)
+      goOn()
+    }
+    memory.close()
+  }
+  return {
+    stream: { [Symbol.asyncIterator]: chunks, destroy: (error) => stream.destroy(error) },
+    rows,
+    stopped: () => stopped,
+  }
 }

@@ -7,7 +7,7 @@ import type { RunContext } from '../../core/context.ts'
 import { PermanentError } from '../../core/errors.ts'
 import { quoteIdentifier, quoteLiteral } from '../../core/quote.ts'
 import type { DuckDB, SqlValues } from '../../engines/duckdb.ts'
-import { makeFifo, openLentFifo } from '../../engines/fifo-source.ts'
+import { makeFifo, openFifo } from '../../engines/fifo-source.ts'
 import { notTaken } from './kept-rows.ts'
 import type { LoadSession } from './load-session.ts'
 import { refusedValue } from './refused-value.ts'
@@ -29,7 +29,7 @@ export async function copyRows(session: LoadSession, db: DuckDB, rows: RowsToCop
   try {
     const path = join(folder, 'rows')
     await makeFifo(path)
-    const fifo = await openLentFifo(path, (to, signal) => db.run(`COPY (${select}) TO ${quoteLiteral(to)} (${options})`, values, signal))
+    const fifo = await openFifo(path, (to, signal) => db.run(`COPY (${select}) TO ${quoteLiteral(to)} (${options})`, values, signal))
     const stop = () => void fifo.stream.destroy(ctx.signal.reason)
     ctx.signal.addEventListener('abort', stop, { once: true })
     if (ctx.signal.aborted) stop()

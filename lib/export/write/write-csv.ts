@@ -1,8 +1,7 @@
 import type { Store } from '../../connectors/store.ts'
-import type { ByteStream } from '../../core/byte-stream.ts'
 import { checksums } from '../../core/checksums.ts'
 import { messageOf, NotFound, PermanentError } from '../../core/errors.ts'
-import { type FifoSource, openLentFifo, type Producer } from '../../engines/fifo-source.ts'
+import { type FifoSource, openFifo, type Producer } from '../../engines/fifo-source.ts'
 import type { FifoStock } from '../../engines/fifo-stock.ts'
 import type { StoredReader } from '../prove/read-stored.ts'
 import { type FilesRequest, putFile, putFiles, type Written } from './put-files.ts'
@@ -58,7 +57,7 @@ async function stream(request: WriteRequest, path: string, produce: Producer, st
   request.signal.throwIfAborted()
   const tell = teller(request.progress)
   if (!request.convert && !request.cut) return [await streamAsItComes(request, path, produce, tell, store)]
-  const fifo = await openLentFifo(path, produce)
+  const fifo = await openFifo(path, produce)
   const written = await settled(fifo, putFiles(request, fifo.stream, tell, store), request)
   const counted = written.reduce((sum, file) => sum + file.rows, 0)
   if (counted !== request.rows)
@@ -78,7 +77,7 @@ async function streamAsItComes(
 ): Promise<Written> {
   const [key, sums, reader] = [request.key(1), checksums(), request.readBack(0)]
   try {
-    const fifo = await openLentFifo(path, produce, (chunk) => {
+    const fifo = await openFifo(path, produce, (chunk) => {
       sums.add(chunk)
       tell(chunk.byteLength)
       try {
@@ -96,12 +95,7 @@ async function streamAsItComes(
 }
 
 /** Waits for both sides, and throws what failed first. */
-async function settled<T>(
-  fifo: FifoSource<ByteStream>,
-  put: Promise<T>,
-  { rows, signal }: WriteRequest,
-  reader?: StoredReader,
-): Promise<T> {
+async function settled<T>(fifo: FifoSource, put: Promise<T>, { rows, signal }: WriteRequest, reader?: StoredReader): Promise<T> {
   const stop = () => void fifo.stream.destroy(signal.reason)
   signal.addEventListener('abort', stop, { once: true })
   // A store that gives up leaves nobody who reads: the producer is stopped, not left to wait. One that returns early is no success either.
