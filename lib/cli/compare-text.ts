@@ -35,7 +35,12 @@ export function compareText(report: CompareReport, { command, color }: { readonl
         : [],
     ),
     ...left(notCompared, 'undecoded', 'since their rows are not decoded here'),
-    ...left(notCompared, 'loads', 'since each landed load is added to what is there'),
+    ...left(
+      notCompared,
+      'loads',
+      'since each landed load is added to what is there',
+      ' (to see what this code makes of all loads, load the dataset into a second table as well)',
+    ),
     ...remarks(all),
     ...[...new Set(warnings)].map((warning) => `${paint('yellow', 'warning')}: ${warning}`),
     ...(all.length > 0 ? [`to let it through: ${command} --accept\nto give it up:     ${command} --reject`] : []),
@@ -97,9 +102,9 @@ function remarkOf({ columns, newColumns, goneColumns, retyped, incomparable, fir
 }
 
 /** What is not compared for one reason. */
-function left(notCompared: CompareReport['notCompared'], reason: 'undecoded' | 'loads', words: string): string[] {
+function left(notCompared: CompareReport['notCompared'], reason: 'undecoded' | 'loads', words: string, hint = ''): string[] {
   const targets = notCompared.flatMap(({ target, why }) => (why === reason ? [target] : []))
-  return targets.length > 0 ? [`not compared, ${words}: ${targets.join(', ')}`] : []
+  return targets.length > 0 ? [`not compared, ${words}: ${targets.join(', ')}${hint}`] : []
 }
 
 /** A few rows of one target and partition that differ. */

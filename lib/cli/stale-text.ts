@@ -3,9 +3,9 @@ import { formatCount } from '../observe/units.ts'
 import type { Cause, ChangeKind, Consequence, StaleReport } from '../pipeline/report.ts'
 
 /** `plan --stale` for people: each change with the tree of what follows from it, then the command. */
-export function stalePlanText({ pipeline, profile, causes, partitions, due, done, again }: StaleReport, color: boolean): string {
+export function stalePlanText({ pipeline, profile, causes, partitions, byInputs, due, done, again }: StaleReport, color: boolean): string {
   const paint = painter(color)
-  const head = `${paint('bold', pipeline)} (${profile}): ${summary(partitions.length, due.length, done, causes.length > 0)}`
+  const head = `${paint('bold', pipeline)} (${profile}): ${summary({ stale: partitions.length, byInputs: byInputs.length, due: due.length, done }, causes.length > 0)}`
   const blocks = causes.map((cause) => [paint('yellow', titleOf(cause)), ...treeOf(cause)].join('\n'))
   const then = [
     ...(again === undefined
@@ -18,13 +18,31 @@ export function stalePlanText({ pipeline, profile, causes, partitions, due, done
   return [head, ...blocks, then.join('\n')].filter((each) => each !== '').join('\n\n')
 }
 
-function summary(stale: number, due: number, done: number, any: boolean): string {
+type Counts = Readonly<Record<'stale' | 'byInputs' | 'due' | 'done', number>>
+
+function summary({ stale, byInputs, due, done }: Counts, any: boolean): string {
   if (!any) return done === 0 ? 'nothing is made yet' : 'nothing changed since it was made'
   const parts = [
-    ...(stale > 0 ? [`${formatCount(stale)} of ${formatCount(done)} partitions that are done ${stale === 1 ? 'is' : 'are'} stale`] : []),
+    ...(stale > 0
+      ? [
+          `${formatCount(stale)} of ${formatCount(done)} partitions that are done ${stale === 1 ? 'is' : 'are'} stale${inputsText(stale, byInputs)}`,
+        ]
+      : []),
     ...(due > 0 ? [`${formatCount(due)} ${due === 1 ? 'is' : 'are'} to be read again`] : []),
   ]
   return parts.join('; ') || 'no partition is stale; the next run makes again what changed'
+}
+
+/** `status` and `plan` call stale what other code has made. */
+function inputsText(stale: number, byInputs: number): string {
+  if (byInputs === 0) return ''
+  const those =
+    byInputs === stale
+      ? stale === 1
+        ? 'by its inputs alone: status does not count it'
+        : 'by their inputs alone: status does not count them'
+      : ''
+  return `, ${those || `${formatCount(byInputs)} of them by inputs alone, which status does not count`}`
 }
 
 const TITLES: Readonly<Record<ChangeKind, string>> = {
@@ -35,6 +53,7 @@ const TITLES: Readonly<Record<ChangeKind, string>> = {
   parameter: 'parameter',
   contract: 'contract of',
   table: 'table',
+  renamed: 'table',
   input: 'input',
   columns: 'columns of',
   request: 'source of',
@@ -43,6 +62,7 @@ const TITLES: Readonly<Record<ChangeKind, string>> = {
 }
 
 function titleOf({ kind, name, what }: Cause): string {
+  if (kind === 'renamed') return `table ${name} was ${what}: it is made anew under this name, and ${what} stays until somebody drops it`
   return `${[TITLES[kind], name].filter(Boolean).join(' ')} changed${what === '' ? '' : `: ${what}`}`.replace(
     /^(made by other code.*) changed/,
     '$1',
@@ -54,12 +74,18 @@ function treeOf({ follows }: Cause): string[] {
   return branches(follows, '')
 }
 
+const STAYING = {
+  append: ': rows that are there stay as they were made, loads that land from now on are made by this',
+  merge:
+    ': rows that are there stay as they were made until run --force applies all loads again, loads that land from now on are made by this',
+}
+
 function branches(nodes: readonly Consequence[], indent: string): string[] {
   const under = nodes.map((node) => ({
     title: node.dataset,
     leaves: node.targets.map(
-      ({ stage, target, partitions }) =>
-        `${stage} ${target}${partitions.length === 0 ? '' : `: ${formatCount(partitions.length)} ${partitions.length === 1 ? 'partition' : 'partitions'} (${span(partitions)})`}`,
+      ({ stage, target, partitions, stays }) =>
+        `${stage} ${target}${stays ? STAYING[stays] : ''}${partitions.length === 0 ? '' : `: ${formatCount(partitions.length)} ${partitions.length === 1 ? 'partition' : 'partitions'} (${span(partitions)})`}`,
     ),
     node,
   }))

@@ -89,7 +89,7 @@ export interface PlanReport {
 }
 
 /**
- * What changed: a step's SQL, a frame, a function of SQL, a module (or the rest of pipeline.ts), a parameter, a contract or what else is said of an export, a table's disposition, the content of an input, the
+ * What changed: a step's SQL, a frame, a function of SQL, a module (or the rest of pipeline.ts), a parameter, a contract or what else is said of an export, a table's disposition, a table's name (`renamed`: what it was), the content of an input, the
  * columns of a source, what is asked of it, a whole step; `unknown`: what it was is not recorded.
  */
 export type ChangeKind =
@@ -100,6 +100,7 @@ export type ChangeKind =
   | 'parameter'
   | 'contract'
   | 'table'
+  | 'renamed'
   | 'input'
   | 'columns'
   | 'request'
@@ -115,6 +116,8 @@ export interface Consequence {
     readonly target: string
     /** Oldest first; empty for a target without partitions. */
     readonly partitions: readonly string[]
+    /** It takes landed loads one by one: what is there stays as it was made; of a merge `run --force` applies all loads again. */
+    readonly stays?: 'append' | 'merge'
   }[]
   /** What is computed from it, as far as it leads there. */
   readonly derived: readonly Consequence[]
@@ -138,6 +141,8 @@ export interface StaleReport {
   readonly causes: readonly Cause[]
   /** Partitions that are done and whose results would come out under another input key; made again when they are named. */
   readonly partitions: readonly string[]
+  /** Those of them that the code of today has made, of inputs that are others by now: `status` and `plan`, which know stale by code alone, do not count them. */
+  readonly byInputs: readonly string[]
   /** Partitions that are to be read again because of a change: every run takes them. */
   readonly due: readonly string[]
   /** Partitions that are done, stale ones among them. */

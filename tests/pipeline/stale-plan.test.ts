@@ -110,7 +110,7 @@ test('plan --stale names what changed and what follows from it; run --stale make
   await apart(sales, 'run', 'p', '--stale', '--to', '2024-01-09')
   // What is left is the other day alone.
   expect(await apart(sales, 'run', 'p', '--stale')).toMatch(/partitions: 1 done/)
-  expect(await planned(sales, apart)).toEqual({ pipeline: 'p', profile: 'dev', causes: [], partitions: [], due: [], done: 2 })
+  expect(await planned(sales, apart)).toEqual({ pipeline: 'p', profile: 'dev', byInputs: [], causes: [], partitions: [], due: [], done: 2 })
 })
 
 test('plan --stale draws the tree, and says in words what it is without recipes', async () => {

@@ -16,7 +16,7 @@ import { type CompareReport, isDifferent, type PartitionComparison, type TargetC
 /**
  * Makes what a backfill would, checks with it, as candidates beside what is there, and says what differs. Tables and deliveries stay as they are; what is missing of the sources' data is read and lands, as in any run. Neither run record
  * nor ledger know of it.
- * @throws ConfigError as `backfill` does, and for `--refresh`
+ * @throws ConfigError as `backfill` does, for `--refresh`, and where no target can be compared
  */
 export function compare(project: Project, name: string, options: BackfillOptions = {}): Promise<CompareReport> {
   if (options.refresh)
@@ -33,6 +33,8 @@ async function compareAll(
 ): Promise<CompareReport> {
   const { session, name, id, startedAt, collector, context, workspace } = running
   const { pipeline } = session
+  const notCompared = pipeline.targets.flatMap((each) => whyNot(pipeline, each) ?? [])
+  if (notCompared.length > 0 && notCompared.length === pipeline.targets.length) throw nothingToCompare(name, notCompared)
   const { candidates } = statePaths(project.config.state)
   const found = new Map<string, readonly TargetComparison[]>()
   const comparing = { folder: candidates, found: (partition: string, all: readonly TargetComparison[]) => void found.set(partition, all) }
@@ -60,7 +62,7 @@ async function compareAll(
     ...{ startedAt: startedAt.toISOString(), endedAt: new Date().toISOString(), outcome },
     exitCode: interrupted ?? (broken.length > 0 ? failureCode(broken, keepGoing) : different ? 3 : 0),
     partitions: all,
-    notCompared: pipeline.targets.flatMap((each) => whyNot(pipeline, each) ?? []),
+    notCompared,
     candidates,
     warnings: collector.warnings,
   }
@@ -70,6 +72,20 @@ async function compareAll(
 function whyNot(pipeline: BoundPipeline, target: Target): CompareReport['notCompared'][number] | undefined {
   if (forwarded(pipeline, target) || loadedUndecoded(pipeline, target)) return { target: targetName(target), why: 'undecoded' }
   return target.appliesLoadsOf.length > 0 ? { target: targetName(target), why: 'loads' } : undefined
+}
+
+function nothingToCompare(pipeline: string, notCompared: CompareReport['notCompared']): ConfigError {
+  const loads = notCompared.some(({ why }) => why === 'loads')
+  const names = notCompared.map(({ target }) => target).join(', ')
+  return new ConfigError(
+    `nothing of "${pipeline}" can be compared: ${loads ? 'each landed load is added to what is there' : 'its rows are not decoded here'} (${names})`,
+    {
+      pipeline,
+      hint: loads
+        ? 'to see what this code makes of all loads, load the dataset into a second table as well, run, and compare the two by SQL'
+        : 'load it into a second table as well, run, and compare the two by SQL',
+    },
+  )
 }
 
 function notRun({ name: partition }: { readonly name: string }): PartitionReport {

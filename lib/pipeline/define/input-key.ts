@@ -205,6 +205,15 @@ function seesWindow(pipeline: BoundPipeline, dataset: string): boolean {
   )
 }
 
+/** Whether a partition's committed key is of the datasets that the target reads by partition. */
+export function readsAs(key: string, pipeline: BoundPipeline, target: Target): boolean {
+  const own = ownContents(pipeline, target, { partition: undefined, contentOf: () => undefined }, nameWhole)
+  const windowed = ownContents(pipeline, target, { partition: NO_WINDOW, contentOf: () => undefined }, nameWhole)
+  return [own, windowed].some((each) => key.split('-')[1]?.slice(0, 8) === each.slice(0, 8))
+}
+
+const NO_WINDOW: Partition = { name: '', window: { start: new Date(0), end: new Date(0) } }
+
 /** Whether a committed key is of these loads of the partition, whatever the code. Keys that do not say, and those that read other datasets, count as such. */
 export function madeFrom(key: string, pipeline: BoundPipeline, target: Target, own: OwnLoads): boolean {
   const end = key.split('-')[1]

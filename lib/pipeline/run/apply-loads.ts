@@ -7,7 +7,8 @@ import { loadsOfState } from '../../land/state-loads.ts'
 import type { LoadManifest } from '../../state/manifest.ts'
 import type { Target } from '../define/bind.ts'
 import { emptyDataset } from '../define/empty-dataset.ts'
-import { inputKey } from '../define/input-key.ts'
+import { inputKey, type KeyInputs } from '../define/input-key.ts'
+import { keepRecipe } from '../define/recipe.ts'
 import { commit, unchanged } from './commit.ts'
 import { checkAll, compute } from './compute.ts'
 import { ALL } from './landed.ts'
@@ -43,16 +44,14 @@ export async function applyLoads(session: Session, all: readonly Target[], ctx: 
   for (const target of all) {
     if (!appliesLoads(session, target)) continue
     const { table, disposition } = target.load
-    const key = inputKey(pipeline, target, {
-      steps,
-      partition: undefined,
-      contents: (name) => [{ hash: session.shared.get(name)?.hash ?? '' }],
-    })
+    const inputs: KeyInputs = { steps, partition: undefined, contents: (name) => [{ hash: session.shared.get(name)?.hash ?? '' }] }
+    const key = inputKey(pipeline, target, inputs)
     if (choices.force && disposition.mode === 'append') {
       const message = `append to "${table}" is not computed again: its rows would double`
       ctx.emit({ type: 'warning', stage: 'load', dataset: target.dataset, message })
     }
     const waiting = await loadsToApply(session, target)
+    if (waiting.length > 0) await keepRecipe(session.recipes, pipeline, target, inputs, key)
     let done = session.tokens.get(table, '')?.loads ?? {}
     for (const each of waiting) {
       if (each.base && done[each.dataset] !== undefined && disposition.mode === 'append') {

@@ -62,6 +62,8 @@ export interface TokenBook {
   get(table: string, partition: string): Token | undefined
   /** Names of the partitions of a table that have a token, sorted. */
   partitionsOf(table: string): readonly string[]
+  /** Names of the tables that have a token. */
+  tables(): readonly string[]
   set(token: Token): void
   /** Forgets all, and knows these. */
   reset(tokens: readonly Token[]): void
@@ -74,6 +76,7 @@ export function tokenBook(tokens: readonly Token[]): TokenBook {
   return {
     get: (table, partition) => book.get(key(table, partition)),
     partitionsOf: (table) => [...book.values()].flatMap((token) => (token.table === table ? [token.partition] : [])).sort(),
+    tables: () => [...new Set([...book.values()].map(({ table }) => table))],
     set: (token) => void book.set(key(token.table, token.partition), token),
     reset: (all) => {
       book = new Map(entries(all))

@@ -16,12 +16,15 @@ import { extractedOf, readableOf, type Session } from '../run/session.ts'
 import { type Change, codeChanges, inputChanges } from './changes.ts'
 import { committedInputs } from './committed-inputs.ts'
 import { causeOf } from './consequences.ts'
+import { renamedTables } from './renamed-tables.ts'
 import { partitionStates } from './states.ts'
 
 /** What would come out under another input key than it was committed under, and why. */
-export interface Restatement extends Omit<StaleReport, 'pipeline' | 'profile' | 'again' | 'partitions' | 'due'> {
+export interface Restatement extends Omit<StaleReport, 'pipeline' | 'profile' | 'again' | 'partitions' | 'byInputs' | 'due'> {
   /** Done, and stale in this sense; oldest first. */
   readonly partitions: readonly Partition[]
+  /** Those of them that today's code has made. */
+  readonly byInputs: readonly Partition[]
   /** Not done, since a source's columns or what is asked of it changed. */
   readonly due: readonly Partition[]
 }
@@ -34,19 +37,27 @@ export async function restatement(session: Session, now: Date, ctx: RunContext):
   const found = changesFound()
   await seeShared(session, ctx)
   const { pipeline } = session
-  const [stale, due]: [Partition[], Partition[]] = [[], []]
+  const [stale, byInputs, due]: [Partition[], Partition[], Partition[]] = [[], [], []]
   let done = 0
-  for (const { partition, state } of await partitionStates(session, now)) {
+  for (const { partition, state, stale: byCode } of await partitionStates(session, now)) {
     if (state === 'due' && (await findAsked(session, partition, found))) due.push(partition)
     if (state !== 'done') continue
     done++
-    if (await findOther(session, partition, found)) stale.push(partition)
+    if (!(await findOther(session, partition, found))) continue
+    stale.push(partition)
+    if (!byCode) byInputs.push(partition)
   }
   await findOther(session, undefined, found)
   await findAsked(session, undefined, found)
+  await findOneByOne(session, found)
+  for (const { target, was, partitions } of await renamedTables(session)) {
+    const change: Change = { kind: 'renamed', name: targetName(target), what: was }
+    for (const partition of partitions) found.add(change, [target.dataset], target, partition || undefined)
+  }
   return {
     causes: found.all().map(({ change, begins, reached }) => causeOf(pipeline, change, begins, reached)),
     partitions: stale,
+    byInputs,
     due,
     done,
   }
@@ -102,6 +113,18 @@ async function findOther(session: Session, partition: Partition | undefined, fou
       found.add(change, beginsAt(session, change, target), target, partition?.name)
   }
   return any
+}
+
+/** Notes by which code tables have taken the last of the loads that they take one by one, where it was another: what is there of them stays. */
+async function findOneByOne(session: Session, found: ChangesFound): Promise<void> {
+  const { pipeline, steps, recipes, tokens } = session
+  for (const target of pipeline.targets) {
+    if (target.appliesLoadsOf.length === 0 || target.stage !== 'load') continue
+    const key = tokens.get(target.load.table, '')?.inputKey
+    const before = key === undefined ? undefined : await recipes.find(wholeDigits(key))
+    for (const change of before ? codeChanges(before, codeRecipe(pipeline, target, steps), target.load.table) : [])
+      found.add(change, beginsAt(session, change, target), target, undefined)
+  }
 }
 
 const UNKNOWN: Change = { kind: 'unknown', name: 'made by other code', what: 'what it was is not recorded' }

@@ -12,12 +12,17 @@ import { restatement } from './restatement.ts'
 export async function stalePlan(project: Project, name: string, options: { readonly signal?: AbortSignal } = {}): Promise<StaleReport> {
   const { session, context, workspace, close } = await openSession(project, name, LOOKING, options)
   try {
-    const { causes, partitions, due, done } = await restatement(session, project.clock(name).now(), context(undefined, workspace.folder))
+    const { causes, partitions, byInputs, due, done } = await restatement(
+      session,
+      project.clock(name).now(),
+      context(undefined, workspace.folder),
+    )
     return {
       pipeline: name,
       profile: project.config.profile,
       causes,
       partitions: partitions.map((each) => each.name),
+      byInputs: byInputs.map((each) => each.name),
       due: due.map((each) => each.name),
       done,
       ...(partitions.length > 0 && { again: `millrace run ${name} --stale` }),
