@@ -101,9 +101,22 @@ function refuseTogether(
     throw new ConfigError(`${way} computes nothing: leave out ${force ? '--force' : '--refresh'}`)
 }
 
-function rejectText({ pipeline, partitions, bytes }: RejectReport): string {
+function rejectText({ pipeline, partitions, bytes, accepted, begun }: RejectReport): string {
   const count = `${formatCount(partitions.length)} ${partitions.length === 1 ? 'candidate' : 'candidates'}`
-  return `${pipeline}: gave up ${count} (${formatBytes(bytes)}); tables and deliveries are as they were`
+  const whole = accepted.length === 0 && begun.length === 0
+  return [
+    ...(partitions.length > 0
+      ? [`${pipeline}: gave up ${count} (${formatBytes(bytes)})${whole ? '; tables and deliveries are as they were' : ''}`]
+      : []),
+    ...(accepted.length > 0
+      ? [`${pipeline}: an accept that was killed had begun to commit ${accepted.join(', ')}: that was finished, and nothing of it given up`]
+      : []),
+    ...(begun.length > 0
+      ? [
+          `${pipeline}: an accept that was killed has committed a part of ${begun.join(', ')}, and the rest is out of date: the next run makes it`,
+        ]
+      : []),
+  ].join('\n')
 }
 
 function planText({ pipeline, profile, partitions, jobs, memoryBytes, threads, forecast, lastForecast }: BackfillPlan): string {

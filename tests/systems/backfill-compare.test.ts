@@ -159,3 +159,34 @@ test('accept that is killed at any instant is done by the next one, to the same 
   }
   expect(kills).toBeGreaterThan(5)
 })
+
+test('reject after an accept that was killed leaves each partition whole, old or new, and says which', { timeout: 900_000 }, async () => {
+  project.write({ [PIPELINE]: changed })
+  expect((await compare('--stale')).code).toBe(3)
+  project.save('compared')
+  const of = async (day: string) =>
+    JSON.stringify([
+      await project.warehouse(`SELECT * EXCLUDE (_load) FROM daily WHERE _partition = '${day}' ORDER BY ALL`),
+      readFileSync(project.path(`.millrace/dev/export/daily/${day}.csv`), 'utf8'),
+    ])
+  const all = () => Promise.all(DAYS.map(of))
+  const before = await all()
+  expect((await backfill('--accept')).code).toBe(0)
+  const after = await all()
+  let finished = 0
+  for (const line of [1, 5, 7, 9, 12]) {
+    project.restore('compared')
+    await acceptKilledAt(line)
+    const { code, stdout, error } = await backfill('--reject')
+    if (error.includes('there are no candidates')) continue
+    expect(code, error).toBe(0)
+    const now = await all()
+    for (const [i, each] of now.entries()) expect([before[i], after[i]], stdout).toContain(each)
+    const told = /had begun to commit (.*): that was finished/.exec(stdout)?.[1]?.split(', ') ?? []
+    finished += told.length
+    for (const day of told) expect(now[DAYS.indexOf(day as (typeof DAYS)[number])]).toBe(after[DAYS.indexOf(day as (typeof DAYS)[number])])
+    if (stdout.includes('as they were')) expect(now).toEqual(before)
+    expect(candidates()).toEqual([])
+  }
+  expect(finished).toBeGreaterThan(0)
+})

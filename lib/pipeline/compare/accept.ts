@@ -17,8 +17,8 @@ import { type Running, whileRunning } from '../run/running.ts'
 import { readableOf, type Session } from '../run/session.ts'
 import { versions } from '../run/versions.ts'
 import { type CandidateFiles, candidateFiles } from './candidate-files.ts'
-import { chosenCandidates, type NamedPartitions, removeCandidate } from './chosen.ts'
-import { isStillCurrent, type Ready, readyTargets } from './standing.ts'
+import { candidatesAmong, chosenCandidates, type NamedPartitions, removeCandidate } from './chosen.ts'
+import { isBegun, isStillCurrent, type Ready, readyTargets } from './standing.ts'
 
 /** What `millrace backfill --accept` is given. */
 export interface AcceptOptions extends NamedPartitions {
@@ -42,19 +42,52 @@ export async function accept(project: Project, name: string, options: AcceptOpti
   return whileRunning(project, name, { choices, keepGoing, ...(events && { events }), ...(signal && { signal }) }, async (running) => {
     const files = candidateFiles(statePaths(project.config.state).candidates, name)
     const partitions = await chosenCandidates(running.session.pipeline.definition, files, options, running.clock.now())
-    const { ledger, id, startedAt } = running
-    ledger.beginRun({ run: id, pipeline: name, profile: project.config.profile, startedAt, versions: versions() })
-    await tellPending(running)
-    await readShared(running.session, running.context(undefined, running.workspace.folder))
-    const reports = await acceptAll(running, files, partitions, drain)
-    const left = reports.some(({ outcome }) => outcome === 'notRun' || outcome === 'stopped')
-    const report = await endRun(running, reports, { stopped: left && drain?.aborted ? 130 : undefined })
-    const switched = (report.deliveries ?? []).every(({ outcome }) => outcome === 'delivered' || outcome === 'unchanged')
-    if (switched)
-      for (const { partition, outcome } of reports)
-        if (hasEnded(outcome)) await removeCandidate(running.session, files, partition || undefined)
-    return report
+    return acceptThese(running, files, partitions, drain)
   })
+}
+
+/**
+ * Accepts whole what an accept that was killed has begun to commit: what it has committed cannot be taken back. Of all candidates, or those of a range or a list; undefined where none of them is begun. Each that cannot be finished any more is a
+ * failure in the report, and stays as it is.
+ * @throws ConfigError for a name that is none
+ */
+export function finishAccepts(
+  project: Project,
+  name: string,
+  { signal, ...named }: NamedPartitions & { readonly signal?: AbortSignal },
+): Promise<RunReport | undefined> {
+  const choices = { refresh: false, force: false, only: undefined }
+  return whileRunning(project, name, { choices, keepGoing: true, ...(signal && { signal }) }, async (running) => {
+    const { session, clock } = running
+    const files = candidateFiles(statePaths(project.config.state).candidates, name)
+    const begun: (Partition | undefined)[] = []
+    for (const partition of await candidatesAmong(session.pipeline.definition, files, named, clock.now())) {
+      // One that is no candidate, which is given up to be rid of it, has begun nothing.
+      const candidate = await files.read(partition?.name ?? '').catch(() => undefined)
+      if (candidate && (await isBegun(session, candidate, partition))) begun.push(partition)
+    }
+    return begun.length === 0 ? undefined : acceptThese(running, files, begun)
+  })
+}
+
+async function acceptThese(
+  running: Running,
+  files: CandidateFiles,
+  partitions: readonly (Partition | undefined)[],
+  drain?: AbortSignal,
+): Promise<RunReport> {
+  const { ledger, id, name, startedAt, project } = running
+  ledger.beginRun({ run: id, pipeline: name, profile: project.config.profile, startedAt, versions: versions() })
+  await tellPending(running)
+  await readShared(running.session, running.context(undefined, running.workspace.folder))
+  const reports = await acceptAll(running, files, partitions, drain)
+  const left = reports.some(({ outcome }) => outcome === 'notRun' || outcome === 'stopped')
+  const report = await endRun(running, reports, { stopped: left && drain?.aborted ? 130 : undefined })
+  const switched = (report.deliveries ?? []).every(({ outcome }) => outcome === 'delivered' || outcome === 'unchanged')
+  if (switched)
+    for (const { partition, outcome } of reports)
+      if (hasEnded(outcome)) await removeCandidate(running.session, files, partition || undefined)
+  return report
 }
 
 const hasEnded = (outcome: PartitionReport['outcome']) => outcome === 'done' || outcome === 'unchanged' || outcome === 'open'

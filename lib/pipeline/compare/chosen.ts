@@ -20,6 +20,24 @@ export async function chosenCandidates(
   named: NamedPartitions,
   now: Date,
 ): Promise<readonly (Partition | undefined)[]> {
+  const chosen = await candidatesAmong(pipeline, files, named, now)
+  if (chosen.length > 0) return chosen
+  throw new ConfigError(
+    `there are no candidates of "${pipeline.name}"${namedPartitions(pipeline, named, now) ? ' among these partitions' : ''}`,
+    {
+      pipeline: pipeline.name,
+      hint: `make them: millrace backfill ${pipeline.name} --stale --compare`,
+    },
+  )
+}
+
+/** The same, where there may be none. */
+export async function candidatesAmong(
+  pipeline: AnyPipeline,
+  files: CandidateFiles,
+  named: NamedPartitions,
+  now: Date,
+): Promise<readonly (Partition | undefined)[]> {
   const names = namedPartitions(pipeline, named, now)
   const there = new Set((await files.list()).map(({ name }) => name))
   const chosen: (Partition | undefined)[] = !names && (await files.has('')) ? [undefined] : []
@@ -28,11 +46,6 @@ export async function chosenCandidates(
     // Where nothing is written, a comparison was killed: there is none.
     if (there.has(keyPart(partition.name)) && (await files.has(partition.name))) chosen.push(partition)
   }
-  if (chosen.length === 0)
-    throw new ConfigError(`there are no candidates of "${pipeline.name}"${names ? ' among these partitions' : ''}`, {
-      pipeline: pipeline.name,
-      hint: `make them: millrace backfill ${pipeline.name} --stale --compare`,
-    })
   return chosen
 }
 

@@ -1,10 +1,12 @@
-import { ConfigError } from '../../core/errors.ts'
+import { CheckError, ConfigError, type MillraceError, PermanentError, TransientError } from '../../core/errors.ts'
 import { keyPart } from '../../core/key-part.ts'
 import { namedPartitions } from '../backfill/select.ts'
 import { partitionsUntil } from '../define/partitions.ts'
 import { type Project, statePaths } from '../project.ts'
+import type { ErrorReport, PartitionReport, RunReport } from '../report.ts'
 import { LOOKING, openSession } from '../run/open-session.ts'
 import type { Session } from '../run/session.ts'
+import { finishAccepts } from './accept.ts'
 import { candidateFiles } from './candidate-files.ts'
 import { type NamedPartitions, removeCandidate } from './chosen.ts'
 
@@ -14,6 +16,10 @@ export interface RejectReport {
   /** Names of partitions; `shared`: what they share. */
   readonly partitions: readonly string[]
   readonly bytes: number
+  /** An accept that was killed had begun to commit these: they were accepted whole, and not given up. */
+  readonly accepted: readonly string[]
+  /** Some of these is committed by such an accept, and what they were compared with has changed since: they were given up, and the next run makes the rest. */
+  readonly begun: readonly string[]
 }
 
 /** A folder with what a comparison has made of one partition, whole or not. */
@@ -55,23 +61,47 @@ export async function candidateFolders(
   ]
 }
 
-/** Gives up candidates: all, or those of a range or a list. The files of their deliveries, to which nothing leads, are left to `prune`. @throws ConfigError for a name that is none, and where there are none */
+/** Gives up candidates: all, or those of a range or a list. What an accept that was killed has begun to commit is finished first. The files of their deliveries, to which nothing leads, are left to `prune`. @throws ConfigError for a name that is none, and where there are none; what keeps a begun accept from being finished, but for being out of date */
 export async function reject(
   project: Project,
   name: string,
   { signal, ...named }: NamedPartitions & { readonly signal?: AbortSignal },
 ): Promise<RejectReport> {
+  const finished = await finishAccepts(project, name, { ...named, ...(signal && { signal }) })
+  signal?.throwIfAborted()
+  const [accepted, begun] = settled(finished ?? { partitions: [] })
   const { session, close } = await openSession(project, name, LOOKING, signal ? { signal } : {})
   try {
     const now = project.clock(name).now()
     const names = namedPartitions(session.pipeline.definition, named, now)
     const all = await candidateFolders(session, project.config.state, now, signal)
     const folders = all.filter((each) => !names || (!each.shared && names.has(each.name)))
-    if (folders.length === 0)
+    if (folders.length === 0 && accepted.length === 0)
       throw new ConfigError(`there are no candidates of "${name}"${names ? ' among these partitions' : ''}`, { pipeline: name })
     for (const each of folders) await each.remove()
-    return { pipeline: name, partitions: folders.map((each) => each.name), bytes: folders.reduce((sum, { bytes }) => sum + bytes, 0) }
+    const bytes = folders.reduce((sum, each) => sum + each.bytes, 0)
+    return { pipeline: name, partitions: folders.map((each) => each.name), bytes, accepted, begun }
   } finally {
     await close()
   }
+}
+
+/** Names of those that were accepted, and of those that are out of date. @throws what else kept one from being accepted */
+function settled({
+  partitions,
+  deliveries = [],
+}: Pick<RunReport, 'partitions' | 'deliveries'>): readonly [accepted: readonly string[], begun: readonly string[]] {
+  const failed = [...partitions.filter(({ error }) => error?.exitCode !== 2), ...deliveries].find(({ error }) => error)
+  if (failed?.error) throw unfinished(failed.error)
+  const names = (of: readonly PartitionReport[]) => of.map(({ partition }) => partition || 'shared')
+  return [names(partitions.filter(({ error }) => !error)), names(partitions.filter(({ error }) => error))]
+}
+
+function unfinished({ message, exitCode, hint, ...place }: ErrorReport): MillraceError {
+  const Kind = exitCode === 75 ? TransientError : exitCode === 3 ? CheckError : PermanentError
+  const { kind: _, stack: __, ...at } = place
+  return new Kind(`an accept that was killed has begun to commit candidates, and cannot be finished: ${message}`, {
+    ...at,
+    hint: hint ?? 'mend that, then --accept or --reject again: nothing was given up',
+  })
 }

@@ -52,6 +52,15 @@ export async function readyTargets(
   return ready
 }
 
+/** Whether any of a candidate's targets is committed: by an accept that was killed, or by a run that made the same. */
+export async function isBegun(session: Session, candidate: Candidate, partition: Partition | undefined): Promise<boolean> {
+  for (const each of candidate.targets) {
+    const target = session.pipeline.targets.find((one) => isTargetOf(one, each, partition))
+    if (target && (await isDone(session, target, each, partition))) return true
+  }
+  return false
+}
+
 /** Whether a target's inputs are still those of its candidate. */
 export async function isStillCurrent(session: Session, { target, candidate }: Ready, partition: Partition | undefined): Promise<boolean> {
   return (await sharedIsCurrent(session)) && (await isOfToday(session, target, candidate, partition))
