@@ -45,11 +45,12 @@ export function admission<T>(
   }
 }
 
-/** What running all of them comes to, each taking as long and as much as is forecast, so many at once at most. */
+/** What running all of them comes to, each taking as long and as much as is forecast, so many at once at most. `startSeconds`: what a worker takes to begin, before its first. */
 export function simulate(
   budgetBytes: number,
   lanes: number,
   forecasts: readonly { readonly seconds: number; readonly peakBytes: number }[],
+  startSeconds = 0,
 ): { readonly seconds: number; readonly peakBytes: number } {
   interface Task {
     readonly name: string
@@ -64,11 +65,13 @@ export function simulate(
     ({ bytes }) => ({ bytes, alone: false }),
     ({ name }) => name,
   )
-  let [now, highest] = [0, 0]
+  let [now, highest, workers] = [0, 0, 0]
   while (ready.length > 0 || running.length > 0) {
     const begun = running.length < lanes ? next(ready, running) : undefined
     if (begun) {
-      begun.endsAt = now + begun.seconds
+      const isNew = running.length === workers
+      if (isNew) workers++
+      begun.endsAt = now + begun.seconds + (isNew ? startSeconds : 0)
       ready = ready.filter((each) => each !== begun)
       running = [...running, begun]
       highest = Math.max(

@@ -93,12 +93,14 @@ export async function whileBackfilling<T>(
         ...(signal && { signal }),
       },
       async (running) => {
+        // Workers will open the same.
+        const startSeconds = (Date.now() - running.startedAt.getTime()) / 1000
         const now = running.clock.now()
         const restated = options.stale ? running.context(undefined, running.workspace.folder) : undefined
         const candidates = await candidatesOf(running.session, running.ledger, now, restated)
         const chosen = select(running.session.pipeline.definition, options, candidates, now)
         const budget = divide(config.limits, options, chosen.length)
-        const memory = memoryPlan(budget, running.ledger.cells(name), machineBytes)
+        const memory = memoryPlan(budget, running.ledger.cells(name), machineBytes, startSeconds)
         const bounds = { budget, memory, attempts, maxFailures, drain: AbortSignal.any([stop.signal, running.signal]) }
         const partitions = chosen.map(({ partition }) => partition)
         const stopped = (reports: readonly Pick<PartitionReport, 'outcome'>[]) => {

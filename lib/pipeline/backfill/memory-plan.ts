@@ -17,8 +17,8 @@ export interface MemoryPlan {
   total(partitions: readonly string[]): ForecastReport | undefined
 }
 
-/** `cells`: those of the pipeline, as the ledger remembers them. */
-export function memoryPlan(budget: Budget, cells: readonly CellRow[], machineBytes: number): MemoryPlan {
+/** `cells`: those of the pipeline, as the ledger remembers them. `startSeconds`: what a worker takes to open the pipeline, of which they know nothing. */
+export function memoryPlan(budget: Budget, cells: readonly CellRow[], machineBytes: number, startSeconds = 0): MemoryPlan {
   const memory = memoryBudget(budget, machineBytes)
   const of = forecaster(cells, memory.shareBytes)
   return {
@@ -26,7 +26,7 @@ export function memoryPlan(budget: Budget, cells: readonly CellRow[], machineByt
     forecast: of,
     total: (partitions) => {
       const forecasts = partitions.map(of)
-      const { seconds, peakBytes } = simulate(memory.workersBytes, budget.jobs, forecasts)
+      const { seconds, peakBytes } = simulate(memory.workersBytes, budget.jobs, forecasts, startSeconds)
       return totalOf(forecasts, seconds, peakBytes + memory.parentOwnBytes)
     },
   }

@@ -17,7 +17,9 @@ export async function planBackfill(
 ): Promise<BackfillPlan> {
   endurance(options)
   await using place = await lookingPlace(project.config.state)
+  const begun = performance.now()
   const { session, context, workspace, close } = await openSession(project, name, LOOKING)
+  const startSeconds = (performance.now() - begun) / 1000
   try {
     using ledger = place.ledger()
     const now = project.clock(name).now()
@@ -25,7 +27,7 @@ export async function planBackfill(
     const chosen = select(session.pipeline.definition, options, await candidatesOf(session, ledger, now, restated), now)
     const budget = divide(project.config.limits, options, chosen.length)
     const { jobs, memoryBytes, threads } = budget
-    const memory = memoryPlan(budget, ledger.cells(name), thisMachine().memoryBytes)
+    const memory = memoryPlan(budget, ledger.cells(name), thisMachine().memoryBytes, startSeconds)
     const forecast = memory.total(chosen.map(({ partition }) => partition.name))
     const last = lastForecast(ledger, name)
     return {

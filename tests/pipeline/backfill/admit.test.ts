@@ -97,5 +97,8 @@ test('simulate says how long lanes take, and how much they hold at most', () => 
   expect(simulate(8, 4, [each, each, each, each])).toEqual({ seconds: 4, peakBytes: 8 })
   expect(simulate(100, 4, [each, each, each, each])).toEqual({ seconds: 2, peakBytes: 16 })
   expect(simulate(3, 4, [each, each])).toEqual({ seconds: 4, peakBytes: 4 })
+  // A worker begins once, where no other is free.
+  expect(simulate(8, 4, [each, each, each, each], 1)).toEqual({ seconds: 5, peakBytes: 8 })
+  expect(simulate(3, 4, [each, each], 1)).toEqual({ seconds: 5, peakBytes: 4 })
   expect(simulate(3, 4, [])).toEqual({ seconds: 0, peakBytes: 0 })
 })

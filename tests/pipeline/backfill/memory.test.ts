@@ -114,6 +114,7 @@ test('memoryPlan forecasts a backfill as its lanes run it, runForecast one after
   const cells = ['a', 'b', 'c', 'd'].map((name) => cell(name, 'land', { bytes: 5, ms: 2000, peakBytes: GB }))
   const plan = memoryPlan(divide(limits, { memoryBytes: 8 * GB, jobs: 2 }, 4), cells, 64 * GB)
   expect(plan.total(['a', 'b', 'c', 'd'])).toMatchObject({ partitions: 4, seconds: 4, bytesWritten: 0, from: '4 partitions' })
+  expect(memoryPlan(divide(limits, { memoryBytes: 8 * GB, jobs: 2 }, 4), cells, 64 * GB, 0.5).total(['a', 'b', 'c'])?.seconds).toBe(4.5)
   expect(plan.total(['a', 'b'])?.peakBytes).toBe(2 * GB + 256 * 2 ** 20)
   // What has not landed is written, too.
   expect(plan.total(['a', 'new'])).toMatchObject({ partitions: 2, bytesWritten: 5 })
