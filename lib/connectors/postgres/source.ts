@@ -181,7 +181,7 @@ export function readingNotes(settings: Settings, extensions: Extensions): readon
   const slower = wantsExtension(settings) && extensions.file('postgres_scanner') === undefined
   return [
     ...(settings.insecure ? ['is not verified: it is configured as insecure'] : []),
-    ...(slower ? ["is read by COPY streams, slower: DuckDB's postgres_scanner is not in place (make setup puts it there)"] : []),
+    ...(slower ? ["is read by COPY streams, slower: DuckDB's postgres_scanner is not in place (millrace setup puts it there)"] : []),
   ]
 }
 

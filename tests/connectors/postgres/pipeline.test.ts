@@ -60,7 +60,7 @@ it('a pipeline discovers, plans, runs and resumes; the password is nowhere, and 
 
   const planned = await millrace('/nowhere', 'plan', 'crm')
   expect(planned.stdout).toContain(
-    "connection crm is read by COPY streams, slower: DuckDB's postgres_scanner is not in place (make setup puts it there)",
+    "connection crm is read by COPY streams, slower: DuckDB's postgres_scanner is not in place (millrace setup puts it there)",
   )
   expect(planned.stdout).toContain('connection crm is not verified: it is configured as insecure')
 
