@@ -43,6 +43,7 @@ test('folderSync lets those share the next fsync who come while one is at work, 
   await turn()
   expect(begun).toHaveLength(4)
   begun[3]?.go()
+  await expect.poll(() => done).toContain('later')
 })
 
 test('folderSync that fails has failed for those who wait for the next; who comes after them begins anew', async () => {
