@@ -55,9 +55,10 @@ versitygw() {
   GOBIN=$1 GOFLAGS="${GOFLAGS:-} -mod=mod" GOWORK=off go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 }
 
-# Microsoft's own emulator of Azure Storage, apart from package.json: 240 MB that nothing else needs.
+# Microsoft's own emulator of Azure Storage, apart from package.json: 240 MB that nothing else needs. npm has been seen to wait for ever for a registry that had gone silent, so it is asked twice.
 azurite() {
-  npm install --prefix "$1" --no-save --no-package-lock --no-audit --no-fund --ignore-scripts azurite@3.37.0
+  local npm=(npm install --prefix "$1" --no-save --no-package-lock --no-audit --no-fund --ignore-scripts --fetch-timeout=30000 azurite@3.37.0)
+  timeout 240 "${npm[@]}" || timeout 240 "${npm[@]}"
 }
 
 # A linter of GitHub Actions workflows, in Go.
