@@ -178,7 +178,7 @@ test('the connections that a source allows are those of all workers together', {
       }
     })()
     // More workers than sessions: each needs one that holds its snapshot.
-    const { code, stdout, stderr } = await project.millrace('backfill', 'sales', '--jobs', '5', '--memory', '2GB')
+    const { code, stdout, stderr } = await project.millrace('backfill', 'sales', '--jobs', '5', '--memory', '2.4GB')
     looking.abort()
     await watch
     await watcher.end()
