@@ -70,7 +70,7 @@ test('workers that are killed at any moment cost attempts, and nothing else', { 
     const stop = new AbortController()
     void running.ended.then(() => stop.abort())
     while (!stop.signal.aborted) {
-      await new Promise((done) => setTimeout(done, 200 + chance.below(900)))
+      await new Promise((done) => setTimeout(done, 100 + chance.below(500)))
       const workers = below(running.process.pid, 'worker-child')
       if (workers.length === 0 || chance.below(3) === 0) continue
       process.kill(chance.pick(workers), 'SIGKILL')
