@@ -103,8 +103,9 @@ function callOver(pl: Polars, step: FrameOnly, inputs: readonly BoundDataset[], 
 
 async function partialFile(name: string, own: Columns, columns: readonly string[], scope: FrameScope): Promise<string> {
   const key = JSON.stringify([name, columns])
-  const file = scope.partialFiles.get(key) ?? join(await scope.folder(), `some-${scope.partialFiles.size}.parquet`)
-  if (scope.partialFiles.has(key)) return file
+  const there = scope.partialFiles.get(key)
+  if (there !== undefined) return there
+  const file = join(await scope.folder(), `some-${scope.partialFiles.size}.parquet`)
   const some = Object.fromEntries(columns.map((column) => [column, column === FOREIGN_COLUMN ? 'int64' : (own[column] ?? '')]))
   await scope.db.run(`COPY (${emptyRelation(frameColumns(name, some))}) TO ${quoteLiteral(file)} (FORMAT parquet)`)
   scope.partialFiles.set(key, file)

@@ -101,9 +101,10 @@ async function planned(
     Object.entries(request.columns).map(([name, type]) =>
       castOf(columnNamed(columns, name, what), type, road, asked.method === 'table', located),
     )
+  const every: Omit<Selection, 'parts'> = { casts: castsFor(false), rows }
   const selections: Readonly<Record<Over, Selection>> = {
-    sql: { casts: castsFor(false), rows, parts: [''] },
-    parts: { casts: castsFor(false), rows, parts: ranges },
+    sql: { ...every, parts: [''] },
+    parts: { ...every, parts: ranges },
     located: { casts: castsFor(true), rows, parts: [''], place: what },
   }
   const id = randomBytes(4).toString('hex')
