@@ -72,7 +72,15 @@ test('a scan that may go through later is tried as often as a partition, and the
   once.write({ 'millrace.config.ts': befallen("files('data')", busy(1)) })
   expect(await backfilled(once)).toMatchObject({ code: 0, outcomes: all('done') })
   expect(readsOf(once)).toBe('all all')
-  expect(landed(once)).toEqual(landed(await oneByOne(project())))
+  const alone = landed(await oneByOne(project()))
+  expect(landed(once)).toEqual(alone)
+
+  const run = project()
+  run.write({ 'millrace.config.ts': befallen("files('data')", busy(2)) })
+  const ran = await millrace(run, 'run', 'p', '--json')
+  expect([ran.code, (JSON.parse(ran.stdout) as RunReport).warnings], ran.stderr).toEqual([0, []])
+  expect(readsOf(run)).toBe('all all all')
+  expect(landed(run)).toEqual(alone)
 
   const twice = project()
   twice.write({ 'millrace.config.ts': befallen("files('data')", busy(2)) })

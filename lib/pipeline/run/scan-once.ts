@@ -23,9 +23,9 @@ export interface Scans extends AsyncDisposable {
 /**
  * Reads once, for all partitions that a run is about to land, what it would otherwise read whole for each: files that are not cut by partition, queries of a database that cannot find a window without going through all. The rows are staged in the run's workspace; each partition then lands from there as if
  * it had read alone: the same cut, casts, checks, hash and manifest, and what does not fit fails its own partition. A scan that fails in a way that may pass (a connection lost, its
- * reader killed) is tried `attempts` times in all, as a backfill's partitions are. One that fails for good is said and forgotten: each partition then reads for itself, and tells what is wrong. Nothing is committed here, so a run that is killed leaves nothing: the next one scans for those that have not landed.
+ * reader killed) is tried `attempts` times in all, also by a run, whose partitions are not: each of them would read all of it. One that fails for good is said and forgotten: each partition then reads for itself, and tells what is wrong. Nothing is committed here, so a run that is killed leaves nothing: the next one scans for those that have not landed.
  */
-export async function scanOnce(session: Session, partitions: readonly Partition[], ctx: RunContext, attempts = 1): Promise<Scans> {
+export async function scanOnce(session: Session, partitions: readonly Partition[], ctx: RunContext, attempts = ATTEMPTS): Promise<Scans> {
   const relations: Relation[] = []
   const folder = join(ctx.workspace, 'scan')
   if (does(session.choices, 'extract') && partitions.length > 1)
@@ -81,6 +81,9 @@ interface Task {
   readonly relations: Relation[]
   readonly attempts: number
 }
+
+/** As often as a backfill tries a partition, where it is not told otherwise. */
+const ATTEMPTS = 3
 
 /** As between a partition's. */
 const PAUSES = { initialDelayMs: 1_000, maxDelayMs: 30_000 }
