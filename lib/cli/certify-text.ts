@@ -12,11 +12,20 @@ export function certifyText({ certificate, file }: Certified, color: boolean): s
   const took = formatDuration(Date.parse(endedAt) - Date.parse(startedAt))
   const word = outcome === 'certified' ? paint('green', 'certified') : paint('red', 'not certified')
   const partitions = units.flatMap(({ partition }) => partition ?? [])
+  const loads = Object.entries(
+    Object.groupBy(
+      units.flatMap(({ load }) => load ?? []),
+      ({ dataset }) => dataset,
+    ),
+  )
   return [
     `${paint('bold', pipeline)} (${profile}): ${word} in ${took}`,
     [
       `computed   ${counted(settings.length + 1, 'time')}: as it is, and ${settings.map(({ when }) => `when ${when}`).join(', ')}`,
       ...(partitions.length > 0 ? [`partitions ${partitions.join(', ')}`] : []),
+      ...loads.map(
+        ([dataset, all = []]) => `changes    ${dataset}: ${all.length === 1 ? 'load' : 'loads'} ${all.map(({ id }) => id).join(', ')}`,
+      ),
       `compared   ${datasets.join(', ')}${exports.length === 0 ? '' : `; as delivered: ${exports.join(', ')}`}`,
     ].join('\n'),
     ...differences.map((each) => differenceText(each, partitions.length, paint)),
@@ -26,9 +35,10 @@ export function certifyText({ certificate, file }: Certified, color: boolean): s
 }
 
 function differenceText(each: CertifyDifference, units: number, paint: Paint): string {
-  const { dataset, export: path, partition, partitions, settings, when, causes, tolerated } = each
+  const { dataset, export: path, partition, partitions, load, loads = 0, settings, when, causes, tolerated } = each
   const word = tolerated ? paint('yellow', 'differs in last digits, which nothing shows') : paint('red', 'differs')
-  const where = [partition === null ? '' : partition, partitions > 1 ? `${partitions} of ${units} partitions` : ''].filter(Boolean)
+  const unit = load ? `load ${load.id} of ${load.dataset}` : (partition ?? '')
+  const where = [unit, loads > 1 ? `${loads} loads` : '', partitions > 1 ? `${partitions} of ${units} partitions` : ''].filter(Boolean)
   return [
     `${paint('bold', path ?? dataset)}${path === undefined ? '' : ` (of ${dataset})`} ${word} when ${when}${where.length > 0 ? ` (${where.join('; ')})` : ''}`,
     `  ${whatText(each)}`,

@@ -7,7 +7,11 @@ export const certify = command({
   describe: 'compute partitions again with other threads, zone, locale, clock and order of rows; name what differs, and why',
   options: {
     pipeline: { type: 'string', positional: true, required: true, describe: 'the name of a folder in pipelines/' },
-    sample: { type: 'number', value: 'count', describe: 'how many partitions, spread from the first to the last; default 5' },
+    sample: {
+      type: 'number',
+      value: 'count',
+      describe: 'how many partitions, and loads of each dataset whose changes are read, spread from the first to the last; default 5',
+    },
     partition: { type: 'string', value: 'name', describe: 'this partition only' },
     ...LIMITS,
   },

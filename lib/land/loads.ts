@@ -28,6 +28,11 @@ export async function loadsOf(store: Store, pipeline: string, dataset: string, p
   return sideBySide(READ_AT_ONCE, ids, (id) => loadOf(store, pipeline, dataset, partition, id, records))
 }
 
+/** The load of an id that is there. @throws what the store does where it is not, CheckError when its manifest is damaged */
+export async function loadNumbered(store: Store, pipeline: string, dataset: string, partition: string, id: number): Promise<LoadManifest> {
+  return loadOf(store, pipeline, dataset, partition, id, await recordsOf(store, pipeline, dataset, partition))
+}
+
 /** The load with the highest id; undefined when nothing has landed. @throws CheckError when its manifest is damaged */
 export async function currentLoad(store: Store, pipeline: string, dataset: string, partition: string): Promise<LoadManifest | undefined> {
   const records = await recordsOf(store, pipeline, dataset, partition)

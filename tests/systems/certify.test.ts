@@ -198,10 +198,11 @@ export default pipeline({
   const before = commits()
   const { outcome, differences, failures, units, datasets, exports, settings, code } = await certified(shop)
   expect([outcome, differences, failures]).toEqual(['certified', [], []])
-  expect(units.map(({ partition, inputs }) => [partition, Object.keys(inputs)])).toEqual([
-    [null, ['item', 'item.changes']],
-    ['north', ['sale']],
-    ['south', ['sale']],
+  expect(units.map(({ partition, load, inputs }) => [partition, load?.id, Object.keys(inputs)])).toEqual([
+    [null, undefined, ['item']],
+    [null, 1, ['item', 'item.changes']],
+    ['north', undefined, ['sale']],
+    ['south', undefined, ['sale']],
   ])
   expect([[...datasets].sort(), exports]).toEqual([['moved', 'named', 'priced', 'ranked', 'total'], ['ranked/{partition}.csv']])
   expect(settings.map(({ name }) => name)).toEqual([

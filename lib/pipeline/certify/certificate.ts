@@ -5,6 +5,7 @@ import { keyPart } from '../../core/key-part.ts'
 import { redactJson } from '../../core/secret.ts'
 import type { ErrorReport } from '../report.ts'
 import type { Difference } from './compare.ts'
+import type { CertifyUnit, MadeUnit } from './job.ts'
 
 /** A dataset, or a file to be delivered, that came out otherwise. */
 export interface CertifyDifference extends Difference {
@@ -15,6 +16,9 @@ export interface CertifyDifference extends Difference {
   readonly partition: string | null
   /** How many of the partitions that were computed. */
   readonly partitions: number
+  /** Of what is computed from changes: the load of which it was seen first, and of how many loads. */
+  readonly load?: NonNullable<CertifyUnit['load']>
+  readonly loads?: number
   /** Names of the settings under which it differs; of the first of them the figures are. */
   readonly settings: readonly string[]
   readonly when: string
@@ -43,8 +47,8 @@ export interface Certificate {
   readonly endedAt: string
   /** Hashes of the steps' code, as input keys have them: another code is another certificate. */
   readonly code: Readonly<Record<string, string>>
-  /** What was computed again, each with the content hashes of what it was computed from; partition null: what partitions share. */
-  readonly units: readonly { readonly partition: string | null; readonly inputs: Readonly<Record<string, string>> }[]
+  /** What was computed again, each with the content hashes of what it was computed from. */
+  readonly units: readonly Omit<MadeUnit, 'datasets'>[]
   /** What was compared. */
   readonly datasets: readonly string[]
   readonly exports: readonly string[]

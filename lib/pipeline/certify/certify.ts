@@ -89,7 +89,7 @@ export async function certify(project: Project, name: string, options: CertifyOp
     }
     const differences = await comparison.differences()
     const differs = failures.length > 0 || differences.some(({ tolerated }) => !tolerated)
-    const datasets = [...new Set(units.flatMap((unit) => comparedDatasets({ pipeline }, unit !== null)))]
+    const datasets = [...new Set(units.flatMap((unit) => comparedDatasets({ pipeline }, unit)))]
     const certificate: Certificate = {
       format: 1,
       id,
@@ -100,7 +100,7 @@ export async function certify(project: Project, name: string, options: CertifyOp
       startedAt,
       endedAt: new Date().toISOString(),
       code: Object.fromEntries(Object.entries(await stepHashes(pipeline, scratch.binder)).map(([step, { hash }]) => [step, hash])),
-      units: first.units.map(({ partition: unit, inputs }) => ({ partition: unit, inputs })),
+      units: first.units.map(({ datasets: _, ...unit }) => unit),
       datasets,
       exports: datasets.flatMap((dataset) => exportsOf(pipeline, dataset).map((target) => target.export.path)),
       settings: settings.map(({ name: each, when }) => ({ name: each, when })),

@@ -5,7 +5,7 @@ import type { BoundPipeline, ExportTarget } from '../define/bind.ts'
 import { likelyCauses } from './causes.ts'
 import type { CertifyDifference } from './certificate.ts'
 import { compareDatasets, type Difference } from './compare.ts'
-import type { MadeDataset, MadeUnit } from './job.ts'
+import type { CertifyUnit, MadeDataset, MadeUnit } from './job.ts'
 import { exportsOf, hashOfDelivery, keysOf } from './outputs.ts'
 import type { Setting } from './settings.ts'
 
@@ -13,7 +13,7 @@ import type { Setting } from './settings.ts'
 interface Seen {
   readonly dataset: string
   readonly export?: ExportTarget
-  readonly partition: string | null
+  readonly unit: CertifyUnit
   readonly setting: Setting
   readonly difference: Difference
 }
@@ -39,21 +39,21 @@ export class Comparison {
       for (const made of unit.datasets) {
         const first = this.#first[i]?.datasets.find(({ name }) => name === made.name)
         if (!first) throw new RangeError(`${made.name} was not computed the first time`)
-        await this.#compare(db, setting, unit.partition, first, made)
+        await this.#compare(db, setting, unit, first, made)
       }
   }
 
-  async #compare(db: DuckDB, setting: Setting, partition: string | null, first: MadeDataset, then: MadeDataset): Promise<void> {
+  async #compare(db: DuckDB, setting: Setting, unit: CertifyUnit, first: MadeDataset, then: MadeDataset): Promise<void> {
     const { name } = first
     const ordered = await this.#isOrdered(name)
     const keys = keysOf(this.#pipeline, name)
     const difference = await compareDatasets(db, first, then, { keys, ordered, signal: this.#signal })
-    if (difference) this.#seen.push({ dataset: name, partition, setting, difference })
+    if (difference) this.#seen.push({ dataset: name, unit, setting, difference })
     for (const target of exportsOf(this.#pipeline, name)) {
       const [one, two] = [await hashOfDelivery(db, target, first, this.#signal), await hashOfDelivery(db, target, then, this.#signal)]
       if (one === two) continue
       const order = !difference || difference.order ? { columns: [], rows: first.rows, of: first.rows, order: true as const } : difference
-      this.#seen.push({ dataset: name, export: target, partition, setting, difference: order })
+      this.#seen.push({ dataset: name, export: target, unit, setting, difference: order })
     }
   }
 
@@ -80,8 +80,9 @@ export class Comparison {
       all.push({
         dataset: first.dataset,
         ...(first.export && { export: first.export.export.path }),
-        partition: first.partition,
-        partitions: new Set(group.map(({ partition }) => partition)).size,
+        partition: first.unit.partition,
+        partitions: new Set(group.map(({ unit }) => unit.partition)).size,
+        ...(first.unit.load && { load: first.unit.load, loads: new Set(group.map(({ unit }) => JSON.stringify(unit.load))).size }),
         settings: settings.map(({ name }) => name),
         when: first.setting.when,
         ...difference,

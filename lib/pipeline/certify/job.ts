@@ -3,14 +3,19 @@ import type { Columns } from '../../core/dataset.ts'
 import type { ErrorData } from '../../core/error-data.ts'
 import type { Setting } from './settings.ts'
 
+/** What is computed again in one go: a partition, or what partitions share (null); with `load`, what is computed from the changes of that one landed load. */
+export interface CertifyUnit {
+  readonly partition: string | null
+  readonly load?: { readonly dataset: string; readonly id: number }
+}
+
 /** What a child is asked to compute. */
 export interface CertifyJob {
   /** The project's folder. */
   readonly project: string
   readonly profile: string
   readonly pipeline: string
-  /** Names of partitions; null: what they share. */
-  readonly units: readonly (string | null)[]
+  readonly units: readonly CertifyUnit[]
   readonly setting: Setting
   /** Where it writes, its own. */
   readonly folder: string
@@ -25,8 +30,7 @@ export interface MadeDataset {
 }
 
 /** One unit as a child has computed it. */
-export interface MadeUnit {
-  readonly partition: string | null
+export interface MadeUnit extends CertifyUnit {
   /** Hashes of the content that it was computed from, by extracted dataset. */
   readonly inputs: Readonly<Record<string, string>>
   readonly datasets: readonly MadeDataset[]

@@ -8,18 +8,22 @@ import { type Partition, partitionNamed } from '../define/partitions.ts'
 import { openProject } from '../project.ts'
 import { type Computing, sharedDataset } from '../run/compute.ts'
 import { readableOf } from '../run/session.ts'
-import type { CertifyJob, MadeUnit } from './job.ts'
+import type { CertifyJob, CertifyUnit, MadeUnit } from './job.ts'
 import { clockAhead, enginesAt } from './other-clock.ts'
 import { openScratch } from './scratch.ts'
 import { laidOut, unitInputs } from './unit-inputs.ts'
 
-/** The datasets of a unit that are compared: those that are computed, and those that are delivered. */
-export function comparedDatasets({ pipeline }: Pick<Computing, 'pipeline'>, partitioned: boolean): readonly string[] {
+/** The datasets of a unit that are compared: those that are computed, and those that are delivered; of a load those that are computed from its changes. */
+export function comparedDatasets({ pipeline }: Pick<Computing, 'pipeline'>, { partition, load }: CertifyUnit): readonly string[] {
   const { bound, targets, definition } = pipeline
   const delivered = targets.flatMap(({ stage, dataset }) =>
     stage === 'export' && definition.extract[dataset]?.forward === undefined ? [dataset] : [],
   )
-  return [...new Set([...bound.order, ...delivered])].filter((name) => bound.datasets[name]?.partitioned === partitioned)
+  return [...new Set([...bound.order, ...delivered])].filter((name) => {
+    const { partitioned, fromChanges, inputs = [] } = bound.datasets[name] ?? {}
+    const own = load ? inputs.includes(`${load.dataset}.changes`) : !fromChanges
+    return partitioned === (partition !== null) && own
+  })
 }
 
 /** Computes units again under a setting, from what has landed. Commits nothing: nothing that could is opened. @throws what the stages throw, placed */
@@ -41,12 +45,12 @@ export async function makeUnits(
     const made: MadeUnit[] = []
     for (const [i, unit] of units.entries()) {
       const partition: Partition | undefined =
-        unit === null || !definition.partition ? undefined : partitionNamed(definition.partition, unit, clock.now())
+        unit.partition === null || !definition.partition ? undefined : partitionNamed(definition.partition, unit.partition, clock.now())
       const own = join(workspace, `unit-${i}`)
       await mkdir(own, { recursive: true })
       const ctx = scratch.context(partition?.name, own)
-      const wanted = comparedDatasets(computing, partition !== undefined)
-      const landed = await unitInputs(computing, wanted, partition, ctx)
+      const wanted = comparedDatasets(computing, unit)
+      const landed = await unitInputs(computing, wanted, { partition, load: unit.load }, ctx)
       const inputs = setting.inputs ? await laidOut(landed, setting.inputs, join(own, 'inputs'), ctx) : landed
       const datasets = await transform(
         bound,
@@ -64,7 +68,7 @@ export async function makeUnits(
         throw placed(error, { pipeline: name, ...(partition && { partition: partition.name }) })
       })
       made.push({
-        partition: unit,
+        ...unit,
         inputs: Object.fromEntries(Object.entries(landed).map(([each, { hash }]) => [each, hash])),
         datasets: Object.values(datasets).map(({ name: each, columns, files, rows }) => ({ name: each, columns, files, rows })),
       })

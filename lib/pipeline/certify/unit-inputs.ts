@@ -7,19 +7,20 @@ import { quoteLiteral } from '../../core/quote.ts'
 import { openDuckDB } from '../../engines/duckdb.ts'
 import { readParquet } from '../../formats/parquet.ts'
 import { changesOf } from '../../land/datasets.ts'
-import { currentLoad } from '../../land/loads.ts'
+import { loadNumbered } from '../../land/loads.ts'
 import { datasetOfName } from '../../transform/bound.ts'
 import { emptyDataset } from '../define/empty-dataset.ts'
 import type { Partition } from '../define/partitions.ts'
 import { type Computing, inputsOf } from '../run/compute.ts'
 import { ALL } from '../run/landed.ts'
+import type { CertifyUnit } from './job.ts'
 import type { Setting } from './settings.ts'
 
-/** What a unit's datasets are computed from: what has landed of its partition, current states, and of what is read as changes the newest load. */
+/** What a unit's datasets are computed from: what has landed of its partition, current states, and as changes those of its load: other cursor datasets have none then, as where a run applies it. */
 export async function unitInputs(
   computing: Computing,
   wanted: readonly string[],
-  partition: Partition | undefined,
+  { partition, load }: { readonly partition: Partition | undefined; readonly load: CertifyUnit['load'] },
   ctx: RunContext,
 ): Promise<Record<string, Dataset>> {
   const { pipeline, schema, store } = computing
@@ -28,8 +29,10 @@ export async function unitInputs(
   for (const name of changed) {
     const source = datasetOfName(name)
     const columns = schema[source] ?? {}
-    const newest = await currentLoad(store, pipeline.definition.name, source, ALL)
-    inputs[name] = newest ? (await changesOf(store, newest, columns, ctx)).dataset : await emptyDataset(name, columns, ctx)
+    inputs[name] =
+      load?.dataset === source
+        ? (await changesOf(store, await loadNumbered(store, pipeline.definition.name, source, ALL, load.id), columns, ctx)).dataset
+        : await emptyDataset(name, columns, ctx)
   }
   return inputs
 }
