@@ -4,14 +4,13 @@ import { quoteIdentifier } from '../../core/quote.ts'
 import type { Frames } from '../frames.ts'
 import { missingColumns } from './fit-table.ts'
 import type { LoadSession } from './load-session.ts'
-import { type OwnDefaults, ownDefinitions } from './own-values.ts'
 import { FACTS, factsOf } from './snapshot.ts'
 import { OWN_COLUMNS, type Table } from './tables.ts'
 
-/** Makes a table of just the types of frames. */
-export async function createFrameTable(session: LoadSession, name: string, frames: Frames, own: OwnDefaults): Promise<void> {
+/** Makes a table of just the types of frames, without its own columns: those come after the rows. */
+export async function createFrameTable(session: LoadSession, name: string, frames: Frames): Promise<void> {
   const columns = frames.columns.map((column) => `${quoteIdentifier(column.name)} ${column.type}`)
-  await session.query(`CREATE TABLE ${name} (${[...columns, ...ownDefinitions(own)].join(', ')})`)
+  await session.query(`CREATE TABLE ${name} (${columns.join(', ')})`)
 }
 
 /** What has landed in the old types would be loaded in these: it must be read again. */

@@ -8,7 +8,7 @@ import { requireGone } from './kept-rows.ts'
 import type { LoadSession } from './load-session.ts'
 import type { Settings } from './options.ts'
 import { ownRows, referenceTo } from './own-rows.ts'
-import { FROM_SETTINGS, hasDefaults, setDefaults, setOwnValues, valuesThemselves } from './own-values.ts'
+import { addOwnColumns, FROM_SETTINGS, hasDefaults, setOwnValues, valuesThemselves } from './own-values.ts'
 import { addColumns, createTable, describeTable, type Table } from './tables.ts'
 import { forgetTokens, otherWriter, readToken, sameToken, tokensOf } from './tokens.ts'
 import { insertRows, mergeRows, type Work } from './write-rows.ts'
@@ -34,12 +34,12 @@ export async function loadRows(work: Work, settings: Settings): Promise<LoadRece
     ? await missingColumns(session, { schema, table }, { ...existing, there: existing.columns, given: dataset.columns })
     : []
   if (existing) await addColumns(session, name, Object.fromEntries(added.map((column) => [column, dataset.columns[column] ?? ''])))
-  else await createTable(session, name, dataset.columns, valuesThemselves(token.partition, request.load))
+  else await createTable(session, name, dataset.columns)
   const merging = existing && disposition.mode === 'merge'
   const { removed, indexes } = existing ? await makeRoom(work, settings, existing, token.partition) : { removed: 0, indexes: [] }
   const insert = async () => insertRows(work, existing ? await fillsItself(work, token.partition) : true)
   const written = merging ? await mergeRows(work, disposition, existing) : { rows: await insert(), removed: 0, superseded: 0 }
-  if (!existing) await setDefaults(session, name, FROM_SETTINGS)
+  if (!existing) await addOwnColumns(session, name, valuesThemselves(token.partition, request.load), FROM_SETTINGS)
   if (written.rows + written.superseded !== dataset.rows) throw miscounted(request, written)
   if (existing) await buildIndexes(session, indexes)
   else await buildKeys(session, name, request)

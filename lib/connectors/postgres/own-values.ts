@@ -15,7 +15,7 @@ export const FROM_SETTINGS: OwnDefaults = Object.fromEntries(
   Object.entries(SETTINGS).map(([column, setting]) => [column, `current_setting('${setting}'::text, true)`]),
 )
 
-/** The values themselves: of a table that nobody sees yet, and of what lasts; cheaper still. */
+/** The values themselves: of a table that nobody sees yet, and of what lasts. */
 export function valuesThemselves(partition: string, load: string): OwnDefaults {
   return { _partition: `${quoteLiteral(partition)}::text`, _load: `${quoteLiteral(load)}::text` }
 }
@@ -53,7 +53,12 @@ export async function setOwnValues(session: LoadSession, partition: string, load
   await session.query(`SELECT ${each.join(', ')}`, [partition, load])
 }
 
-/** The two columns, for CREATE TABLE. */
-export function ownDefinitions(own: OwnDefaults): string[] {
-  return Object.entries(own).map(([column, text]) => `${column} text DEFAULT ${text}`)
+/**
+ * The two columns of a table that this transaction has made and filled: a value that all rows share stands once in the catalog (`attmissingval`) and in no row, so that neither COPY nor the disk has it; rows from now on get
+ * `defaults`.
+ */
+export async function addOwnColumns(session: LoadSession, name: string, values: OwnDefaults, defaults: OwnDefaults): Promise<void> {
+  const each = Object.entries(values).map(([column, text]) => `ADD COLUMN ${column} text DEFAULT ${text}`)
+  await session.query(`ALTER TABLE ${name} ${each.join(', ')}`)
+  await setDefaults(session, name, defaults)
 }

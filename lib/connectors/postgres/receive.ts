@@ -11,7 +11,7 @@ import { buildIndexes } from './indexes.ts'
 import { notTaken } from './kept-rows.ts'
 import { buildKeys, makeRoom, refuseOthersRows, requireToken, type Turn, takeTurn } from './load-rows.ts'
 import type { LoadSession } from './load-session.ts'
-import { hasDefaults, ownDefaults, setDefaults, setOwnValues } from './own-values.ts'
+import { addOwnColumns, hasDefaults, ownDefaults, setDefaults, setOwnValues, valuesThemselves } from './own-values.ts'
 import { COPY_BINARY } from './send-frames.ts'
 import { checkNames, describeTable } from './tables.ts'
 import { forgetTokens } from './tokens.ts'
@@ -59,7 +59,7 @@ async function writeFrames(turn: Turn, { settings }: Reach, request: ReceiveRequ
   const names = frames.columns.map((column) => column.name)
   if (existing) requireLoadable(existing, table, names)
   const added = existing ? await fitFrameTable(session, name, { schema: settings.schema, table }, existing, frames) : []
-  if (!existing) await createFrameTable(session, name, frames, ownDefaults(request))
+  if (!existing) await createFrameTable(session, name, frames)
   else if (!(await hasDefaults(session, name, ownDefaults(request))))
     throw new TransientError(`"${table}" was changed while it was to be loaded`, { table, hint: 'run again' })
   const { removed, indexes } = existing ? await makeRoom(turn, settings, existing, place.partition) : { removed: 0, indexes: [] }
@@ -70,6 +70,7 @@ async function writeFrames(turn: Turn, { settings }: Reach, request: ReceiveRequ
       (await notTaken(session, { table, name }, taken, sent.rows)) ??
       new PermanentError(`"${table}" took ${taken} rows where ${frames.what} sent ${sent.rows}`, { table, dataset })
     )
+  if (!existing) await addOwnColumns(session, name, valuesThemselves(place.partition, load), ownDefaults(request))
   if (existing) await buildIndexes(session, indexes)
   else await buildKeys(session, name, request)
   ctx.signal.throwIfAborted()

@@ -3,7 +3,6 @@ import { ConfigError } from '../../core/errors.ts'
 import { quoteIdentifier, quoteLiteral } from '../../core/quote.ts'
 import { parseType } from '../../engines/types.ts'
 import type { LoadSession } from './load-session.ts'
-import { type OwnDefaults, ownDefinitions } from './own-values.ts'
 import { columnTypeFromPostgres, noteOf, postgresType } from './postgres-types.ts'
 import { TOKENS } from './tokens.ts'
 
@@ -95,9 +94,9 @@ export function checkNames(table: string, columns: Columns): void {
   }
 }
 
-/** Makes the table, without its keys: those are built after the load. `name` is quoted, `own` are the defaults of its own columns. */
-export async function createTable(session: LoadSession, name: string, columns: Columns, own: OwnDefaults): Promise<void> {
-  await session.query(`CREATE TABLE ${name} (${[...columnDefinitions(columns), ...ownDefinitions(own)].join(', ')})`)
+/** Makes the table, without its keys and its own columns: those come after the rows. `name` is quoted. */
+export async function createTable(session: LoadSession, name: string, columns: Columns): Promise<void> {
+  await session.query(`CREATE TABLE ${name} (${columnDefinitions(columns).join(', ')})`)
   await note(session, name, columns)
 }
 

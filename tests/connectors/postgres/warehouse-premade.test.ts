@@ -88,6 +88,19 @@ it('load makes a table of the name of an array type, which gives way', async () 
   expect(await rows('SELECT count(*) FROM _t')).toEqual(['3'])
 })
 
+it('the rows of a first load do not hold _partition and _load, and give them all the same', async () => {
+  const { load, rows, database } = await warehouseOn(server)
+  await load('t', replacePartition, ROWS, { partition: "o'ne" })
+  expect(
+    await rows("SELECT attname, atthasmissing FROM pg_attribute WHERE attrelid = 't'::regclass AND attname LIKE '\\_%' ORDER BY 1"),
+  ).toEqual(['_load|t', '_partition|t'])
+  expect(await rows('SELECT DISTINCT _partition, length(_load) > 0 FROM t')).toEqual(["o'ne|t"])
+  await server.query(database, 'UPDATE t SET value = value')
+  await server.query(database, 'VACUUM FULL t')
+  await load('t', replacePartition, ROWS, { partition: 'two' })
+  expect(await rows('SELECT _partition, count(*) FROM t GROUP BY 1 ORDER BY 1')).toEqual(["o'ne|3", 'two|3'])
+})
+
 it('a table of a load fills _partition and _load itself, and rows get the right ones where it does not any more', async () => {
   const { load, rows, database } = await warehouseOn(server)
   const defaults = () =>
