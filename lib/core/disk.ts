@@ -2,6 +2,7 @@ import { constants, type PathLike } from 'node:fs'
 import { access, copyFile, link, mkdir, open, readFile, rename, rm, rmdir, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { ByteStream } from './byte-stream.ts'
+import { earlyFlushes } from './early-flush.ts'
 
 /**
  * Every file-system operation that a commit is made of. One object, so that the torture harness can fail the Nth operation, and record which
@@ -16,7 +17,7 @@ export interface Disk {
   write(path: string, data: string | Uint8Array): Promise<void>
   /**
    * Writes a whole stream into a file, which is made anew or replaced, and hands each chunk to `onChunk` first. Rejects when the stream errors, or is destroyed before its end: what is
-   * in the file then is the caller's to remove. Not durable before `syncFile`.
+   * in the file then is the caller's to remove. Not durable before `syncFile`, which has little left to wait for: a large file goes out to the disk while it is written.
    */
   writeStream(path: string, stream: ByteStream, onChunk: (chunk: Uint8Array) => void, signal?: AbortSignal): Promise<void>
   /** Copies a file inside the kernel, sharing blocks where the file system can. Not durable before `syncFile`. */
@@ -52,6 +53,7 @@ export const disk: Disk = {
   writeStream: async (path, stream, onChunk, signal) => {
     const stop = () => void stream.destroy(signal?.reason instanceof Error ? signal.reason : undefined)
     const file = await open(path, 'w')
+    const flushes = earlyFlushes(file)
     signal?.addEventListener('abort', stop, { once: true })
     try {
       signal?.throwIfAborted()
@@ -59,9 +61,12 @@ export const disk: Disk = {
         const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
         onChunk(bytes)
         for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten
+        flushes.after(bytes.length)
       }
+      await flushes.end()
     } finally {
       signal?.removeEventListener('abort', stop)
+      await flushes.end().catch(() => undefined)
       await file.close()
     }
   },

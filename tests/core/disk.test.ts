@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { disk, makeFolderDurable, readText } from '../../lib/core/disk.ts'
 import { refusedByDisk } from '../../lib/core/disk-refusal.ts'
 import { CheckError, PermanentError } from '../../lib/core/errors.ts'
@@ -60,6 +61,25 @@ test('disk.writeStream writes all of a stream, or rejects', async () => {
   destroyed.push('abc')
   setTimeout(() => destroyed.destroy(), 20)
   await expect(disk.writeStream(join(folder, 'part'), destroyed, () => undefined)).rejects.toThrow(/[Pp]remature/)
+})
+
+test('disk.writeStream has a large file written down on its way, and fails when that does', async () => {
+  const path = join(temporaryFolder(), 'large')
+  const chunk = Buffer.alloc(2 ** 22, 'x')
+  const large = () => Readable.from(Array.from({ length: 33 }, () => chunk))
+  const handle = await open(path, 'w')
+  const prototype = Object.getPrototypeOf(handle)
+  await handle.close()
+  const datasync = vi.spyOn(prototype, 'datasync')
+  try {
+    await disk.writeStream(path, large(), () => undefined)
+    expect(datasync.mock.calls.length).toBeGreaterThan(0)
+    expect(statSync(path).size).toBe(33 * chunk.length)
+    datasync.mockRejectedValueOnce(Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' }))
+    await expect(disk.writeStream(path, large(), () => undefined)).rejects.toMatchObject({ code: 'EIO' })
+  } finally {
+    datasync.mockRestore()
+  }
 })
 
 test('disk.removeFolder removes an empty folder only', async () => {
