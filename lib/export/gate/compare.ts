@@ -1,6 +1,6 @@
 import { CheckError } from '../../core/errors.ts'
 import type { DuckDB } from '../../engines/duckdb.ts'
-import type { Side } from './side.ts'
+import type { Relation, Side } from './side.ts'
 
 /** What differs between two deliveries of one export. */
 export interface Comparison {
@@ -29,13 +29,27 @@ export interface Compared {
   readonly columns: readonly string[]
 }
 
+/** Two relations that are compared, column by column of one type each. */
+export interface Pair {
+  readonly before: Relation
+  readonly after: Relation
+  /** Columns that are values; the others are texts. */
+  readonly values: ReadonlySet<string>
+}
+
+/** Two sides in the form in which they are compared: by values where both have plain ones of one type, else by texts. It comes to the same. */
+export function pairOf(before: Side, after: Side, { key, columns }: Compared): Pair {
+  const values = [...key, ...columns].filter((name) => before.plain?.(name) !== undefined && before.plain(name) === after.plain?.(name))
+  return { before: before.withValues?.(values) ?? before, after: after.withValues?.(values) ?? after, values: new Set(values) }
+}
+
 /** What two sides can be compared by. */
 export function comparedColumns(before: Side, after: Side, key: readonly string[]): Compared {
   return { key, columns: after.columns.filter((name) => before.columns.includes(name) && !key.includes(name)) }
 }
 
 /**
- * Compares two sides by key. One join of the hashes of keys (128 bits) and values (32 bits each): texts of any length take the same room, and what does not fit into memory is spilled. A changed value has the hash of the old one
+ * Compares two sides by key. One join of the hashes of keys (128 bits) and values or texts (32 bits each): texts of any length take the same room, and what does not fit into memory is spilled. A changed value has the hash of the old one
  * once in four thousand million times.
  * @throws CheckError where a key names several rows
  */
@@ -56,7 +70,11 @@ export async function compareSides(
     `count(*) FILTER (WHERE ${differs.join(' OR ') || 'false'}) AS changed`,
     ...differs.map((differ, i) => `count(*) FILTER (WHERE ${differ}) AS c${i}`),
   ]
-  const [found] = await db.meta(`SELECT ${counts.join(', ')} FROM ${joinedSql(before, after, compared)}`, undefined, signal)
+  const [found] = await db.meta(
+    `SELECT ${counts.join(', ')} FROM ${joinedSql(pairOf(before, after, compared), compared)}`,
+    undefined,
+    signal,
+  )
   const count = (name: string) => Number(found?.[name] ?? 0)
   const [removed, added, kept] = [count('removed'), count('added'), count('kept')]
   if (removed + kept !== before.rows || added + kept !== after.rows) throw noKey(key)
@@ -69,19 +87,21 @@ export async function compareSides(
 }
 
 /** Both sides' hashes beside each other by key: `b` the first, `a` the second; NULLs where one has no such row. */
-export function joinedSql(before: Side, after: Side, compared: Compared): string {
-  return `(${hashedSql(before, compared)}) AS b FULL JOIN (${hashedSql(after, compared)}) AS a ON b.k1 = a.k1 AND b.k2 = a.k2`
+export function joinedSql(pair: Pair, compared: Compared): string {
+  const hashed = (relation: Relation) => `(${hashedSql(relation, pair, compared)})`
+  return `${hashed(pair.before)} AS b FULL JOIN ${hashed(pair.after)} AS a ON b.k1 = a.k1 AND b.k2 = a.k2`
 }
 
-function hashedSql(side: Side, { key, columns }: Compared): string {
-  const hashes = columns.map((name, i) => `CAST(hash(${side.column(name)}) & 4294967295 AS UINTEGER) AS h${i}`)
-  return `SELECT ${[...keyHashes(side, key), ...hashes].join(', ')} FROM ${side.sql}`
+function hashedSql(relation: Relation, pair: Pair, { key, columns }: Compared): string {
+  const hashes = columns.map((name, i) => `CAST(hash(${relation.column(name)}) & 4294967295 AS UINTEGER) AS h${i}`)
+  return `SELECT ${[...keyHashes(relation, pair, key), ...hashes].join(', ')} FROM ${relation.sql}`
 }
 
-/** `k1` and `k2`: two hashes of a row's key that do not follow from each other. */
-export function keyHashes(side: Side, key: readonly string[]): readonly string[] {
-  const values = key.map((name) => side.column(name)).join(', ')
-  return [`hash(${values}) AS k1`, `hash(concat_ws('|', 'k', ${values})) AS k2`]
+/** `k1` and `k2`: two hashes of a row's key that do not follow from each other. Of texts, the second is that of another text; of values, whose own hashes are as good as unique, that of their hashes, which are put together another way. */
+export function keyHashes(relation: Relation, { values }: Pair, key: readonly string[]): readonly string[] {
+  const columns = key.map((name) => relation.column(name))
+  const others = key.map((name, i) => (values.has(name) ? `hash(${columns[i]})` : `concat('k', ${columns[i]})`))
+  return [`hash(${columns.join(', ')}) AS k1`, `hash(${others.join(', ')}) AS k2`]
 }
 
 function noKey(key: readonly string[]): CheckError {

@@ -7,8 +7,8 @@ import type { RunContext } from '../../core/context.ts'
 import { PreconditionFailed } from '../../core/errors.ts'
 import { quoteIdentifier, quoteLiteral } from '../../core/quote.ts'
 import type { DuckDB } from '../../engines/duckdb.ts'
-import { type Compared, type Comparison, joinedSql, keyHashes } from './compare.ts'
-import type { Side } from './side.ts'
+import { type Compared, type Comparison, joinedSql, keyHashes, type Pair, pairOf } from './compare.ts'
+import type { Relation, Side } from './side.ts'
 
 /** How many rows a sample has at most. */
 export const SAMPLE_ROWS = 1000
@@ -28,9 +28,10 @@ export interface Sampling {
  */
 export async function writeSample({ db, before, after, comparison, ctx }: Sampling, path: string): Promise<void> {
   const compared: Compared = { key: comparison.key, columns: comparison.columns.map(({ name }) => name) }
+  const pair = pairOf(before, after, compared)
   const differs = compared.columns.map((_, i) => `b.h${i} <> a.h${i}`).join(' OR ') || 'false'
   const kind = `CASE WHEN a.k1 IS NULL THEN 'removed' WHEN b.k1 IS NULL THEN 'added' WHEN ${differs} THEN 'changed' END`
-  const different = `SELECT ${kind} AS kind, {'k1': coalesce(b.k1, a.k1), 'k2': coalesce(b.k2, a.k2)} AS k FROM ${joinedSql(before, after, compared)}`
+  const different = `SELECT ${kind} AS kind, {'k1': coalesce(b.k1, a.k1), 'k2': coalesce(b.k2, a.k2)} AS k FROM ${joinedSql(pair, compared)}`
   const least = `SELECT kind, min(k, ${SAMPLE_ROWS}) AS ks FROM (${different}) WHERE kind IS NOT NULL GROUP BY kind`
   await db.run(
     `CREATE OR REPLACE TEMP TABLE picked AS SELECT kind, k.k1 AS k1, k.k2 AS k2 FROM (SELECT kind, unnest(ks) AS k, generate_subscripts(ks, 1) AS n FROM (${least})) ORDER BY n, kind LIMIT ${SAMPLE_ROWS}`,
@@ -38,17 +39,17 @@ export async function writeSample({ db, before, after, comparison, ctx }: Sampli
     ctx.signal,
   )
   try {
-    await db.run(`COPY (${pickedRows(before, after, compared)}) TO ${quoteLiteral(path)} (FORMAT parquet)`, undefined, ctx.signal)
+    await db.run(`COPY (${pickedRows(pair, compared)}) TO ${quoteLiteral(path)} (FORMAT parquet)`, undefined, ctx.signal)
   } finally {
     await db.run('DROP TABLE IF EXISTS picked')
   }
 }
 
-function pickedRows(before: Side, after: Side, { key, columns }: Compared): string {
-  const side = (of: Side) => {
-    const values = columns.map((name, i) => `${of.column(name)} AS v${i}`)
-    const keys = key.map((name, i) => `${of.column(name)} AS n${i}`)
-    return `(SELECT * FROM (SELECT ${[...keyHashes(of, key), ...keys, ...values].join(', ')} FROM ${of.sql}) SEMI JOIN picked USING (k1, k2))`
+function pickedRows(pair: Pair, { key, columns }: Compared): string {
+  const side = (of: Relation) => {
+    const values = columns.map((name, i) => `CAST(${of.column(name)} AS VARCHAR) AS v${i}`)
+    const keys = key.map((name, i) => `CAST(${of.column(name)} AS VARCHAR) AS n${i}`)
+    return `(SELECT * FROM (SELECT ${[...keyHashes(of, pair, key), ...keys, ...values].join(', ')} FROM ${of.sql}) SEMI JOIN picked USING (k1, k2))`
   }
   const struct = (of: 'b' | 'a') =>
     columns.length === 0
@@ -58,7 +59,7 @@ function pickedRows(before: Side, after: Side, { key, columns }: Compared): stri
   const keyText = key.map((name, i) => `${quoteIdentifier(name)}: CASE WHEN b.k1 IS NULL THEN a.n${i} ELSE b.n${i} END`)
   const changed =
     columns.length === 0 ? 'NULL' : `CASE WHEN kind = 'changed' THEN list_filter([${names.join(', ')}], lambda x: x IS NOT NULL) END`
-  return `SELECT kind, {${keyText.join(', ')}} AS key, ${changed} AS columns, ${struct('b')} AS before, ${struct('a')} AS after FROM picked LEFT JOIN ${side(before)} AS b USING (k1, k2) LEFT JOIN ${side(after)} AS a USING (k1, k2) ORDER BY kind, key`
+  return `SELECT kind, {${keyText.join(', ')}} AS key, ${changed} AS columns, ${struct('b')} AS before, ${struct('a')} AS after FROM picked LEFT JOIN ${side(pair.before)} AS b USING (k1, k2) LEFT JOIN ${side(pair.after)} AS a USING (k1, k2) ORDER BY kind, key`
 }
 
 /** Writes a sample into the store, under a name that says what is in it. Gives its key. */
