@@ -46,11 +46,11 @@ async function writeAndProve(work: Work, db: DuckDB, folder: string): Promise<re
   const { dataset } = request
   const { contract } = request.export
   const { signal, limits } = ctx
-  const { inOrder, order } = await checkTotalOrder(db, dataset, contract, signal)
-  await checkValues(db, dataset, contract, signal)
-  const claim = { dataset, contract, order }
-  const beside = await sumBeside(claim, db, signal)
+  const beside = await sumBeside({ dataset, contract }, db, signal)
   try {
+    const { inOrder, order } = await checkTotalOrder(db, dataset, contract, signal)
+    await checkValues(db, dataset, contract, signal)
+    const claim = { dataset, contract, order }
     const nonce = randomBytes(4).toString('hex')
     const writer = fileWriter({ db, dataset, contract, inOrder, threads: limits.threads, workspace: folder, signal })
     const written = await writeThroughFifo(

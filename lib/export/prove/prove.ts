@@ -7,15 +7,19 @@ import type { CsvSums } from '../../formats/csv-sums.ts'
 import type { FormatContract } from '../contract/export.ts'
 import { comparedValue } from './proved-values.ts'
 
-/** What is to be proved: rows of this dataset were written under this contract, in the order whose sum `checkTotalOrder` gave. */
-export interface Claim {
+/** The rows of a dataset under a contract. */
+export interface Rows {
   readonly dataset: Dataset
   readonly contract: FormatContract
+}
+
+/** What is to be proved: these rows were written, in the order whose sum `checkTotalOrder` gave. */
+export interface Claim extends Rows {
   readonly order: bigint
 }
 
 /** Sums up a dataset's own Parquet files as `prove` wants them, in one scan: rows, NULLs and empty texts of each column, the hash of all values row by row. */
-export async function claimedSums({ dataset, contract }: Claim, db: DuckDB, signal: AbortSignal): Promise<MetaRow> {
+export async function claimedSums({ dataset, contract }: Rows, db: DuckDB, signal: AbortSignal): Promise<MetaRow> {
   const proved = provedColumns(contract)
   const counts = proved.flatMap(({ kind }, i) => [
     `count(*) - count(v${i}) AS n${i}`,
