@@ -3,6 +3,7 @@ import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Limits } from '../core/context.ts'
 import { PermanentError, TransientError } from '../core/errors.ts'
+import { endedAtStart } from '../core/group-signals.ts'
 import { crashed, errorOfFault, filesText, placeOf } from './reader-errors.ts'
 import type { FromChild, ReaderJob, ReaderResult, ToChild } from './reader-job.ts'
 import { residentBytes } from './resident.ts'
@@ -52,14 +53,15 @@ export function openReader(options: ReaderOptions): Reader {
     const outcome = await current.run(job, signal)
     if (outcome !== 'again') return outcome
     const turn = alone.then(async () => {
-      mayRun(signal)
-      const child = start()
-      try {
-        const second = await child.run(job, signal)
-        if (second === 'again') throw new Error('a job that ran alone had company')
-        return second
-      } finally {
-        child.kill()
+      for (;;) {
+        mayRun(signal)
+        const child = start()
+        try {
+          const next = await child.run(job, signal)
+          if (next !== 'again') return next
+        } finally {
+          child.kill()
+        }
       }
     })
     alone = turn.catch(() => undefined)
@@ -97,7 +99,7 @@ export function openReader(options: ReaderOptions): Reader {
 }
 
 interface Child {
-  /** `again`: the child died while several jobs ran, and which one killed it is not known. */
+  /** `again`: the child died while several jobs ran, and which one killed it is not known; or before it had begun. */
   run(job: ReaderJob, signal?: AbortSignal): Promise<ReaderResult | 'again'>
   dead(): boolean
   kill(): void
@@ -221,7 +223,7 @@ function startChild(options: ReaderOptions): Child {
       clearInterval(watch)
       for (const running of left) {
         const error = verdict?.(running)
-        if (left.length > 1 && !stopped) running.resolve('again')
+        if ((left.length > 1 || endedAtStart(signal)) && !stopped) running.resolve('again')
         else if (error !== undefined) running.reject(error)
         else if (verdict) running.resolve('again')
         else running.reject(crashed(running.job, signal ?? `exit ${code}`, words))

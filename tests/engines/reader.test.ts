@@ -173,6 +173,16 @@ describe('a reader', () => {
     })
   })
 
+  it('starts another child where a signal to all processes, as Ctrl-C is, took the first before it had begun', async () => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      const reader = open()
+      const running = reader.execute({ meta: { sql: 'SELECT 1 AS one' } })
+      const [pid = 0] = children()
+      process.kill(pid, signal)
+      expect((await running).meta).toEqual([{ one: '1' }])
+    }
+  })
+
   it('runs jobs again, one by one, where one of several ended the child: only that one fails', async () => {
     const reader = open({ memoryBytes: 2 ** 33, readerMemoryBytes: 400 * 2 ** 20 })
     await reader.execute({})

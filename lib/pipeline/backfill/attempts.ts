@@ -1,4 +1,5 @@
 import { PermanentError } from '../../core/errors.ts'
+import { endedAtStart } from '../../core/group-signals.ts'
 import { errorReport } from '../../observe/error-report.ts'
 import { isOutOfMemory } from '../../transform/engine-errors.ts'
 import type { ErrorReport, PartitionReport } from '../report.ts'
@@ -38,10 +39,20 @@ const pauseMs = (times: number) => Math.min(FIRST_PAUSE_MS * 2 ** Math.min(times
 
 /**
  * Decides it: what has ended well, or failed for good, is over; what may go through later, and what its worker did not survive, is tried again, `attempts` times in all. A partition that another run is at work on
- * has not been tried: it is looked at again until that run has ended.
+ * has not been tried: it is looked at again until that run has ended. Nor has one whose worker a signal to all took while it started, as Ctrl-C may.
  */
 export function afterAttempt(tried: Tried, outcome: Ended | Death, attempts: number): Verdict {
   const { attempt, held } = tried
+  if ('how' in outcome && endedAtStart(outcome.how)) {
+    const report: PartitionReport = { partition: tried.partition, outcome: 'notRun', ms: 0, steps: [], rssBytes: 0 }
+    return {
+      again: true,
+      afterMs: pauseMs(held),
+      counts: false,
+      reason: `its worker was stopped while it started (${outcome.how})`,
+      report,
+    }
+  }
   if ('how' in outcome) {
     const report = deathReport(tried, outcome)
     if (attempt >= attempts) return { again: false, report }

@@ -89,6 +89,17 @@ test('a death costs one attempt; a partition that none outlives fails, and says 
   })
 })
 
+test('a worker that Ctrl-C takes while it starts costs nothing: its partition is not run, or runs when nothing is to end', async () => {
+  const stopped = (): Death => ({ how: 'SIGINT', words: '' })
+  expect(await run('ab', { a: [stopped, done] }, { attempts: 1 })).toMatchObject({ outcomes: ['a done', 'b done'] })
+  const drain = new AbortController()
+  const interrupted = (): Death => {
+    drain.abort()
+    return stopped()
+  }
+  expect((await run('ab', { a: [interrupted] }, { drain: drain.signal })).outcomes).toEqual(['a notRun', 'b notRun'])
+})
+
 test('what another run is at work on is waited for, and is no attempt', async () => {
   const { outcomes, told } = await run('a', { a: [...Array.from({ length: 9 }, () => held), done] })
   expect(outcomes).toEqual(['a done'])
