@@ -60,6 +60,7 @@ async function showGrid(
   const { gridHtml } = await import('./grid-html.ts')
   await disk.write(file, gridHtml(grid)).catch((error: unknown) => {
     if (isErrno(error, 'ENOENT')) throw new ConfigError(`--html ${html}: there is no such folder`, { hint: 'make it first' })
+    if (isErrno(error, 'EISDIR')) throw new ConfigError(`--html ${html} is a folder`, { hint: 'name a file in it' })
     throw refusedByDisk(error, file)
   })
   const count = grid.partitions.length

@@ -27,8 +27,11 @@ export function runSummary(report: RunReport, options: { readonly color?: boolea
       )
   for (const { delivery, error } of report.deliveries ?? [])
     if (error) blocks.push(`${paint('red', 'failed')} delivery ${delivery}: ${errorText(error).replace(/^error: /, '')}`)
-  if (report.outcome === 'interrupted')
-    blocks.push(paint('yellow', 'interrupted: run the same command again; finished partitions are kept'))
+  if (report.outcome === 'interrupted') {
+    // 75: by nobody, but by the time that --stop-at names.
+    const why = report.exitCode === 75 ? 'the time of --stop-at has come' : 'interrupted'
+    blocks.push(paint('yellow', `${why}: run the same command again; finished partitions are kept`))
+  }
   blocks.push(footer(report, paint))
   if (report.stale) blocks.push(paint('yellow', staleText(report.stale)))
   return redact(blocks.filter(Boolean).join('\n\n'))

@@ -90,6 +90,12 @@ test('runSummary of many partitions names each with what became of it and why', 
   expect(runSummary(report(days), { color: true })).toContain('\x1b[31mfailed\x1b[0m')
 })
 
+test('runSummary says who has stopped it', () => {
+  const stopped = (exitCode: number) => runSummary(report([partition('2018-02-04')], { outcome: 'interrupted', exitCode }))
+  expect(stopped(130)).toContain('\ninterrupted: run the same command again; finished partitions are kept\n')
+  expect(stopped(75)).toContain('\nthe time of --stop-at has come: run the same command again; finished partitions are kept\n')
+})
+
 test('runSummary says that there was nothing to do', () => {
   const text = runSummary(report([partition('2018-02-04', 'unchanged'), partition('2018-02-05', 'unchanged')], { outcome: 'unchanged' }))
   expect(text).toBe(`quakes (dev): nothing to do, everything is up to date in 1.2 s; partitions: 2 up to date

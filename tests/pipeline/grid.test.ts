@@ -4,13 +4,16 @@ import type { PipelineGrid } from '../../lib/pipeline/state/grid-report.ts'
 import { millrace } from '../kit/millrace.ts'
 import { type TestProject, testProject } from '../kit/project.ts'
 
-const pipelineText = (least: number) => `import { between, contract, csv, keys, pipeline, replacePartition, source, sql } from '#millrace'
+const pipelineText = (
+  least: number,
+  most = 1000,
+) => `import { between, contract, csv, keys, pipeline, replacePartition, source, sql } from '#millrace'
 import { schema } from './schema.ts'
 export default pipeline({
   name: 'p', schema, partition: keys(['krakow', 'wien']),
   extract: { sale: source('data').files('{partition}.csv') },
   transform: { dear: sql\`SELECT id, amount FROM sale WHERE amount > ${least}\` },
-  check: { dear: [between('amount', 0, 1000)] },
+  check: { dear: [between('amount', 0, ${most})] },
   load: { sale: replacePartition('sale') },
   export: { dear: csv('dear/{partition}.csv', { contract: contract({ formulas: 'raw', columns: { id: 'int64', amount: 'int64' }, orderBy: ['id'], gate: { removed: 0.1 } }) }) },
 })
@@ -86,6 +89,12 @@ test('what other code has made is stale in the grid, stage by stage', async () =
   p.write({ 'pipelines/p/pipeline.ts': pipelineText(2) })
   const grid = await gridOf(p)
   expect(stagesOf(grid).map((each) => each.slice(1))).toEqual(Array(2).fill(['stale', 'done done stale stale done stale']))
+  // Making it again fails, which the list and a backfill's choice say as the grid does.
+  p.write({ 'pipelines/p/pipeline.ts': pipelineText(2, 3) })
+  expect((await millrace(p, 'run', 'p', '--stale')).code).toBe(3)
+  expect((await gridOf(p)).counts).toMatchObject({ failed: 1, stale: 1 })
+  expect((await millrace(p, 'status', 'p')).stdout).toMatch(/^p \(dev\): 1 done; 1 failed \(krakow\)/)
+  expect((await millrace(p, 'backfill', 'p', '--failed', '--dry-run')).stdout).toMatch(/\nkrakow +failed: .*amount/)
 })
 
 test('a grid is of one pipeline, and its page goes where there is a folder', async () => {
@@ -95,4 +104,5 @@ test('a grid is of one pipeline, and its page goes where there is a folder', asy
     code: 2,
     error: expect.stringContaining('there is no such folder'),
   })
+  expect(await millrace(p, 'status', 'p', '--html', p.folder)).toMatchObject({ code: 2, error: expect.stringContaining('is a folder') })
 })

@@ -1,13 +1,12 @@
 import type { RunContext } from '../../core/context.ts'
 import type { Ledger } from '../../state/ledger.ts'
-import { checksPartitionsAlone } from '../run/checked.ts'
 import type { Session } from '../run/session.ts'
 import { stalePartitions } from '../state/restatement.ts'
 import { partitionStates } from '../state/states.ts'
 import type { Candidate } from './select.ts'
 
 /**
- * All partitions that have begun by `now` and how they stand, oldest first: by the commit points, with what the ledger remembers of failures. `restated`: stale are those that are made of what has changed since, as `plan --stale`
+ * All partitions that have begun by `now` and how they stand, oldest first: by the commit points, with what the ledger remembers of failures, of what is done too: a restatement, or a read again, may have failed. `restated`: stale are those that are made of what has changed since, as `plan --stale`
  * names them; absent: those that other code has made.
  */
 export async function candidatesOf(
@@ -20,12 +19,10 @@ export async function candidatesOf(
   const failures = new Map(
     ledger.partitions(definition.name).flatMap(({ partition, state, error }) => (state === 'failed' ? [[partition, error ?? '']] : [])),
   )
-  // A failed check leaves no trace in the commit points where nothing is made of what it checks.
-  const checks = checksPartitionsAlone(session.pipeline)
   const found = restated && new Set((await stalePartitions(session, undefined, now, restated)).map(({ name }) => name))
   return (await partitionStates(session, now)).map(({ partition, state, ...each }) => {
     const stale = found ? found.has(partition.name) : each.stale
-    const failed = state !== 'done' || checks ? failures.get(partition.name) : undefined
+    const failed = failures.get(partition.name)
     return { partition, state, stale, ...(failed !== undefined && { failed }) }
   })
 }

@@ -41,10 +41,10 @@ async function statusOf(project: Project, name: string): Promise<PipelineStatus>
     return {
       pipeline: name,
       profile: project.config.profile,
-      partitions: states.map(({ partition, state }) => {
+      partitions: states.map(({ partition, state, stale }) => {
         const row = remembered.get(partition.name)
         // A failed check leaves no trace in the commit points where nothing is made of what it checks.
-        const failed = row?.state === 'failed' && (state !== 'done' || checksPartitionsAlone(session.pipeline))
+        const failed = row?.state === 'failed' && (state !== 'done' || stale || checksPartitionsAlone(session.pipeline))
         const since = running.get(partition.name)?.since
         const tried = attempts.get(partition.name)?.attempts
         const at = since ?? row?.at

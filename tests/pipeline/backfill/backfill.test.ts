@@ -57,6 +57,12 @@ test('a worker that is killed costs its partition an attempt; one that never liv
   expect(outcomes((await backfill('--failed', '--from', DAYS[0])).report)).toEqual({ shared: 'unchanged', [DAYS[2]]: 'done' })
   expect((await backfill()).code).toBe(0)
   expect(await madeBy(project)).toEqual(plain)
+  // What is done, and failed when it was read again, has failed at its last attempt too.
+  project.befall({ [DAYS[3]]: 'fail' })
+  expect((await backfill('--refresh', '--from', DAYS[3])).code).toBe(1)
+  project.befall({})
+  expect(outcomes((await backfill('--failed', '--refresh')).report)).toMatchObject({ [DAYS[3]]: 'unchanged' })
+  expect((await millrace(project, 'backfill', 'sales', '--failed')).stdout).toContain('nothing to do')
 })
 
 test('what may pass is tried again, what will not is not; the first failure lets no other partition begin', {
@@ -126,6 +132,7 @@ test('backfill refuses what cannot be, before anything is run', { timeout: 60_00
   expect(await error('--partition', '2024-01-01', '--from', '2024')).toContain('exclude each other')
   expect(await error('--partition', '2024-02-01')).toContain('no partition "2024-02-01"')
   expect(await error('--jobs', '0')).toContain('--jobs 0')
+  expect(await error('--keep-going', '--max-failures', '3')).toContain('exclude each other')
   expect(await error('--memory', 'much')).toContain('--memory is not an amount of memory')
   expect(await error('--memory', '100MB', '--jobs', '4')).toContain('they need at least 2.0 GB')
   expect(await error('--stop-at', 'six')).toContain('expected the form 06:00')
