@@ -21,9 +21,12 @@ export function loadPolars(): Promise<Polars> {
   return loaded
 }
 
-/** A lazy frame over Parquet files that millrace wrote, in their order. Paths are taken as they are, never as globs. */
-export function scanParquet(pl: Polars, files: readonly string[]): LazyDataFrame {
-  const scans = files.map((file) => pl.scanParquet(file, { glob: false, hivePartitioning: false }))
+/** A lazy frame over Parquet files that millrace wrote, in their order, of these columns (absent: of all, which are the same in all of them). Paths are taken as they are, never as globs. */
+export function scanParquet(pl: Polars, files: readonly string[], columns?: readonly string[]): LazyDataFrame {
+  const scans = files.map((file) => {
+    const scan = pl.scanParquet(file, { glob: false, hivePartitioning: false })
+    return columns ? scan.select(...columns) : scan
+  })
   return pl.concat(scans, { how: 'vertical', rechunk: false, parallel: true }) as unknown as LazyDataFrame
 }
 

@@ -32,6 +32,9 @@ export interface Selected {
   readonly fast?: { readonly sql: string; readonly proof: readonly FileStep[] }
 }
 
+/** What a row of a relation is called: in the SELECT below, and so in expressions. */
+export const ROW = 'r'
+
 /** A value of the dataset over the row `r` of a relation: the declared type, strictly, and how to tell what was there. */
 export interface DeclaredValue {
   readonly column: string
@@ -83,7 +86,7 @@ function selectOver(relation: Converted, request: SelectRequest): Selected {
   const values = declaredValues(relation, request).map((each) => ({ ...each, strict: relation.converted?.[each.column] ?? each.strict }))
   const list = values.map(({ column, type, strict }) => `${storedValue(strict, type)} AS ${quoteIdentifier(column)}`)
   const cut = cutOf(relation, request, values)
-  const sql = `SELECT ${list.join(', ')} FROM ${rowsOf(relation, request, relation.sql, [])} AS r${cut ? ` WHERE ${cut.refusing ?? cut.where}` : ''}`
+  const sql = `SELECT ${list.join(', ')} FROM ${rowsOf(relation, request, relation.sql, [])} AS ${ROW}${cut ? ` WHERE ${cut.refusing ?? cut.where}` : ''}`
   return { sql, ...(cut && { values: cut.values }) }
 }
 
@@ -93,7 +96,7 @@ export function declaredValues(relation: Relation, { columns, expressions }: Sel
     const type = parseType(text)
     const expression = expressions?.[column]
     if (expression !== undefined) return { column, type, strict: fromExpression(`(${expression})`, type), before: `(${expression})` }
-    const raw = `r.${quoteIdentifier(column)}`
+    const raw = `${ROW}.${quoteIdentifier(column)}`
     return { column, type, strict: strictCast(raw, parseType(relation.raw[column] ?? 'text'), type, relation.zone), before: raw }
   })
 }
@@ -102,7 +105,7 @@ export function declaredValues(relation: Relation, { columns, expressions }: Sel
 export function rowsOf(relation: Relation, { expressions, source }: SelectRequest, rows: string, more: readonly string[]): string {
   if (!expressions) return `(${rows})`
   const list = sourceValues(relation, source).map(({ column, strict }) => `${strict} AS ${quoteIdentifier(column)}`)
-  return `(SELECT ${[...list, ...more].join(', ')} FROM (${rows}) AS r)`
+  return `(SELECT ${[...list, ...more].join(', ')} FROM (${rows}) AS ${ROW})`
 }
 
 /** Each column of the source over a row `r` of the relation. */

@@ -17,14 +17,19 @@ export { verifyFiles, verifyOnce } from './local-files.ts'
 
 /**
  * The dataset that loads of window and whole kinds add up to: `loads` are of one dataset, one for each partition, at least one. Presence and size of every file are looked at;
- * before anything is computed from them, `verifyOnce` compares their bytes.
+ * before anything is computed from them, `verifyOnce` compares their bytes. `read`: the columns that anybody reads of it, where not all; in others the loads may differ, and those that not all of them have are left out, though files may hold them.
  * @throws CheckError naming a file that is missing or cut short, ConfigError when the loads have not the same columns
  */
-export async function datasetOfLoads(store: Store, loads: readonly LoadManifest[], ctx: RunContext): Promise<Dataset> {
+export async function datasetOfLoads(
+  store: Store,
+  loads: readonly LoadManifest[],
+  ctx: RunContext,
+  read?: readonly string[],
+): Promise<Dataset> {
   const [first, ...others] = loads
   if (!first) throw new RangeError('a dataset needs a load')
-  const columns = canonicalJson(Object.entries(first.columns))
-  const other = others.find((load) => canonicalJson(Object.entries(load.columns)) !== columns)
+  const of = (load: LoadManifest) => canonicalJson(read ? read.map((name) => load.columns[name] ?? null) : Object.entries(load.columns))
+  const other = others.find((load) => of(load) !== of(first))
   if (other)
     throw new ConfigError(`"${first.dataset}" has landed with other columns in partition ${other.partition} than in ${first.partition}`, {
       ...{ stage: 'land', pipeline: first.pipeline, dataset: first.dataset, partition: first.partition },
@@ -33,11 +38,15 @@ export async function datasetOfLoads(store: Store, loads: readonly LoadManifest[
   const files = await Promise.all(loads.map((load) => localFiles(store, load, load.files, ctx)))
   return {
     name: first.dataset,
-    columns: first.columns,
+    columns: read ? columnsOfAll(loads, first.columns) : first.columns,
     files: files.flat(),
     rows: loads.reduce((sum, load) => sum + load.rows, 0),
     hash: others.length === 0 ? first.contentHash : hashOf(loads.map(({ contentHash }) => contentHash)).slice(0, 32),
   }
+}
+
+function columnsOfAll(loads: readonly LoadManifest[], columns: Columns): Columns {
+  return Object.fromEntries(Object.entries(columns).filter(([name, type]) => loads.every((load) => load.columns[name] === type)))
 }
 
 /** What one load of a cursor dataset brought. */

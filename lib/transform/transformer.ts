@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { LazyDataFrame } from 'nodejs-polars'
 import { elapsedMs } from '../core/clock.ts'
 import type { RunContext } from '../core/context.ts'
-import type { Dataset } from '../core/dataset.ts'
+import type { Columns, Dataset } from '../core/dataset.ts'
 import { ConfigError, messageOf } from '../core/errors.ts'
 import { bytesOfFiles } from '../core/files-bytes.ts'
 import { hashOf } from '../core/hash.ts'
@@ -117,7 +117,7 @@ export class Transformer {
     return this.#cut(whole, cut)
   }
 
-  async #copy(name: string, { sql, values }: Statement, write?: Write): Promise<Dataset> {
+  async #copy(name: string, { sql, values }: Statement, write?: Write, columns = this.#boundColumns(name)): Promise<Dataset> {
     const file = this.#nextFile(name)
     const copy = `COPY (${sql}) TO ${quoteLiteral(file)} ${parquetOptions(this.#ctx.limits)}`
     using _told = tellBytesOf([file], this.#ctx, { stage: 'transform', dataset: name })
@@ -130,7 +130,7 @@ export class Transformer {
       const owner = udf && [...(write?.fused ?? []), name].find((each) => hasUdf(this.#bound.steps[each], udf))
       throw transformError(error, 'duckdb', { dataset: owner ?? name }, this.#ctx.signal)
     }
-    return this.#datasetOf(name, file)
+    return this.#datasetOf(name, file, columns)
   }
 
   /** Each thread has buffers of its own: what is too much for several may fit one. */
@@ -155,7 +155,12 @@ export class Transformer {
     const pl = await loadPolars()
     const file = this.#nextFile(write.name)
     const lazy = new Map<string, LazyDataFrame>()
-    for (const name of write.reads) lazy.set(name, scanParquet(pl, await this.#filesForFrames(name)))
+    for (const name of write.reads) {
+      const files = await this.#filesForFrames(name)
+      // Partitions that a look-back shows may have further columns.
+      const columns = files.length > 1 ? Object.keys((this.#ready.get(name) ?? given(this.#request, name)).columns) : undefined
+      lazy.set(name, scanParquet(pl, files, columns))
+    }
     // The other engine's turn.
     await this.#db.release()
     using _told = tellBytesOf([file], this.#ctx, { stage: 'transform', dataset: write.name })
@@ -216,13 +221,21 @@ export class Transformer {
 
   async #cut(dataset: Dataset, column: string): Promise<Dataset> {
     const relation = `(SELECT ${casts(fileColumns(dataset.columns))} FROM (${relationOfFiles(dataset.columns, dataset.files)}))`
-    const { rows, files } = await this.#copy(dataset.name, { sql: cutToWindow(relation, column), values: this.#values })
+    const { rows, files } = await this.#copy(
+      dataset.name,
+      { sql: cutToWindow(relation, column), values: this.#values },
+      undefined,
+      dataset.columns,
+    )
     return { ...dataset, rows, files, hash: hashOf({ cut: dataset.hash, column, window: this.#request.window }) }
   }
 
-  /** Compares what was written with what was bound. */
-  async #datasetOf(name: string, file: string): Promise<Dataset> {
-    const columns = this.#bound.datasets[name]?.columns ?? {}
+  #boundColumns(name: string): Columns {
+    return this.#bound.datasets[name]?.columns ?? {}
+  }
+
+  /** Compares what was written with what was bound; of what has landed before a column that nothing reads was there, with what landed. */
+  async #datasetOf(name: string, file: string, columns = this.#boundColumns(name)): Promise<Dataset> {
     requireColumns(name, await columnsOfFiles(this.#db, [file]), fileColumns(columns))
     return { name, columns, files: [file], rows: await rowCounter(this.#db)(file), hash: this.#hashOf(name) }
   }

@@ -7,15 +7,17 @@ interface Files {
   readonly extract: string
   readonly transform: string
   readonly load: string
+  readonly more?: string
   readonly schema: (note: string) => string
 }
 
-const files = ({ extract, transform, load, schema }: Files, note = false) => ({
+const files = ({ extract, transform, load, more = '', schema }: Files, note = false) => ({
   'pipelines/p/schema.ts': `export const schema = { ${schema(note ? ", note: 'text'" : '')} } as const\n`,
-  'pipelines/p/pipeline.ts': `import { append, day, merge, pipeline, replace, replacePartition, source, sql } from '#millrace'
+  'pipelines/p/pipeline.ts': `import { append, contract, csv, day, merge, notNull, pipeline, replace, replacePartition, source, sql, unique } from '#millrace'
 import { schema } from './schema.ts'
 export default pipeline({ name: 'p', schema, partition: day({ from: '2024-01-08' }),
-  extract: { ${extract} }, transform: { ${transform} }, load: { ${load} } })\n`,
+  extract: { ${extract} }, transform: { ${transform} }, ${more}
+  load: { ${load} } })\n`,
 })
 
 async function run(project: TestProject, ...more: readonly string[]): Promise<readonly string[]> {
@@ -80,35 +82,60 @@ test('a cursor dataset goes on from where it was, and is read whole once somethi
   ])
 })
 
-test('a look-back is read again, and nothing is made of it', async () => {
-  const lookback: Files = {
+test('a look-back is not read again, and shows days with the column beside days without it, to SQL, frames, checks, loads and exports', async () => {
+  const lookback = (select = 'id'): Files => ({
     extract: `sale: source('data').files('sales.csv', { window: 'sold', lookback: '1d' })`,
-    transform: `two_days: sql.with({ window: 'day' })\`SELECT $start::TIMESTAMP AS day, count(id) AS sales FROM sale\``,
-    load: `two_days: replacePartition('two_days')`,
-    schema: (note) => `sale: { id: 'int32', sold: 'timestamp'${note} }, two_days: { day: 'timestamp', sales: 'int64' }`,
-  }
-  const project = testProject({ 'data/sales.csv': 'id,sold,note\n1,2024-01-08 10:00:00,a\n2,2024-01-09 10:00:00,b\n', ...files(lookback) })
-  await run(project)
-  project.write(files(lookback, true))
-  const landed = ['2024-01-08', '2024-01-09'].flatMap((day) => [`${day} extract sale`, `${day} land sale`])
-  expect(await run(project)).toEqual(landed)
-  expect(await stale(project)).toEqual([])
+    transform: `two_days: sql.with({ window: 'day' })\`SELECT $start::TIMESTAMP AS day, count(${select}) AS sales FROM sale\`,
+    framed: { window: 'sold', frame: ({ sale }) => sale.select('id', 'sold') },
+    past: sql.with({ window: 'day' })\`SELECT $start::TIMESTAMP AS day, sum(id)::BIGINT AS ids FROM framed\``,
+    load: `two_days: replacePartition('two_days'), framed: replacePartition('framed'), past: replacePartition('past')`,
+    more: `check: { sale: [notNull('id'), unique('id')] },
+  export: { two_days: csv('{partition}.csv', { contract: contract({ formulas: 'raw', columns: { sales: 'int64' }, orderBy: ['sales'] }) }) },`,
+    schema: (note) =>
+      `sale: { id: 'int32', sold: 'timestamp'${note} }, two_days: { day: 'timestamp', sales: 'int64' }, framed: { id: 'int32', sold: 'timestamp' }, past: { day: 'timestamp', ids: 'int64' }`,
+  })
+  const project = testProject({
+    'data/sales.csv': 'id,sold,note\n1,2024-01-08 10:00:00,a\n2,2024-01-09 10:00:00,b\n',
+    ...files(lookback()),
+  })
+  const first = ['--partition', '2024-01-08'] as const
+  await run(project, ...first)
+  project.write(files(lookback(), true))
+  expect([await run(project, ...first), await stale(project)]).toEqual([[], []])
+
+  expect((await run(project)).filter((each) => / (extract|land|load|export) /.test(each))).toEqual(
+    ['extract sale', 'land sale', 'load two_days', 'load framed', 'load past', 'export two_days'].map((each) => `2024-01-09 ${each}`),
+  )
+  expect(await project.warehouse('SELECT day::DATE::VARCHAR, sales, ids FROM two_days JOIN past USING (day) ORDER BY ALL')).toEqual([
+    ['2024-01-08', '1', '1'],
+    ['2024-01-09', '2', '3'],
+  ])
+  expect(await run(project, ...ALL)).toEqual([])
+
+  // Once something reads the column, a day that lacks it is read again where it is looked back on.
+  project.write(files(lookback('note'), true))
+  expect((await run(project, '--partition', '2024-01-09')).filter((each) => / (land|load) /.test(each))).toEqual(
+    ['land sale', 'load two_days'].map((each) => `2024-01-09 ${each}`),
+  )
 })
 
 test('a column more among expressions has nothing read again that has landed', async () => {
-  const expressions = (select = 'id', more = ''): Files => ({
+  const expressions = (select = 'id', more = '', own = ''): Files => ({
     extract: `sale: source('data').files('sales.csv', { window: 'sold', columns: { id: 'id', sold: 'sold'${more} } })`,
     transform: `ids: sql\`SELECT ${select} FROM sale\``,
     load: `ids: replacePartition('ids')`,
     schema: (note) =>
-      `'sale.source': { id: 'int32', sold: 'timestamp', note: 'text' }, sale: { id: 'int32', sold: 'timestamp'${note} }, ids: { id: 'int32' }`,
+      `'sale.source': { id: 'int32', sold: 'timestamp', note: 'text'${own} }, sale: { id: 'int32', sold: 'timestamp'${note} }, ids: { id: 'int32' }`,
   })
   const project = testProject({
-    'data/sales.csv': 'id,sold,note\n1,2024-01-08 10:00:00,a\n2,2024-01-09 10:00:00,b\n',
+    'data/sales.csv': 'id,sold,note,hue\n1,2024-01-08 10:00:00,a,red\n2,2024-01-09 10:00:00,b,blue\n',
     ...files(expressions()),
   })
   await run(project)
   project.write(files(expressions('id', ", note: 'upper(note)'"), true))
+  expect([await run(project, ...ALL), await stale(project)]).toEqual([[], []])
+  // Nor does a column more of the source itself, which no expression names.
+  project.write(files(expressions('id', ", note: 'upper(note)'", ", hue: 'text'"), true))
   expect([await run(project, ...ALL), await stale(project)]).toEqual([[], []])
   project.write(files(expressions('id + length(note)::INTEGER AS id', ", note: 'upper(note)'"), true))
   expect((await run(project)).filter((each) => / land /.test(each))).toEqual(['2024-01-08 land sale', '2024-01-09 land sale'])

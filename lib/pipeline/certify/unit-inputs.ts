@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { RunContext } from '../../core/context.ts'
 import type { Dataset } from '../../core/dataset.ts'
 import { keyPart } from '../../core/key-part.ts'
-import { quoteLiteral } from '../../core/quote.ts'
+import { quoteIdentifier, quoteLiteral } from '../../core/quote.ts'
 import { openDuckDB } from '../../engines/duckdb.ts'
 import { readParquet } from '../../formats/parquet.ts'
 import { changesOf } from '../../land/datasets.ts'
@@ -54,7 +54,7 @@ export async function laidOut(
     const all: Record<string, Dataset> = {}
     for (const [name, dataset] of Object.entries(inputs)) {
       const file = join(folder, `${keyPart(name)}.parquet`)
-      const rows = readParquet(dataset.files)
+      const rows = `(SELECT ${Object.keys(dataset.columns).map(quoteIdentifier).join(', ')} FROM ${readParquet(dataset.files)})`
       // A hash of the place is an order that is another one, and the same each time.
       const numbered = `(SELECT *, row_number() OVER () AS __millrace_place FROM ${rows})`
       const select =

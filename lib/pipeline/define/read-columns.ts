@@ -83,14 +83,19 @@ export function columnsInUse({ bound, targets, checks, definition }: BoundPipeli
   return used
 }
 
-/** The columns that a rule can depend on: of an expression those whose name stands in it. undefined: any, since it may take whole rows. */
+/** The columns that a rule can depend on; undefined: any. */
 function columnsChecked(rule: Rule, dataset: string, columns: readonly string[]): readonly string[] | undefined {
   if (rule.rule !== 'expression') return columnsOf(rule)
-  const tokens = sqlTokens(rule.sql)
+  return columnsNamed(rule.sql, dataset, columns)
+}
+
+/** The columns whose name stands in an expression over rows that it may call `row`. undefined: any, since it may take whole rows. */
+export function columnsNamed(sql: string, row: string, columns: readonly string[]): readonly string[] | undefined {
+  const tokens = sqlTokens(sql)
   const starred = tokens.some(({ text }, i) => text === '*' && ['(', ',', undefined].includes(tokens[i - 1]?.text))
   const names = new Set(
     tokens.map(({ kind, text }) => (kind === 'identifier' ? text.slice(1, -1).replaceAll('""', '"') : text).toLowerCase()),
   )
-  if (starred || names.has('columns') || names.has(dataset.toLowerCase())) return undefined
+  if (starred || names.has('columns') || names.has(row.toLowerCase())) return undefined
   return columns.filter((name) => names.has(name.toLowerCase()))
 }

@@ -3,6 +3,7 @@ import type { RunContext } from '../../core/context.ts'
 import type { Columns, Dataset } from '../../core/dataset.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { hashOf } from '../../core/hash.ts'
+import { ROW } from '../../extract/select.ts'
 import { datasetOfLoads, verifyOnce } from '../../land/datasets.ts'
 import { currentLoad } from '../../land/loads.ts'
 import { isSameWindow } from '../../land/windows.ts'
@@ -10,7 +11,7 @@ import type { LoadManifest } from '../../state/manifest.ts'
 import type { BoundPipeline } from '../define/bind.ts'
 import type { Schema } from '../define/definition.ts'
 import { type Partition, partitionsBefore } from '../define/partitions.ts'
-import { columnsInUse } from '../define/read-columns.ts'
+import { columnsInUse, columnsNamed } from '../define/read-columns.ts'
 
 /** The name under which a dataset without partitions lands. */
 export const ALL = '_all'
@@ -34,12 +35,10 @@ export async function usableLoad(tools: LandedTools, dataset: string, partition:
 function isUsable(tools: LandedTools, load: LoadManifest): boolean {
   const { pipeline, schema } = tools
   const { dataset } = load
-  if (load.readKey === readKey(pipeline, schema, dataset)) return true
+  if (isAskedAs(load, pipeline, schema)) return true
   const extract = pipeline.definition.extract[dataset]
   if (!extract || extract.forward !== undefined) return false
   const { kind } = extract
-  // A look-back shows several partitions, which must have the same columns.
-  if (kind.by === 'window' && kind.lookback !== undefined) return false
   const used = columnsInUse(pipeline, dataset)
   const asked = columnsAsked(tools, load)
   if (!used || !asked) return false
@@ -57,7 +56,7 @@ function isUsable(tools: LandedTools, load: LoadManifest): boolean {
 export function columnsAsked({ pipeline, schema }: LandedTools, load: LoadManifest): Columns | undefined {
   const { dataset } = load
   return [schema[dataset], load.stateColumns, load.columns].find(
-    (columns) => columns !== undefined && load.readKey === readKey(pipeline, { ...schema, [dataset]: columns }, dataset),
+    (columns) => columns !== undefined && isAskedAs(load, pipeline, { ...schema, [dataset]: columns }),
   )
 }
 
@@ -71,11 +70,17 @@ export async function loadOfWindow(
   return isSameWindow(current?.window, partition?.window) ? current : undefined
 }
 
-/** Hash of what is asked of a source: a load made under another one is read anew. */
+/** Earlier versions had all of a source's own columns in the key, also those that no expression names. */
+function isAskedAs({ readKey: key, dataset }: LoadManifest, pipeline: BoundPipeline, schema: Schema): boolean {
+  return key === readKey(pipeline, schema, dataset) || key === readKey(pipeline, schema, dataset, schema[`${dataset}.source`])
+}
+
+/** Hash of what is asked of a source: a load made under another one is read anew. `source`: the source's own columns that count. */
 export function readKey(
   { definition, naiveZones }: Pick<BoundPipeline, 'definition' | 'naiveZones'>,
   schema: Schema,
   dataset: string,
+  source = sourceColumnsRead(definition, schema, dataset),
 ): string {
   const extract = definition.extract[dataset]
   if (!extract) throw new RangeError(`${dataset} is not extracted`)
@@ -87,11 +92,20 @@ export function readKey(
     kind,
     expressions: extract.expressions && expressionsOf(extract.expressions, schema[dataset]),
     columns: schema[dataset],
-    source: schema[`${dataset}.source`],
+    source,
     ...(zone !== 'UTC' && { zone }),
     // Of another form than what lands otherwise.
     ...(extract.forward === 'land' && { forward: extract.forward }),
   })
+}
+
+/** Of a source's own columns those that expressions name; all where one may take rows whole. */
+function sourceColumnsRead({ extract }: BoundPipeline['definition'], schema: Schema, dataset: string): Columns | undefined {
+  const [own, expressions] = [schema[`${dataset}.source`], extract[dataset]?.expressions]
+  if (!own || !expressions) return own
+  const named = Object.values(expressionsOf(expressions, schema[dataset])).map((sql) => columnsNamed(sql, ROW, Object.keys(own)))
+  if (named.includes(undefined)) return own
+  return Object.fromEntries(Object.entries(own).filter(([name]) => named.some((names) => names?.includes(name))))
 }
 
 /** The expressions of these columns alone. */
@@ -129,7 +143,9 @@ export async function landedDataset(
   if (missing.length > 0) throw notLanded(definition.name, dataset, missing, partition?.name)
   const found = loads.filter((load) => load !== undefined)
   await verifyOnce(tools.store, found, ctx)
-  return datasetOfLoads(tools.store, found, ctx)
+  const kind = definition.extract[dataset]?.kind
+  const read = kind?.by === 'window' && found.length > 1 ? columnsInUse(tools.pipeline, dataset) : undefined
+  return datasetOfLoads(tools.store, found, ctx, read && kind?.by === 'window' ? [...read, kind.column] : undefined)
 }
 
 /** The current load of a dataset, or of one partition of it. @throws ConfigError when there is none */
