@@ -56,6 +56,11 @@ export interface BoundPipeline {
   readonly naiveZones: Readonly<Record<string, string>>
 }
 
+/** Whether a pipeline has anything that is read or made for each partition. */
+export function hasPartitions({ definition, bound }: Pick<BoundPipeline, 'definition' | 'bound'>): boolean {
+  return definition.partition !== undefined && Object.values(bound.datasets).some(({ partitioned }) => partitioned)
+}
+
 /** How a target is called in reports, tokens and errors: its table or path. */
 export function targetName(target: Target): string {
   return target.stage === 'load' ? target.load.table : target.export.path

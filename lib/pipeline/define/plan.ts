@@ -1,16 +1,13 @@
-import type { RunContext } from '../../core/context.ts'
 import { disk, readText } from '../../core/disk.ts'
 import { ConfigError, placed } from '../../core/errors.ts'
 import type { DuckDB } from '../../engines/duckdb.ts'
 import { extensionsIn } from '../../engines/extensions.ts'
-import { openReader, type Reader } from '../../engines/reader.ts'
 import { checkExport } from '../../export/check-export.ts'
 import type { Export } from '../../export/contract/export.ts'
 import type { SplitRows } from '../../export/contract/table-contract.ts'
 import { isHeldMessage } from '../../export/gate/hold.ts'
 import { requestText } from '../../extract/request-text.ts'
 import type { ReadKind } from '../../extract/source.ts'
-import { silent } from '../../observe/events.ts'
 import { formatCount } from '../../observe/units.ts'
 import { lastForecast, runForecast } from '../backfill/memory-plan.ts'
 import { heldAsLastSeen } from '../look/held-as-last-seen.ts'
@@ -18,14 +15,10 @@ import { type LookingPlace, lookingPlace } from '../look/looking.ts'
 import { openBinder, type Project } from '../project.ts'
 import type { PlannedDataset, PlannedTarget, PlanReport } from '../report.ts'
 import { keepsGoneKeys } from '../run/gone-keys.ts'
-import { openSources } from '../run/sources.ts'
-import { openWorkspace } from '../run/workspace.ts'
 import { scheduleState } from '../schedule/schedule-state.ts'
 import { staleReport } from '../state/stale.ts'
-import { hasPartitions } from '../state/states.ts'
-import { type BoundPipeline, bindPipeline, type Target, targetName } from './bind.ts'
+import { type BoundPipeline, bindPipeline, hasPartitions, type Target, targetName } from './bind.ts'
 import type { AnyPipeline, Schema } from './definition.ts'
-import { discover } from './discover.ts'
 import { partitionCode } from './input-key.ts'
 import { type LoadedPipeline, loadPipeline } from './load-definition.ts'
 import { partitionsUntil } from './partitions.ts'
@@ -58,7 +51,7 @@ export async function plan(project: Project, name: string, options: PlanOptions 
   try {
     binder = await openBinder(place.workspaces)
     const extracted = options.discover
-      ? await discoverWith(project, place, loaded, known, options)
+      ? await (await import('./discover-columns.ts')).discoverColumns(project, place.workspaces, loaded.definition, options.signal)
       : extractedPart(loaded.definition, known)
     // Written before the rest is bound: what was found is wanted also where a step does not fit it yet.
     if (options.discover) await writeSchema(loaded, { ...known, ...extracted })
@@ -99,39 +92,6 @@ export async function plan(project: Project, name: string, options: PlanOptions 
 async function writeSchema({ schemaFile, definition }: LoadedPipeline, schema: Schema): Promise<void> {
   const text = renderSchema(definition.name, schema)
   if ((await readText(schemaFile)) !== text) await disk.write(schemaFile, text)
-}
-
-async function discoverWith(
-  project: Project,
-  { workspaces }: LookingPlace,
-  { definition }: LoadedPipeline,
-  known: Schema,
-  options: PlanOptions,
-): Promise<Schema> {
-  const { config } = project
-  const signal = options.signal ?? new AbortController().signal
-  const workspace = await openWorkspace(workspaces, `discover-${process.pid}-${Date.now()}`)
-  const binder = await openBinder(workspaces)
-  let opened: Reader | undefined
-  const reader = () => (opened ??= openReader({ limits: config.limits, zone: 'UTC', temp: workspace.folder, signal }))
-  const sources = openSources(config.connections, { reader, extensions: extensionsIn(config.extensions) })
-  const ctx: RunContext = {
-    pipeline: definition.name,
-    run: 'discover',
-    clock: project.clock(definition.name),
-    signal,
-    workspace: workspace.folder,
-    limits: config.limits,
-    emit: (event) => silent.event(event, { pipeline: definition.name, run: 'discover' }),
-  }
-  try {
-    return await discover(definition, known, { sources, reader, binder }, ctx)
-  } finally {
-    await sources.close()
-    await opened?.close()
-    binder.close()
-    await workspace.close()
-  }
 }
 
 /** Of each dataset that a run would read once for all due partitions a word about it. */

@@ -1,6 +1,6 @@
 import type { Stage } from '../../core/errors.ts'
 import type { CellRow } from '../../state/ledger-rows.ts'
-import { targetName } from '../define/bind.ts'
+import { hasPartitions, targetName } from '../define/bind.ts'
 import { partitionsUntil } from '../define/partitions.ts'
 import { waitingDeliveries } from '../deliver/held-deliveries.ts'
 import { lookingPlace } from '../look/looking.ts'
@@ -11,7 +11,6 @@ import { type CommittedCell, committedCells, planCells } from './grid-cells.ts'
 import { GRID_STATES, type GridCell, type GridPartition, type GridState, type PipelineGrid, worstOf } from './grid-report.ts'
 import { type Remembered, remembered } from './remembered.ts'
 import { sharedState } from './shared-state.ts'
-import { hasPartitions } from './states.ts'
 
 const STAGES: readonly Stage[] = ['extract', 'land', 'transform', 'check', 'load', 'export']
 /** Partitions that are looked at side by side: what takes time is waiting for the disk, or a bucket. */

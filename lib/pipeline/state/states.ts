@@ -1,6 +1,6 @@
 import type { Store } from '../../connectors/store.ts'
 import { sideBySide } from '../../core/side-by-side.ts'
-import type { BoundPipeline, Target } from '../define/bind.ts'
+import { type BoundPipeline, hasPartitions, type Target } from '../define/bind.ts'
 import type { Schema } from '../define/definition.ts'
 import { madeByOtherCode, madeFrom } from '../define/input-key.ts'
 import { type Partition, partitionsUntil } from '../define/partitions.ts'
@@ -27,11 +27,6 @@ type Committed = {
   readonly exports: Store
   readonly tokens: TokenBook
   readonly steps: StepHashes
-}
-
-/** Whether a pipeline has anything that is read or made for each partition. */
-export function hasPartitions({ definition, bound }: Pick<BoundPipeline, 'definition' | 'bound'>): boolean {
-  return definition.partition !== undefined && Object.values(bound.datasets).some(({ partitioned }) => partitioned)
 }
 
 /** The state of every partition that has begun by `now`, oldest first; none where nothing is partitioned. Reads commit points, asks no source. */
