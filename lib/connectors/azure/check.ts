@@ -2,9 +2,9 @@ import { clockFinding, type Finding, fault } from '../../core/finding.ts'
 import type { CheckContext } from '../check.ts'
 import { probeStore } from '../probe-store.ts'
 import { clientOf } from './client.ts'
-import { namePrefix } from './names.ts'
+import { namePrefix, urlsIn } from './names.ts'
 import type { AzureOptions } from './options.ts'
-import { urlsIn } from './resource.ts'
+
 import { openAzureStore } from './store.ts'
 
 const PATIENCE_MS = 10_000

@@ -4,7 +4,8 @@ import { crcText } from '../../core/checksums.ts'
 import { NotFound, PermanentError, PreconditionFailed } from '../../core/errors.ts'
 import { resumingRead } from '../resuming-read.ts'
 import type { Client } from './client.ts'
-import { find, type Resource, type UrlOf } from './resource.ts'
+import type { UrlOf } from './names.ts'
+import { find, type Resource } from './resource.ts'
 
 /** The bytes `[start, end)` of a blob as it is now: one version from the first byte to the last. */
 export async function download(

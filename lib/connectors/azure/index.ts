@@ -1,12 +1,10 @@
 import { ConfigError } from '../../core/errors.ts'
+import { late, lateStore } from '../late.ts'
 import type { StoreConnection } from '../store.ts'
 import { checkTls } from '../store-tls.ts'
 import { checkEndpoint } from './address.ts'
-import { checkContainer } from './check.ts'
-import { namePrefix } from './names.ts'
+import { namePrefix, urlsIn } from './names.ts'
 import { type AzureOptions, SETTINGS } from './options.ts'
-import { urlsIn } from './resource.ts'
-import { openAzureStore } from './store.ts'
 
 export type { AzureOptions } from './options.ts'
 
@@ -50,7 +48,11 @@ export function azure(options: AzureOptions): StoreConnection {
     kind: 'azure',
     settings: { ...options },
     location: urlsIn(options)(prefix).replace(/\/$/, ''),
-    openStore: () => openAzureStore(options),
-    check: (ctx) => checkContainer(options, ctx),
+    openStore: () =>
+      lateStore(
+        { kind: 'azure', localPath: () => undefined },
+        late(async () => (await import('./store.ts')).openAzureStore(options)),
+      ),
+    check: async (ctx) => (await import('./check.ts')).checkContainer(options, ctx),
   }
 }

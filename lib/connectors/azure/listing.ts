@@ -1,6 +1,6 @@
 import { PermanentError } from '../../core/errors.ts'
 import type { Client } from './client.ts'
-import type { UrlOf } from './resource.ts'
+import type { UrlOf } from './names.ts'
 
 const PAGE = 5000
 

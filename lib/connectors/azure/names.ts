@@ -1,5 +1,14 @@
 import { ConfigError } from '../../core/errors.ts'
 import { namePrefixOf, problemOfKey } from '../store-keys.ts'
+import type { AzureOptions } from './options.ts'
+
+/** Where the blobs of a store are: `azure://account/container/name`, for errors. */
+export type UrlOf = (name: string) => string
+
+export const urlsIn =
+  ({ account, container }: Pick<AzureOptions, 'account' | 'container'>): UrlOf =>
+  (name) =>
+    `azure://${account}/${container}/${name}`
 
 const MAX_NAME = 1024
 const MAX_PARTS = 254

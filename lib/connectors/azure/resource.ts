@@ -1,7 +1,7 @@
 import { NotFound, PermanentError } from '../../core/errors.ts'
 import type { Client } from './client.ts'
 import { readMetadata } from './metadata.ts'
-import type { AzureOptions } from './options.ts'
+import type { UrlOf } from './names.ts'
 
 /** A blob as Azure describes it: what of it a store uses. */
 export interface Resource {
@@ -14,14 +14,6 @@ export interface Resource {
   readonly contentType: string | undefined
   readonly contentEncoding: string | undefined
 }
-
-/** Where the blobs of a store are: `azure://account/container/name`, for errors. */
-export type UrlOf = (name: string) => string
-
-export const urlsIn =
-  ({ account, container }: Pick<AzureOptions, 'account' | 'container'>): UrlOf =>
-  (name) =>
-    `azure://${account}/${container}/${name}`
 
 /** What is at a name now; undefined when there is nothing. */
 export async function find(client: Client, urlOf: UrlOf, name: string, signal?: AbortSignal): Promise<Resource | undefined> {

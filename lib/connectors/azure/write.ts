@@ -2,7 +2,8 @@ import { NotFound, PreconditionFailed, TransientError } from '../../core/errors.
 import type { PutOptions } from '../store.ts'
 import type { Client } from './client.ts'
 import type { Content } from './metadata.ts'
-import { find, isVersion, type UrlOf } from './resource.ts'
+import type { UrlOf } from './names.ts'
+import { find, isVersion } from './resource.ts'
 
 const MOST_ROUNDS = 50
 

@@ -1,10 +1,9 @@
 import { ConfigError } from '../../core/errors.ts'
+import { late, lateStore } from '../late.ts'
 import type { StoreConnection } from '../store.ts'
 import { checkTls } from '../store-tls.ts'
-import { checkBucket } from './check.ts'
 import { namePrefix } from './names.ts'
 import type { GcsOptions } from './options.ts'
-import { openGcsStore } from './store.ts'
 import { SETTINGS } from './tls.ts'
 
 export type { GcsOptions } from './options.ts'
@@ -39,8 +38,14 @@ export function gcs(options: GcsOptions): StoreConnection {
     kind: 'gcs',
     settings: { ...options },
     location: `gs://${bucket}${prefix === '' ? '' : `/${prefix.slice(0, -1)}`}`,
-    openStore: () => openGcsStore(options),
-    check: (ctx) => checkBucket(options, ctx),
+    openStore: () => {
+      const store = late(async () => (await import('./store.ts')).openGcsStore(options))
+      return {
+        ...lateStore({ kind: 'gcs', localPath: () => undefined }, store),
+        sweep: async (prefix) => (await store.get()).sweep(prefix),
+      }
+    },
+    check: async (ctx) => (await import('./check.ts')).checkBucket(options, ctx),
   }
 }
 

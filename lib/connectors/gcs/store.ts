@@ -24,7 +24,7 @@ type Conditions = Pick<PutOptions, 'ifAbsent' | 'ifVersion' | 'signal'>
  * A bucket as a store. The commit is one request that the bucket decides by generation. Bytes and files, and streams that end within one chunk, have their CRC32C computed before they are sent, and the bucket
  * refuses others; so has a longer stream whose checksum was announced. Any other stream goes to a temporary name, is compared, and is copied to its own by the bucket.
  */
-export function openGcsStore(options: GcsOptions, clock: Clock = systemClock): Store {
+export function openGcsStore(options: GcsOptions, clock: Clock = systemClock): Store & Required<Pick<Store, 'sweep'>> {
   const client = clientOf(options, clock)
   const bucket = bucketOf(options.bucket)
   const names = namesUnder(namePrefix(options.prefix))

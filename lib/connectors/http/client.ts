@@ -10,7 +10,7 @@ import { errorOfAnswer } from './answer.ts'
 import { type Authenticator, authenticator, type Credential } from './auth.ts'
 import { type Answer, beginning, exchange } from './exchange.ts'
 import { type Limiter, limiter, sharedLimiter } from './limiter.ts'
-import type { HttpOptions } from './options.ts'
+import { CONCURRENCY, type HttpOptions } from './options.ts'
 import { type Asked, headersOf, send } from './outgoing.ts'
 import { type Page, receivePage } from './page.ts'
 
@@ -18,9 +18,6 @@ const TIMEOUT_MS = 60_000
 const MAX_BODY_BYTES = 256 * 2 ** 20
 const MAX_TOKEN_BYTES = 2 ** 20
 const EXCERPT_BYTES = 8192
-
-/** Requests at once, where a connection does not say. */
-export const CONCURRENCY = 4
 
 /** One page to fetch. */
 export interface PageRequest {

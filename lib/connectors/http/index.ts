@@ -1,9 +1,9 @@
 import { ConfigError } from '../../core/errors.ts'
 import { type MaybeSecret, Secret } from '../../core/secret.ts'
+import { late, lateSource } from '../late.ts'
 import type { Served, SourceConnection } from '../source.ts'
-import { checkService } from './check.ts'
-import type { HttpAuth, HttpOptions } from './options.ts'
-import { openHttp, startService } from './source.ts'
+import { CONCURRENCY, type HttpAuth, type HttpOptions } from './options.ts'
+import { startService } from './start.ts'
 
 export type { HttpAuth, HttpOptions } from './options.ts'
 
@@ -27,8 +27,12 @@ export function http(options: HttpOptions): SourceConnection {
     settings: { ...plain, ...(start && { baseUrl: 'started at the first request' }), ...(auth && { auth: hidden(auth) }) },
     ...(options.zone !== undefined && { zone: options.zone }),
     ...(start && { serve: async () => servedBy(await startService(start)) }),
-    openSource: (tools) => openHttp(options, tools),
-    check: (ctx) => checkService(options, ctx),
+    openSource: (tools) =>
+      lateSource(
+        { kind: 'http', concurrency: options.rate?.concurrency ?? CONCURRENCY },
+        late(async () => (await import('./source.ts')).openHttp(options, tools)),
+      ),
+    check: async (ctx) => (await import('./check.ts')).checkService(options, ctx),
   }
 }
 

@@ -1,5 +1,8 @@
 import type { MaybeSecret } from '../../core/secret.ts'
 
+/** Requests at once, where a connection does not say. */
+export const CONCURRENCY = 4
+
 /** How a service knows who asks. Sent to the origin of the base URL only (OAuth2 client credentials to `tokenUrl` only). */
 export type HttpAuth =
   /** User and password (RFC 7617). */

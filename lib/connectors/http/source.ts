@@ -1,14 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RunContext } from '../../core/context.ts'
-import { ConfigError, messageOf, TransientError } from '../../core/errors.ts'
+import { ConfigError } from '../../core/errors.ts'
 import type { HttpRequest, SourceRequest } from '../requests.ts'
 import type { Read, Source, SourceTools } from '../source.ts'
-import { CONCURRENCY, client } from './client.ts'
+import { client } from './client.ts'
 import { columnsOfPages } from './describe.ts'
-import type { HttpOptions } from './options.ts'
+import { CONCURRENCY, type HttpOptions } from './options.ts'
 import { fetchPages, type PageFile } from './pages.ts'
 import { relationOfPages } from './relation.ts'
+import { startService } from './start.ts'
 
 /**
  * Opens the source of an http connection. `version` is always undefined: few services tell cheaply and reliably that nothing changed. A read by offset or page sees rows that
@@ -70,15 +71,6 @@ export function openHttp(options: HttpOptions, tools: SourceTools): Source {
       starting = undefined
       await (await started?.catch(() => undefined))?.close()
     },
-  }
-}
-
-/** Calls `start`. @throws TransientError when it fails */
-export async function startService(start: NonNullable<HttpOptions['start']>): ReturnType<NonNullable<HttpOptions['start']>> {
-  try {
-    return await start()
-  } catch (error) {
-    throw new TransientError(`the service of this connection did not start: ${messageOf(error)}`, { stage: 'extract', cause: error })
   }
 }
 

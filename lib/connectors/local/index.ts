@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
+import { late, lateStore } from '../late.ts'
 import type { StoreConnection } from '../store.ts'
-import { checkStore } from './check.ts'
-import { openLocalStore } from './store.ts'
+import { pathOfKey } from './key.ts'
 
 /** A folder as a store, for `landing` and `store`: `local('deliveries')`. A relative path is taken from the project's folder; the folder is made by the first write. */
 export function local(folder: string): StoreConnection {
@@ -9,7 +9,14 @@ export function local(folder: string): StoreConnection {
     kind: 'local',
     settings: { folder },
     location: folder,
-    openStore: () => openLocalStore(resolve(folder)),
-    check: (ctx) => checkStore(resolve(folder), ctx),
+    openStore: () => {
+      const root = resolve(folder)
+      const store = late(async () => (await import('./store.ts')).openLocalStore(root))
+      return {
+        ...lateStore({ kind: 'local', localPath: (key) => pathOfKey(root, key) }, store),
+        sweep: async (prefix) => (await store.get()).sweep(prefix),
+      }
+    },
+    check: async (ctx) => (await import('./check.ts')).checkStore(resolve(folder), ctx),
   }
 }

@@ -25,7 +25,7 @@ const LOCK_WAIT_MS = 60_000
  * under a lock that holds between processes), after the fsync of the file and before that of its folder. An fsync of the folder that fails after a `rename` leaves the new object: visible, not
  * surely durable, and reported as failed.
  */
-export function openLocalStore(root: string): Store {
+export function openLocalStore(root: string): Store & Required<Pick<Store, 'sweep'>> {
   const folders = foldersOf(root)
   const temporaries = temporariesOf(folders)
 

@@ -1,12 +1,9 @@
+import { late, lateSource, lateWarehouse } from '../late.ts'
 import type { SourceConnection } from '../source.ts'
 import type { WarehouseConnection } from '../warehouse.ts'
-import { checkServer } from './check.ts'
+import { COPY_BINARY, concurrencyOf, mayReadWhole, readingNotes } from './known.ts'
 import { type PostgresOptions, printable, settingsOf } from './options.ts'
-import { mayReadWhole } from './reads-whole.ts'
-import { COPY_BINARY } from './send-frames.ts'
 import { serveBy, servedElsewhere, sharedServer } from './server.ts'
-import { openSource, readingNotes } from './source.ts'
-import { openWarehouse } from './warehouse.ts'
 
 export type { PostgresOptions, StartedServer } from './options.ts'
 
@@ -30,11 +27,25 @@ export function postgres(options: PostgresOptions): SourceConnection & Warehouse
       ...(settings.rowsPerSecond !== undefined && { refused: 'rowsPerSecond cannot be kept, since rows are not looked at' }),
     },
     notes: (extensions) => readingNotes(settings, extensions),
-    check: (ctx) => checkServer(settings, server(), ctx),
+    check: async (ctx) => (await import('./check.ts')).checkServer(settings, server(), ctx),
     sessions: settings.maxConnections,
     readsWhole: mayReadWhole,
     ...(options.start && { serve: () => serveBy(server()) }),
-    openSource: (tools) => openSource(settings, options.start && tools.shared ? servedElsewhere(tools.shared) : server(), tools),
-    openWarehouse: (tools) => openWarehouse(settings, server(), tools),
+    openSource: (tools) => {
+      const use = options.start && tools.shared ? servedElsewhere(tools.shared) : server()
+      const source = late(async () => (await import('./source.ts')).openSource(settings, use, tools))
+      return {
+        ...lateSource({ kind: 'postgres', concurrency: concurrencyOf(settings, tools.shared) }, source),
+        readsWhole: async (read, windows, ctx) => (await source.get()).readsWhole(read, windows, ctx),
+        frames: async (read, ctx) => (await source.get()).frames(read, ctx),
+      }
+    },
+    openWarehouse: (tools) => {
+      const warehouse = late(async () => (await import('./warehouse.ts')).openWarehouse(settings, server(), tools))
+      return {
+        ...lateWarehouse('postgres', warehouse),
+        receive: async (request, frames, ctx) => (await warehouse.get()).receive(request, frames, ctx),
+      }
+    },
   }
 }

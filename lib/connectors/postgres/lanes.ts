@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { together } from '../../core/together.ts'
 import type { ReaderResult } from '../../engines/reader.ts'
+import { TOGETHER } from './known.ts'
 import type { Lane } from './open-relation.ts'
 import { type ReadJob, type ReadSource, runAlone, runTogether } from './run-jobs.ts'
-
-/** How many small tables are read on one session. */
-export const TOGETHER = 16
 
 /**
  * Ways for small tables, of which a session, a connection of DuckDB and a job of the reader child would take longer than their rows: what waits for a lane is read together, on one session. Gives the lanes in turn. When a batch fails,

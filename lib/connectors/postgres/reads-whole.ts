@@ -1,15 +1,9 @@
 import type { TimeWindow } from '../../core/dataset.ts'
 import { quoteIdentifier } from '../../core/quote.ts'
-import type { SourceRequest } from '../requests.ts'
 import type { Read } from '../source.ts'
 import type { PostgresColumn } from './columns.ts'
 import { type Rows, withCut } from './rows.ts'
 import type { Snapshot } from './snapshot.ts'
-
-/** Whether a request may be one that the server cannot answer for a window without going through all: a query that does not cut itself. */
-export function mayReadWhole(request: SourceRequest): 'ask' | false {
-  return request.method === 'query' && !/\{(start|end|partition)\}/.test(request.sql) ? 'ask' : false
-}
 
 /** Planners guess: what is told apart is a window that is a small part of all from one that is nearly all. */
 const CLEARLY = 1.5

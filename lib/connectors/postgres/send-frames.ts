@@ -10,6 +10,7 @@ import { columnNamed, type PostgresColumn, typeOfColumn } from './columns.ts'
 import { copyIntoFifo, newProgress } from './copy-stream.ts'
 import { explained } from './faults.ts'
 import { factsBehind } from './frame-tables.ts'
+import { COPY_BINARY } from './known.ts'
 import { instantLiteral } from './literals.ts'
 import type { Settings } from './options.ts'
 import type { Places } from './places.ts'
@@ -18,9 +19,6 @@ import { comparesInstants, databaseRequest, nameOf, type Rows, withCut } from '.
 import type { ServerUse } from './server.ts'
 import { type Described, type Snapshot, sameColumns } from './snapshot.ts'
 import { type Patience, watchSilence } from './watch.ts'
-
-/** PostgreSQL's COPY … (FORMAT binary), with its header and trailer. */
-export const COPY_BINARY = 'postgres-copy-binary'
 
 /** What frames need of the source that they come from. */
 export interface FrameSource {

@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto'
 import type { RunContext } from '../../core/context.ts'
 import { placed, TransientError } from '../../core/errors.ts'
 import { retrying } from '../../core/retry.ts'
-import type { Extensions } from '../../engines/extensions.ts'
 import { fifoStocks } from '../../engines/fifo-stock.ts'
 import type { Read, Source, SourceTools } from '../source.ts'
 import { placeText } from './client.ts'
 import { typeOfColumn } from './columns.ts'
 import { refuseOtherOrder } from './cursor-order.ts'
 import { ConnectionLost } from './faults.ts'
-import { lanesOf, TOGETHER } from './lanes.ts'
+import { capacityOf, concurrencyOf, wantsExtension } from './known.ts'
+import { lanesOf } from './lanes.ts'
 import { withGrant } from './missing-grant.ts'
 import { openRelation } from './open-relation.ts'
 import type { Settings } from './options.ts'
@@ -34,14 +34,17 @@ const LANES = 2
 
 const TUNING: Tuning = { silenceMs: 30_000, answerMs: 10_000 }
 
+/** A source that also has what not every source has. */
+type PostgresSource = Source & Required<Pick<Source, 'readsWhole' | 'frames'>>
+
 /**
  * Opens the source of a postgres connection. All reads are on one snapshot, which the first one takes, and which its session holds to the end of the run; sessions beside it read, as many as `maxConnections` leaves.
  * When that session is lost, a new snapshot is taken only while nothing has been read on the old one. `version` is always undefined: the server has no cheap mark that is right under every isolation level.
  */
-export function openSource(configured: Settings, server: ServerUse, tools: SourceTools, tuning: Tuning = TUNING): Source {
+export function openSource(configured: Settings, server: ServerUse, tools: SourceTools, tuning: Tuning = TUNING): PostgresSource {
   const { shared } = tools
   const settings = shared ? { ...configured, maxConnections: Math.min(configured.maxConnections, shared.sessions) } : configured
-  const capacity = Math.max(1, settings.maxConnections - 1)
+  const capacity = capacityOf(settings)
   const sessions = places(capacity)
   const pace = throttle(settings.rowsPerSecond, shared)
   const file = wantsExtension(settings) ? tools.extensions.file('postgres_scanner') : undefined
@@ -113,8 +116,7 @@ export function openSource(configured: Settings, server: ServerUse, tools: Sourc
 
   return {
     kind: 'postgres',
-    // Beyond its sessions: small tables share one.
-    concurrency: capacity * TOGETHER,
+    concurrency: concurrencyOf(settings),
     version: async () => undefined,
     describe: async (request, ctx) => {
       try {
@@ -169,20 +171,6 @@ export function openSource(configured: Settings, server: ServerUse, tools: Sourc
       await server.release()
     },
   }
-}
-
-/** The extension's rows cannot be counted on their way, and it takes sessions beside the one of the snapshot. */
-function wantsExtension({ extension, rowsPerSecond, maxConnections }: Settings): boolean {
-  return extension && rowsPerSecond === undefined && maxConnections > 1
-}
-
-/** What `plan` says of how this machine reads. */
-export function readingNotes(settings: Settings, extensions: Extensions): readonly string[] {
-  const slower = wantsExtension(settings) && extensions.file('postgres_scanner') === undefined
-  return [
-    ...(settings.insecure ? ['is not verified: it is configured as insecure'] : []),
-    ...(slower ? ["is read by COPY streams, slower: DuckDB's postgres_scanner is not in place (millrace setup puts it there)"] : []),
-  ]
 }
 
 function lostAfter(reads: number): TransientError {

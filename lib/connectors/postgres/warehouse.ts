@@ -14,7 +14,11 @@ import { describeTable } from './tables.ts'
 import { readTokens } from './tokens.ts'
 
 /** Opens the warehouse of a postgres connection: a session for each call, none between them. */
-export function openWarehouse(settings: Settings, server: ServerUse, tools: WarehouseTools): Warehouse {
+export function openWarehouse(
+  settings: Settings,
+  server: ServerUse,
+  tools: WarehouseTools,
+): Warehouse & Required<Pick<Warehouse, 'receive'>> {
   const extension = settings.extension ? tools.extensions.file('postgres_scanner') : undefined
   const engine = loadEngine(extension)
   let warned = false

@@ -1,12 +1,11 @@
 import { ConfigError } from '../../core/errors.ts'
 import { Secret } from '../../core/secret.ts'
+import { late, lateStore } from '../late.ts'
 import type { StoreConnection } from '../store.ts'
 import { checkTls } from '../store-tls.ts'
-import { checkBucket } from './check.ts'
 import { namePrefix } from './names.ts'
 import type { S3Options } from './options.ts'
 import { SETTINGS } from './settings.ts'
-import { openS3Store } from './store.ts'
 
 export type { S3Options } from './options.ts'
 
@@ -47,8 +46,12 @@ export function s3(options: S3Options): StoreConnection {
     kind: 's3',
     settings: { ...options },
     location: `s3://${bucket}${prefix === '' ? '' : `/${prefix.slice(0, -1)}`}`,
-    openStore: () => openS3Store(options),
-    check: (ctx) => checkBucket(options, ctx),
+    openStore: () =>
+      lateStore(
+        { kind: 's3', localPath: () => undefined },
+        late(async () => (await import('./store.ts')).openS3Store(options)),
+      ),
+    check: async (ctx) => (await import('./check.ts')).checkBucket(options, ctx),
   }
 }
 

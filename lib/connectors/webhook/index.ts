@@ -2,10 +2,8 @@ import { ConfigError } from '../../core/errors.ts'
 import { type MaybeSecret, reveal, Secret } from '../../core/secret.ts'
 import type { NotifierConnection } from '../notifier.ts'
 import { checkTls, verifiedBy } from '../store-tls.ts'
-import { checkReceiver } from './check.ts'
-import type { WebhookOptions } from './options.ts'
-import { SETTINGS } from './post.ts'
-import { type Receiver, sendNotice } from './send.ts'
+import { SETTINGS, type WebhookOptions } from './options.ts'
+import type { Receiver } from './send.ts'
 import { signingKey } from './sign.ts'
 
 export type { WebhookOptions } from './options.ts'
@@ -39,9 +37,9 @@ export function webhook(options: WebhookOptions): NotifierConnection {
     },
     openNotifier: (name) => {
       const to = receiverOf(options, name)
-      return { send: (notice, ctx) => sendNotice(to, notice, ctx) }
+      return { send: async (notice, ctx) => (await import('./send.ts')).sendNotice(to, notice, ctx) }
     },
-    check: (ctx) => checkReceiver(receiverOf(options), ctx),
+    check: async (ctx) => (await import('./check.ts')).checkReceiver(receiverOf(options), ctx),
   }
 }
 

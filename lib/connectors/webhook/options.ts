@@ -1,4 +1,8 @@
 import type { MaybeSecret } from '../../core/secret.ts'
+import type { Settings } from '../store-tls.ts'
+
+/** What hints about the receiver's server call its settings. */
+export const SETTINGS: Settings = { of: 'webhook', endpoint: 'url' }
 
 /** Where notices go, and how the receiver knows whose they are. */
 export interface WebhookOptions {

@@ -4,10 +4,8 @@ import { ConfigError, PermanentError, TransientError } from '../../core/errors.t
 import { redact } from '../../core/secret.ts'
 import { quoted, retryAfter } from '../answers.ts'
 import { NoticeRefused } from '../notifier.ts'
-import { refusalOf, type Settings, type Verified } from '../store-tls.ts'
-
-/** What hints about the receiver's server call its settings. */
-export const SETTINGS: Settings = { of: 'webhook', endpoint: 'url' }
+import { refusalOf, type Verified } from '../store-tls.ts'
+import { SETTINGS } from './options.ts'
 
 /** One request to a receiver. */
 export interface Post {
