@@ -109,6 +109,11 @@ test('isKeyOf and madeFrom know keys of before there were columns of frames', as
   expect(old).not.toBe(inputKey(pipeline, target, inputs('a', 'b')))
   expect([isKeyOf(old, pipeline, target, inputs('a', 'b')), madeFrom(old, pipeline, target, own('a', 'b'))]).toEqual([true, true])
   expect([isKeyOf(old, pipeline, target, inputs('a', 'c')), madeFrom(old, pipeline, target, own('a', 'c'))]).toEqual([false, false])
+  // As both were before the loads as wholes stood in them.
+  const [first = '', end = ''] = inputKey(pipeline, target, inputs('a', 'b')).split('-')
+  expect([end.length, madeFrom(`${first}-${end.slice(0, 24)}${end.slice(32)}`, pipeline, target, own('a', 'c'))]).toEqual([48, true])
+  expect(madeFrom(inputKey(pipeline, target, inputs('a', 'b')), before, target, own('a', 'b'))).toBe(true)
+  expect(madeFrom(inputKey(pipeline, target, inputs('a', 'b')), before, target, own('a', 'c'))).toBe(false)
   const now = inputKey(pipeline, target, inputs('a', 'b'))
   expect([isKeyOf(now, pipeline, target, inputs('a', 'c')), madeFrom(now, pipeline, target, own('a', 'c'))]).toEqual([true, true])
   expect([isKeyOf(now, pipeline, target, inputs('c', 'b')), madeFrom(now, pipeline, target, own('c', 'b'))]).toEqual([false, false])

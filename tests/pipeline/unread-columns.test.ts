@@ -65,6 +65,27 @@ test('a column that is read from now on, or whose type is another one, has its w
   expect((await outcomes(sales, 'run', 'p')).filter((each) => !each.startsWith(' '))).toEqual(all)
 })
 
+test('code that reads another column of what has landed makes nothing due: it is stale; what landed since is due', async () => {
+  const noted = ", note: 'text'"
+  const sales = testProject({ ...data, ...files({ sale: noted }) })
+  expect((await millrace(sales, 'run', 'p')).code).toBe(0)
+  const other = "sql`SELECT sale.id, price FROM sale JOIN item USING (item) WHERE note <> 'z'`"
+  sales.write(files({ sale: noted, step: other }))
+  expect((await millrace(sales, 'run', 'p')).stdout).toMatch(/nothing is due .*[\s\S]*\n2 stale: made by other code/)
+  expect((await millrace(sales, 'plan', 'p', '--stale')).stdout).toMatch(
+    /2 of 2 partitions that are done are stale\n\nSQL of worth changed/,
+  )
+  expect(await outcomes(sales, 'run', 'p', '--stale', '--to', '2024-01-09')).toEqual([
+    '2024-01-08 transform worth',
+    '2024-01-08 load worth',
+  ])
+  // Of the day whose commit does not read the note, another note has landed, and the run that landed it was killed.
+  sales.write({ 'data/sales.csv': data['data/sales.csv'].replace(',b\n', ',c\n') })
+  expect((await millrace(sales, 'run', 'p', '--from', '2024-01-09', '--refresh', '--only', 'land')).code).toBe(0)
+  expect(await outcomes(sales, 'run', 'p')).toEqual(['2024-01-09 transform worth', '2024-01-09 load worth'])
+  expect((await millrace(sales, 'run', 'p')).stdout).toMatch(NOTHING_DUE)
+})
+
 test('other values in a column that nothing reads make nothing again; in one that is read they do', async () => {
   const sales = project()
   expect((await millrace(sales, 'run', 'p')).code).toBe(0)

@@ -22,7 +22,8 @@ const WINDOW: readonly string[] = ['start', 'end', 'partition']
  * The input key of a target: hash of code, content of the inputs as far as it is read, and parameters. Never load ids (a re-read that found the same is the same), never output bytes. For a target that
  * applies loads one by one the loads are the token's, so its key is that of code and parameters alone.
  *
- * A partition's key is `<hash of all>-<its own loads><code>-<what partitions share>`: three parts by which it is seen, without the key's inputs, what a commit was made from. The last is missing where nothing is shared.
+ * A partition's key is `<hash of all>-<its own loads><code>-<what partitions share>`: three parts by which it is seen, without the key's inputs, what a commit was made from. The last is missing where nothing is shared. Where
+ * only some columns are read, the second has between its two `<its own loads, whole>`, by which a commit of code that read other columns is told from one of earlier loads; no key is another one for it (`isKeyOf`).
  */
 export function inputKey(pipeline: BoundPipeline, target: Target, inputs: KeyInputs): string {
   return keyWithShared(pipeline, target, inputs, namesRead(pipeline, target))
@@ -32,15 +33,16 @@ export function inputKey(pipeline: BoundPipeline, target: Target, inputs: KeyInp
  * Whether a committed key is that of these inputs: as it is made today, as it was before columns that nothing reads were left out of it, or before those that no frame reads were.
  */
 export function isKeyOf(key: string, pipeline: BoundPipeline, target: Target, inputs: KeyInputs): boolean {
+  const seen = partsOf(key)?.seen ?? ''
   return (
-    key === inputKey(pipeline, target, inputs) ||
-    key === keyWithShared(pipeline, target, inputs, namesRead(pipeline, target, 'bySql')) ||
-    key === keyOver(pipeline, target, inputs, nameWhole)
+    key === keyWithShared(pipeline, target, inputs, namesRead(pipeline, target), seen) ||
+    key === keyWithShared(pipeline, target, inputs, namesRead(pipeline, target, 'bySql'), '') ||
+    key === keyOver(pipeline, target, inputs, nameWhole, '')
   )
 }
 
-function keyWithShared(pipeline: BoundPipeline, target: Target, inputs: KeyInputs, nameOf: NameContent): string {
-  const whole = keyOver(pipeline, target, inputs, nameOf)
+function keyWithShared(pipeline: BoundPipeline, target: Target, inputs: KeyInputs, nameOf: NameContent, seen?: string): string {
+  const whole = keyOver(pipeline, target, inputs, nameOf, seen)
   const shared = target.partitioned ? digitsOf(contentsNamed(pipeline, target, inputs.contents, nameOf)) : undefined
   return shared === undefined ? whole : `${whole}-${shared}`
 }
@@ -59,7 +61,14 @@ function namesRead(pipeline: BoundPipeline, { dataset }: Pick<Target, 'dataset'>
   }
 }
 
-function keyOver(pipeline: BoundPipeline, target: Target, { steps, contents, partition }: KeyInputs, nameOf: NameContent): string {
+/** `seen`: what is said of the partition's own loads as wholes; absent: what there is to say today. */
+function keyOver(
+  pipeline: BoundPipeline,
+  target: Target,
+  { steps, contents, partition }: KeyInputs,
+  nameOf: NameContent,
+  seen?: string,
+): string {
   const hash = hashOf({
     ...codeOf(pipeline, target, steps),
     inputs: Object.fromEntries(
@@ -79,7 +88,9 @@ function keyOver(pipeline: BoundPipeline, target: Target, { steps, contents, par
   })
   if (!target.partitioned) return hash
   const own = { partition, contentOf: (name: string) => contents(name).at(-1) }
-  const end = ownContents(pipeline, target, own, nameOf) + codeDigits(pipeline, target, steps)
+  const read = ownContents(pipeline, target, own, nameOf)
+  const whole = ownContents(pipeline, target, own, nameWhole)
+  const end = read + (seen ?? (read === whole ? '' : seenDigits(whole))) + codeDigits(pipeline, target, steps)
   // Delivered objects are named by the first digits, which therefore are of the whole key.
   return `${hashOf([hash, end])}-${end}`
 }
@@ -150,24 +161,34 @@ function exportCode({ path, contract: { format, gate: _, ...contract } }: Export
   return { format, path, contract: JSON.parse(canonicalJson(contract)) }
 }
 
-const OWN_DIGITS = 24
+const [OWN_DIGITS, SEEN_DIGITS, CODE_DIGITS] = [24, 8, 16]
+
+/** Of a partition's own loads as wholes. */
+const seenDigits = (whole: string) => whole.slice(8, 8 + SEEN_DIGITS)
+
+/** What a partition's key says of its own loads, of these as wholes ('': no more than that), and of the code; undefined for a key that does not say, or of what was forwarded without landing. */
+function partsOf(key: string): { readonly own: string; readonly seen: string; readonly code: string } | undefined {
+  const end = key.split('-')[1] ?? ''
+  const seen = end.length - OWN_DIGITS - CODE_DIGITS
+  if (seen !== 0 && seen !== SEEN_DIGITS) return undefined
+  return { own: end.slice(0, OWN_DIGITS), seen: end.slice(OWN_DIGITS, OWN_DIGITS + seen), code: end.slice(-CODE_DIGITS) }
+}
 
 /** The last digits of a partition's input key: the code alone. */
 export function codeDigits(pipeline: BoundPipeline, target: Target, steps: StepHashes): string {
-  return hashOf(codeOf(pipeline, target, steps)).slice(0, 16)
+  return hashOf(codeOf(pipeline, target, steps)).slice(0, CODE_DIGITS)
 }
 
 /** What a partition's committed key tells without its inputs: the digits of its code, and of what it shares with others; undefined where it does not say. */
 export function keyParts(key: string): { readonly code: string | undefined; readonly shared: string | undefined } {
-  const [, end = '', shared] = key.split('-')
-  return { code: end.length === OWN_DIGITS + 16 ? end.slice(OWN_DIGITS) : undefined, shared }
+  return { code: partsOf(key)?.code, shared: key.split('-')[2] }
 }
 
 /** Whether a partition's commit under these keys was made by other code than today's. Keys that do not say count as today's. */
 export function madeByOtherCode(keys: readonly string[], pipeline: BoundPipeline, target: Target, steps: StepHashes): boolean {
   const code = codeDigits(pipeline, target, steps)
-  const ends = keys.map((key) => key.split('-')[1] ?? '')
-  return ends.length > 0 && ends.every((end) => end.length === OWN_DIGITS + code.length && !end.endsWith(code))
+  const codes = keys.map((key) => partsOf(key)?.code)
+  return codes.length > 0 && codes.every((was) => was !== undefined && was !== code)
 }
 
 /** The code of all that is made for each partition, as one hash. */
@@ -214,15 +235,15 @@ export function readsAs(key: string, pipeline: BoundPipeline, target: Target): b
 
 const NO_WINDOW: Partition = { name: '', window: { start: new Date(0), end: new Date(0) } }
 
-/** Whether a committed key is of these loads of the partition, whatever the code. Keys that do not say, and those that read other datasets, count as such. */
+/** Whether a committed key is of these loads of the partition, whatever the code and the columns that it reads. Keys that do not say, and those that read other datasets, count as such. */
 export function madeFrom(key: string, pipeline: BoundPipeline, target: Target, own: OwnLoads): boolean {
-  const end = key.split('-')[1]
-  if (end === undefined) return true
+  const end = key.split('-')[1] ?? ''
+  const was = partsOf(key)
   // What was forwarded without landing is of no load at all, and its key longer.
-  if (end.length > OWN_DIGITS + 16) return false
-  const was = end.slice(0, OWN_DIGITS)
-  return [namesRead(pipeline, target), namesRead(pipeline, target, 'bySql'), nameWhole].some((nameOf) => {
-    const is = ownContents(pipeline, target, own, nameOf)
-    return was === is || was.slice(0, 8) !== is.slice(0, 8)
-  })
+  if (!was) return end.length < OWN_DIGITS + CODE_DIGITS
+  const whole = ownContents(pipeline, target, own, nameWhole)
+  if (was.seen === seenDigits(whole) || was.own.slice(0, 8) !== whole.slice(0, 8)) return true
+  return [namesRead(pipeline, target), namesRead(pipeline, target, 'bySql'), nameWhole].some(
+    (nameOf) => was.own === ownContents(pipeline, target, own, nameOf),
+  )
 }
