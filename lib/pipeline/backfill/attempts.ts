@@ -84,18 +84,22 @@ function diedOfMemory({ memory, words }: Death): boolean {
   return memory !== undefined || /out of memory|memory allocation of \d+ bytes failed|bad_alloc|cannot allocate memory/i.test(words)
 }
 
-function deathReport({ partition, pipeline, attempt, ms }: Tried, death: Death): PartitionReport {
+function deathReport({ partition, pipeline, attempt, alone, ms }: Tried, death: Death): PartitionReport {
   const { how, words } = death
   const times = attempt === 1 ? 'once' : attempt === 2 ? 'twice' : `${attempt} times`
   const last = words.split('\n').at(-1)?.slice(0, 200)
-  const memory = diedOfMemory(death) || how === 'SIGKILL' || how === 'SIGABRT'
+  const ofMemory = diedOfMemory(death)
+  const memory = ofMemory || how === 'SIGKILL' || how === 'SIGABRT'
   const error: ErrorReport = errorReport(
-    new PermanentError(`the worker at work on it died ${times} (${how})`, {
+    new PermanentError(`the worker at work on it died ${times} (${how})${death.memory ? `: ${death.memory}` : ''}`, {
       pipeline,
       partition,
-      hint: memory
-        ? 'where the machine ran out of memory, give each worker less to do at once: fewer --jobs, or a smaller --memory; else run it alone to see more'
-        : `run it alone to see more: millrace run ${pipeline} --partition ${partition}`,
+      hint:
+        ofMemory && alone
+          ? 'it ran alone, with all memory that the backfill may use: allow more (--memory, a larger machine), or make it smaller (shorter partitions, steps that spill)'
+          : memory
+            ? 'where the machine ran out of memory, give each worker less to do at once: fewer --jobs, or a smaller --memory; else run it alone to see more'
+            : `run it alone to see more: millrace run ${pipeline} --partition ${partition}`,
       ...(last && { cause: new Error(last) }),
     }),
   )

@@ -89,6 +89,15 @@ test('what came to its end by memory is tried again alone, once', () => {
   expect(afterAttempt(tried, failed('the shop is closed'), 3)).toMatchObject({ again: false })
 })
 
+test('what has too little memory alone says why, and that less at once is no help', () => {
+  const memory = 'the kernel ended processes for want of memory'
+  const { report } = afterAttempt({ ...tried, alone: true, attempt: 3 }, { how: 'SIGKILL', words: '', memory }, 3)
+  expect(report.error).toMatchObject({
+    message: 'the worker at work on it died 3 times (SIGKILL): the kernel ended processes for want of memory',
+    hint: expect.stringContaining('it ran alone'),
+  })
+})
+
 const cell = (partition: string, stage: string, more: Partial<CellRow>): CellRow => ({
   ...{ pipeline: 'p', partition, stage, dataset: 'd', target: '', outcome: 'done', at: '2026-01-01', run: 'r', attempts: 1 },
   ...more,
