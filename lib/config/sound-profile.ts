@@ -7,7 +7,7 @@ export function isSoundProfile(value: unknown): value is Profile {
   if (!isObject(value) || Object.keys(value).some((key) => !SETTINGS.has(key))) return false
   const { connections, warehouse, landing, cache, store, notify, state, limits, now } = value
   if (!isObject(connections) || !Object.values(connections).every((each) => opens(each, 'openSource'))) return false
-  if (!opens(warehouse, 'openWarehouse') || !opens(landing, 'open') || !opens(store, 'open')) return false
+  if (!opens(warehouse, 'openWarehouse') || !opens(landing, 'openStore') || !opens(store, 'openStore')) return false
   if (notify !== undefined && !(isObject(notify) && Object.values(notify).every((each) => opens(each, 'openNotifier')))) return false
   if (cache !== undefined && typeof cache !== 'string') return false
   if ((state !== undefined && typeof state !== 'string') || (limits !== undefined && !isSoundLimits(limits))) return false
