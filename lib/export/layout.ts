@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { ConfigError } from '../core/errors.ts'
 import type { Export } from './contract/export.ts'
 import { fileNames } from './file-name.ts'
-import { NOTICES } from './notice/outbox.ts'
 import { type PointerLayout, pointerLayout } from './pointer-layout.ts'
 import { FORMS, packingOf } from './write/file-forms.ts'
 
@@ -31,6 +30,9 @@ export interface DeliveryLayout {
 const ENDINGS = { none: '', gzip: '.gz', zstd: '.zst' } as const
 
 const SAMPLE = /^sample-[0-9a-f]{12}-[0-9a-f]{8}\.parquet$/
+
+/** The prefix of what says of which pointers somebody is to be told. */
+export const NOTICES = '_notices/'
 
 /** The prefix of objects that are being written. */
 export const TEMPORARY = '_tmp/'

@@ -2,12 +2,10 @@ import type { ObjectInfo, Store } from '../../connectors/store.ts'
 import type { RunContext } from '../../core/context.ts'
 import { type ErrorPlace, NotFound, PreconditionFailed } from '../../core/errors.ts'
 import { keyPart } from '../../core/key-part.ts'
+import { NOTICES } from '../layout.ts'
 import type { Announced, Latest } from '../manifest.ts'
 import { putJson, readJson, recordOf, unchangedSince, won } from '../objects.ts'
 import type { PointerLayout } from '../pointer-layout.ts'
-
-/** The prefix of what says of which pointers somebody is to be told. */
-export const NOTICES = '_notices/'
 
 /** A pointer of which somebody is to be told, as its marker says. */
 export interface Marked {

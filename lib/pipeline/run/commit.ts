@@ -1,6 +1,4 @@
 import type { RunContext } from '../../core/context.ts'
-import { deliver } from '../../export/deliver.ts'
-import { stage } from '../../export/stage.ts'
 import { load } from '../../load/load.ts'
 import { type Target, targetName } from '../define/bind.ts'
 import type { Partition } from '../define/partitions.ts'
@@ -25,8 +23,13 @@ export async function commit(
       ...{ pipeline, dataset, export: target.export, partition: partition?.name, inputKey: key, force: session.choices.force },
       ...(made.isCurrent && { isCurrent: made.isCurrent }),
     }
-    if (target.export.delivery === undefined) await deliver(request, session.exports, ctx, session.openEngine)
-    else session.staged.add(await stage(request, session.exports, ctx, session.openEngine))
+    if (target.export.delivery === undefined) {
+      const { deliver } = await import('../../export/deliver.ts')
+      await deliver(request, session.exports, ctx, session.openEngine)
+    } else {
+      const { stage } = await import('../../export/stage.ts')
+      session.staged.add(await stage(request, session.exports, ctx, session.openEngine))
+    }
     return
   }
   const { table } = target.load

@@ -2,8 +2,8 @@ import type { RunContext } from '../../core/context.ts'
 import { lookAt } from '../../export/pointer.ts'
 import { pointerLayout } from '../../export/pointer-layout.ts'
 import { setOf } from '../../export/set.ts'
-import { type Staged, stagedBefore } from '../../export/stage.ts'
-import { leftOut, type SetReceipt, switchSet } from '../../export/switch-set.ts'
+import type { Staged } from '../../export/stage.ts'
+import type { SetReceipt } from '../../export/switch-set.ts'
 import { deliveryLock, lock } from '../../state/lock.ts'
 import type { BoundPipeline, ExportTarget } from '../define/bind.ts'
 import type { Partition } from '../define/partitions.ts'
@@ -15,6 +15,7 @@ export async function isStaged(session: Session, target: ExportTarget, key: stri
   if (session.staged.has(target, partition?.name, key)) return true
   const { name } = session.pipeline.definition
   const request = { pipeline: name, dataset: { name: target.dataset }, export: target.export, partition: partition?.name, inputKey: key }
+  const { stagedBefore } = await import('../../export/stage.ts')
   const before = await stagedBefore(request, session.exports)
   if (before) session.staged.add(before)
   return before !== undefined
@@ -42,6 +43,7 @@ export async function outgrownDeliveries({ pipeline, exports }: Pick<Session, 'p
     const { latest } = await lookAt(exports, pointerLayout(name))
     if (latest?.dataset !== null || latest.pipeline !== pipeline.definition.name) continue
     const set = await setOf(exports, latest.manifest)
+    const { leftOut } = await import('../../export/switch-set.ts')
     if (set && leftOut(set.members, pathsOf(pipeline, name)).length > 0) outgrown.push(name)
   }
   return outgrown
@@ -68,6 +70,7 @@ export async function switchDelivery(
   try {
     const { path, what } = deliveryLock(locks, name, pointer.folder)
     using _held = await lock(path, { what, signal: ctx.signal, waitMs: LOCK_WAIT_MS })
+    const { switchSet } = await import('../../export/switch-set.ts')
     const receipt = await switchSet(
       {
         ...{ pipeline: name, delivery, partition, pointer, paths: pathsOf(pipeline, delivery), staged },
