@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ObjectInfo } from '../connectors/store.ts'
+import type { ObjectInfo, Store } from '../connectors/store.ts'
 import { refusedByDisk } from '../core/disk-refusal.ts'
 import { MillraceError, messageOf, NotFound, PermanentError, PreconditionFailed } from '../core/errors.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
@@ -19,7 +19,7 @@ import { fileWriter } from './write/writers.ts'
 /** Used again by all deliveries of a run. */
 const fifosOf = fifoStocks('fifos')
 
-/** Writes the rows to temporary objects, verified as stored and proved to be the dataset, and copies each to its immutable name. */
+/** Writes the rows to temporary objects, verified as stored and proved to be the dataset, and copies each to its immutable name; a file of few bytes is proved in memory, and stored there at once. */
 export async function deliverFiles(work: Work): Promise<readonly File[]> {
   const { request, ctx } = work
   const { contract } = request.export
@@ -65,7 +65,7 @@ async function writeAndProve(work: Work, db: DuckDB, folder: string): Promise<re
       writer.produce,
       store,
     )
-    return await publish(work, written, async () =>
+    return await publish(work, written, writer.contentType, async () =>
       prove(readTogether(written.map(({ read }) => read)), await beside.sums(), claim, db, signal),
     )
   } finally {
@@ -74,11 +74,16 @@ async function writeAndProve(work: Work, db: DuckDB, folder: string): Promise<re
 }
 
 /** Gives what was written its immutable names once it is proved; the temporary objects go, whatever comes. */
-async function publish(work: Work, written: readonly Written[], proved: () => Promise<void>): Promise<readonly File[]> {
+async function publish(
+  work: Work,
+  written: readonly Written[],
+  contentType: string,
+  proved: () => Promise<void>,
+): Promise<readonly File[]> {
   const { request, layout, store, ctx } = work
   const { dataset, inputKey } = request
   const files = written.map(
-    ({ read, ...sums }, i): File => ({
+    ({ read, held: _, ...sums }, i): File => ({
       ...sums,
       key: layout.data(inputKey, sums.sha256, i + 1),
       proof: writtenProof(read, request.export.contract),
@@ -86,30 +91,44 @@ async function publish(work: Work, written: readonly Written[], proved: () => Pr
   )
   try {
     await proved()
-    for (const [i, file] of files.entries()) await createCopy(work, written[i]?.key ?? '', file)
+    for (const [i, file] of files.entries()) {
+      const { key = '', held } = written[i] ?? {}
+      await (held ? createFile(work, held, file, contentType) : createCopy(work, key, file))
+    }
     return files
   } finally {
-    for (const { key } of written)
-      await store.delete(key).catch((error: unknown) =>
-        ctx.emit({
-          type: 'warning',
-          stage: 'export',
-          dataset: dataset.name,
-          message: `${key} is left for the next run to sweep: ${messageOf(error)}`,
-        }),
-      )
+    for (const { key, held } of written)
+      if (!held)
+        await store.delete(key).catch((error: unknown) =>
+          ctx.emit({
+            type: 'warning',
+            stage: 'export',
+            dataset: dataset.name,
+            message: `${key} is left for the next run to sweep: ${messageOf(error)}`,
+          }),
+        )
   }
 }
 
 /** Copies an object to a file's immutable name. One that is there already with the same content is adopted. */
-export async function createCopy(work: Work, from: string, file: File): Promise<void> {
-  const { store, request } = work
+export function createCopy({ store, request }: Work, from: string, file: File): Promise<void> {
+  return create(store, file, () => store.copy(from, file.key, { ifAbsent: true, metadata: metadataOf(request, file) }))
+}
+
+/** Stores bytes under a file's immutable name, with their CRC32C for the store to hold them against. The same content there already is adopted. */
+function createFile({ store, request }: Work, bytes: Uint8Array, file: File, contentType: string): Promise<void> {
+  const options = { ifAbsent: true, crc32c: file.crc32c, contentType, metadata: metadataOf(request, file) }
+  return create(store, file, () => store.put(file.key, { bytes }, options))
+}
+
+function metadataOf({ inputKey }: Work['request'], { sha256, rows }: File) {
+  return { [INPUT_KEY]: inputKey, sha256, rows: String(rows) }
+}
+
+async function create(store: Store, file: File, step: () => Promise<ObjectInfo>): Promise<void> {
   let info: ObjectInfo | undefined
   try {
-    info = await store.copy(from, file.key, {
-      ifAbsent: true,
-      metadata: { [INPUT_KEY]: request.inputKey, sha256: file.sha256, rows: String(file.rows) },
-    })
+    info = await step()
   } catch (error) {
     if (!(error instanceof PreconditionFailed)) throw error
     info = await store.head(file.key)

@@ -13,7 +13,7 @@ import { makeDelivery, mendFiles } from './make-delivery.ts'
 export type { DeliveryRequest, ExportReceipt } from './delivery.ts'
 
 /**
- * Delivers a dataset: the rows go as CSV through a FIFO into `_tmp/<run>/`, are verified as stored, are copied to their immutable names by create-if-absent, are vouched for by an
+ * Delivers a dataset: the rows go as CSV through a FIFO into `_tmp/<run>/`, are verified as stored, are copied to their immutable names by create-if-absent (few bytes in one file wait in memory instead), are vouched for by an
  * immutable manifest; then `latest.json` is replaced under a precondition, then the plain copy. A kill at any instant leaves the last delivery whole, and a rerun comes to the same objects. The caller
  * holds the partition's lock; between machines the preconditions decide. Emits a stage event at start and end. What is part of a named delivery is staged instead (`stage`).
  *

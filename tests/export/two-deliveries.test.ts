@@ -81,7 +81,7 @@ describe('two deliveries at once', () => {
     const store = freshStore()
     const head: Store['head'] = async (key) => (key.startsWith('_tmp/') ? undefined : store.head(key))
     const swept: Store = { ...store, ...without, ...(without.head && { head }) }
-    await expect(run(requestOf(await namesDataset(10)), swept, 'run-a')).rejects.toMatchObject({
+    await expect(run(requestOf(await namesDataset(20_000)), swept, 'run-a')).rejects.toMatchObject({
       name: 'OutrunError',
       message: 'another delivery of this export and partition was faster',
       place: { stage: 'export', partition: '2018-02-04' },
@@ -89,10 +89,13 @@ describe('two deliveries at once', () => {
     expect(await keysOf(store)).toEqual([])
   })
 
-  test('of the same content share the objects', async () => {
+  test.each([
+    [10, 'put'],
+    [20_000, 'copy'],
+  ] as const)('of the same content share the objects: %i rows, by %s', async (rows, by) => {
     const store = freshStore()
-    const request = requestOf(await namesDataset(10))
-    const met = meeting(store, (_key, how) => how === 'copy')
+    const request = requestOf(await namesDataset(rows))
+    const met = meeting(store, (key, how) => how === by && /^names\/2018-02-04\/[^/]*\.csv$/.test(key))
     const results = await Promise.allSettled([run(request, met, 'run-a'), run(request, met, 'run-b')])
     expect(results.filter((result) => result.status === 'fulfilled').length).toBeGreaterThanOrEqual(1)
     for (const result of results) if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(TransientError)

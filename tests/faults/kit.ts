@@ -10,7 +10,7 @@ import { FILES_CONFIG, type TestProject } from '../kit/project.ts'
 export function settled(error: string): string {
   return error
     .replace(/\b\d{8}T\d{9}-[0-9a-f]{6}\b/, '<run>')
-    .replace(/\/([0-9a-f]{16}-[0-9a-f]{8}|\d{6}-[0-9a-f]{12}(-gone)?)\./, '/<object>.')
+    .replace(/\/([0-9a-f]{16}-[0-9a-f]{8}|[0-9a-f]{12}-[0-9a-f]{8}|\d{6}-[0-9a-f]{12}(-gone)?)\./, '/<object>.')
     .replace(/(http-|transform-)\w{6}\/|(land\/)[0-9a-f-]{36}\//, '$1$2<random>/')
 }
 

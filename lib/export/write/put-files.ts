@@ -28,7 +28,12 @@ export interface Written extends Fingerprint {
   readonly rows: number
   /** What it holds, read back. */
   readonly read: CsvSums
+  /** Its bytes, where they are few: nothing is stored yet. */
+  readonly held?: Uint8Array
 }
+
+/** A file of so few bytes waits in memory for its proof, and is stored under its own name at once: no temporary object, no copy, nothing to delete. */
+const FEW_BYTES = 2 ** 18
 
 /** Puts the files that a stream is cut into, each converted as the format asks; they are measured and read back as they are stored. */
 export async function putFiles(
@@ -57,9 +62,9 @@ export async function putFiles(
           [Symbol.asyncIterator]: () => converted(file.chunks, request, passing),
           destroy: (error?: Error) => plain.destroy(error),
         }
-        await putFile(request, key, body, store).finally(reader.requireReadable)
+        const held = await putFile(request, key, body, store).finally(reader.requireReadable)
         const rows = file.counted()
-        files.push({ key, rows, read: await reader.end(), ...sums.result() })
+        files.push({ key, rows, read: await reader.end(), ...sums.result(), ...(held && { held }) })
         before += rows
       } finally {
         reader.stop()
@@ -107,7 +112,38 @@ async function* converted(
   }
 }
 
-/** Puts one object that must not be there. */
-export async function putFile({ signal, contentType }: FilesRequest, key: string, body: ByteStream, store: Store): Promise<void> {
-  await store.put(key, { stream: body }, { ifAbsent: true, signal, contentType })
+/** Puts one object that must not be there; the bytes of a whole delivery in one file are given back instead where they are few. */
+export async function putFile(
+  { signal, contentType, cut }: FilesRequest,
+  key: string,
+  body: ByteStream,
+  store: Store,
+): Promise<Uint8Array | undefined> {
+  const chunks = body[Symbol.asyncIterator]()
+  const first = cut ? [] : await fewBytes(chunks)
+  if (!Array.isArray(first)) return first
+  const stream = { [Symbol.asyncIterator]: () => followed(first, chunks), destroy: (error?: Error) => body.destroy(error) }
+  await store.put(key, { stream }, { ifAbsent: true, signal, contentType })
+  return undefined
+}
+
+/** All bytes of a stream that has few; else those that it began with. Copied: each chunk holds until the next. */
+async function fewBytes(chunks: AsyncIterator<Uint8Array>): Promise<Uint8Array | Uint8Array[]> {
+  const taken: Uint8Array[] = []
+  for (let bytes = 0; bytes <= FEW_BYTES; ) {
+    const { value, done } = await chunks.next()
+    if (done) return Buffer.concat(taken)
+    bytes += value.byteLength
+    taken.push(Buffer.from(value))
+  }
+  return taken
+}
+
+async function* followed(first: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* first
+    for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value
+  } finally {
+    await rest.return?.(undefined)
+  }
 }

@@ -17,7 +17,7 @@ export interface WriteRequest extends FilesRequest {
 
 /**
  * Streams what a producer writes into a FIFO into new objects of the store, one after the other; no file is written outside the store. They are there only if both sides succeeded, the producer reports the rows
- * that were asked for, and the store holds as many bytes with the same CRC32C as were sent; else they are deleted again and the first cause is thrown.
+ * that were asked for, and the store holds as many bytes with the same CRC32C as were sent; else they are deleted again and the first cause is thrown. One file of few bytes is not stored, but given back (`held`).
  * @throws NotFound where somebody has taken an object away that had been stored
  */
 export async function writeThroughFifo(request: WriteRequest, produce: Producer, store: Store): Promise<readonly Written[]> {
@@ -33,7 +33,7 @@ export async function writeThroughFifo(request: WriteRequest, produce: Producer,
     await request.fifos.make([path])
     const written = await stream({ ...request, key }, path, produce, store)
     clean = true
-    for (const file of written) await requireStored(store, file)
+    for (const file of written) if (!file.held) await requireStored(store, file)
     return written
   } catch (error) {
     for (const each of keys) await store.delete(each).catch(() => {})
@@ -87,8 +87,8 @@ async function streamAsItComes(
         fifo.stream.destroy(error instanceof Error ? error : new Error(messageOf(error)))
       }
     })
-    await settled(fifo, putFile(request, key, fifo.stream, store), request, reader)
-    return { key, rows: request.rows, read: await reader.end(), ...sums.result() }
+    const held = await settled(fifo, putFile(request, key, fifo.stream, store), request, reader)
+    return { key, rows: request.rows, read: await reader.end(), ...sums.result(), ...(held && { held }) }
   } finally {
     reader.stop()
   }
