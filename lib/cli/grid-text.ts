@@ -42,8 +42,9 @@ export function gridText(grid: PipelineGrid, options: { readonly color: boolean;
   const looked = many ? [...wanting, ...rest].slice(0, WANTING) : partitions
   const left = many ? wanting.length + rest.length - looked.length : 0
   const lines = [...(shared ? [shared] : []), ...looked]
+  const letters = new Set([...lines.flatMap(({ stages }) => Object.values(stages)), ...(many ? mapStates(grid, options.width) : [])])
   return [
-    headline(grid, options, paint),
+    headline(grid, letters, options, paint),
     many ? stageTable(grid, options.width, paint) : '',
     many ? map(grid, options.width, paint) : '',
     lines.length > 0 ? partitionLines(lines, grid, options.width, paint) : '',
@@ -53,11 +54,17 @@ export function gridText(grid: PipelineGrid, options: { readonly color: boolean;
     .join('\n\n')
 }
 
-function headline({ pipeline, profile, partitions, counts }: PipelineGrid, { width }: { readonly width: number }, paint: Paint): string {
-  const words = GRID_STATES.filter((state) => counts[state] > 0).map((state) => ({
-    text: `${LETTERS[state]} ${state} ${formatCount(counts[state])}`,
-    painted: `${paint(STYLES[state], LETTERS[state])} ${state} ${formatCount(counts[state])}`,
-  }))
+/** The legend counts partitions, and has every letter that stands below: a stage, or a month, may be due in part where no partition is. */
+function headline(
+  { pipeline, profile, partitions, counts }: PipelineGrid,
+  letters: ReadonlySet<GridState>,
+  { width }: { readonly width: number },
+  paint: Paint,
+): string {
+  const words = GRID_STATES.filter((state) => counts[state] > 0 || letters.has(state)).map((state) => {
+    const name = counts[state] > 0 ? `${state} ${formatCount(counts[state])}` : state
+    return { text: `${LETTERS[state]} ${name}`, painted: `${paint(STYLES[state], LETTERS[state])} ${name}` }
+  })
   const what = partitions.length === 1 ? '1 partition' : `${formatCount(partitions.length)} partitions`
   return `${paint('bold', visible(pipeline))} (${visible(profile)}): ${what}${words.length === 0 ? '' : `\n${wrapped(words, width)}`}`
 }
@@ -99,13 +106,20 @@ function stageTable({ stages, partitions }: PipelineGrid, room: number, paint: P
   return wide.width <= room ? wide.text : drawn(letters, ' ').text
 }
 
+const folding = (grid: PipelineGrid, width: number) => foldToFit(grid, { width, lines: MAP_LINES })
+const stateOf = (partitions: readonly GridPartition[]) => worstOf(partitions.map((each) => each.state))
+
+function mapStates(grid: PipelineGrid, width: number): readonly GridState[] {
+  return folding(grid, width).rows.flatMap(({ slots }) => slots.flatMap((partitions) => stateOf(partitions) ?? []))
+}
+
 function map(grid: PipelineGrid, width: number, paint: Paint): string {
-  const folded = foldToFit(grid, { width, lines: MAP_LINES })
+  const folded = folding(grid, width)
   const { rows, blocks, slots } = folded
   const label = labelWidth(folded)
   const drawn = rows.map(({ label: name, slots: of }) => {
     const letters = of.map((partitions) => {
-      const state = worstOf(partitions.map((each) => each.state))
+      const state = stateOf(partitions)
       return state === undefined ? ' ' : paint(STYLES[state], LETTERS[state])
     })
     return `${pad(visible(name), label)}  ${letters.join('')}${' '.repeat(slots - of.length)}`

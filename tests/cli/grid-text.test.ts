@@ -59,6 +59,15 @@ test('twenty years of days are folded into months, a letter for the day that wan
     plain,
   )
   expect(text).toContain('each letter: a month, as the one that wants a look first\n')
+  // Of a month of which something is missing a part is there: the legend has its letter.
+  const part = gridText(
+    gridOfStates(
+      'day',
+      many(20 * 365, (i) => (i === 401 ? 'missing' : 'done')),
+    ),
+    plain,
+  )
+  expect(part).toContain('\nu due   . missing 1   d done 7,299\n')
   expect(text).toMatch(/\n2005 {2}d{12} /)
   expect(text).toMatch(/\n2006 {2}dFd{10} /)
   expect(text.split('\n').length).toBeLessThan(40)

@@ -57,7 +57,7 @@ test('a grid follows a pipeline from nothing to done, failed, held and stale', a
     expect([run, inputKey], stage).toEqual([krakow?.run, expect.stringMatching(/^[0-9a-f]{12}/)])
   }
   const text = (await millrace(p, 'status', 'p', '--grid')).stdout
-  expect(text).toMatch(/^p \(dev\): 2 partitions\nF failed 1 {3}d done 1\n\n.*\nkrakow {5}d +d +d +d +d +d +done +1 /)
+  expect(text).toMatch(/^p \(dev\): 2 partitions\nF failed 1 {3}\. missing {3}d done 1\n\n.*\nkrakow {5}d +d +d +d +d +d +done +1 /)
   expect(text).toMatch(/\nwien {7}d +d +\. +F +\. +\. +failed +1 .*\n {2}/)
 
   // What is right now is made at the second attempt; of the other so much is gone that its gate holds it.
