@@ -3,9 +3,12 @@ import { formatCount } from '../observe/units.ts'
 import type { Cause, ChangeKind, Consequence, StaleReport } from '../pipeline/report.ts'
 
 /** `plan --stale` for people: each change with the tree of what follows from it, then the command. */
-export function stalePlanText({ pipeline, profile, causes, partitions, byInputs, due, done, again }: StaleReport, color: boolean): string {
+export function stalePlanText(
+  { pipeline, profile, causes, partitions, byInputs, due, again, ...report }: StaleReport,
+  color: boolean,
+): string {
   const paint = painter(color)
-  const head = `${paint('bold', pipeline)} (${profile}): ${summary({ stale: partitions.length, byInputs: byInputs.length, due: due.length, done }, causes.length > 0)}`
+  const head = `${paint('bold', pipeline)} (${profile}): ${summary({ ...report, stale: partitions.length, byInputs: byInputs.length, due: due.length }, causes.length > 0)}`
   const blocks = causes.map((cause) => [paint('yellow', titleOf(cause)), ...treeOf(cause)].join('\n'))
   const then = [
     ...(again === undefined
@@ -18,10 +21,13 @@ export function stalePlanText({ pipeline, profile, causes, partitions, byInputs,
   return [head, ...blocks, then.join('\n')].filter((each) => each !== '').join('\n\n')
 }
 
-type Counts = Readonly<Record<'stale' | 'byInputs' | 'due' | 'done', number>>
+type Counts = Readonly<Record<'stale' | 'byInputs' | 'due' | 'done' | 'waiting', number>> & Pick<StaleReport, 'made'>
 
-function summary({ stale, byInputs, due, done }: Counts, any: boolean): string {
-  if (!any) return done === 0 ? 'nothing is made yet' : 'nothing changed since it was made'
+function summary({ stale, byInputs, due, done, waiting, made }: Counts, any: boolean): string {
+  const wait = `${formatCount(waiting)} ${waiting === 1 ? 'is' : 'are'} due, which every run takes`
+  if (!any && made) return `nothing changed since it was made${waiting > 0 ? `; of the partitions ${wait}` : ''}`
+  // Some may be made in part: of a target that is new, say.
+  if (!any) return waiting > 0 ? `no partition is done; ${wait}` : 'nothing is made yet'
   const parts = [
     ...(stale > 0
       ? [

@@ -147,6 +147,10 @@ export interface StaleReport {
   readonly due: readonly string[]
   /** Partitions that are done, stale ones among them. */
   readonly done: number
+  /** Those that have ended and are not done: every run takes them. */
+  readonly waiting: number
+  /** Whether anything of what is done, or of what partitions share, has been made. */
+  readonly made: boolean
   /** The command that makes the stale ones again; absent where there is none. */
   readonly again?: string
 }

@@ -110,7 +110,17 @@ test('plan --stale names what changed and what follows from it; run --stale make
   await apart(sales, 'run', 'p', '--stale', '--to', '2024-01-09')
   // What is left is the other day alone.
   expect(await apart(sales, 'run', 'p', '--stale')).toMatch(/partitions: 1 done/)
-  expect(await planned(sales, apart)).toEqual({ pipeline: 'p', profile: 'dev', byInputs: [], causes: [], partitions: [], due: [], done: 2 })
+  expect(await planned(sales, apart)).toEqual({
+    pipeline: 'p',
+    profile: 'dev',
+    byInputs: [],
+    causes: [],
+    partitions: [],
+    due: [],
+    done: 2,
+    waiting: 0,
+    made: true,
+  })
 })
 
 test('plan --stale draws the tree, and says in words what it is without recipes', async () => {
@@ -197,5 +207,18 @@ test('--stale is refused where it means nothing', async () => {
     code: 2,
     error: expect.stringContaining('--stale and --frozen exclude each other'),
   })
-  expect(await ran(sales, 'plan', 'p', '--stale')).toBe('p (dev): nothing is made yet')
+  expect(await ran(sales, 'plan', 'p', '--stale')).toBe('p (dev): no partition is done; 2 are due, which every run takes')
+})
+
+test('plan --stale of a pipeline without partitions says whether it is made', async () => {
+  const p = testProject({
+    'data/items.csv': 'item\nbed\n',
+    'pipelines/p/schema.ts': "export const schema = { item: { item: 'text' } } as const\n",
+    'pipelines/p/pipeline.ts': `import { pipeline, replace, source } from '#millrace'
+import { schema } from './schema.ts'
+export default pipeline({ name: 'p', schema, extract: { item: source('data').files('items.csv') }, load: { item: replace('item') } })`,
+  })
+  expect(await ran(p, 'plan', 'p', '--stale')).toBe('p (dev): nothing is made yet')
+  await ran(p, 'run', 'p')
+  expect(await ran(p, 'plan', 'p', '--stale')).toBe('p (dev): nothing changed since it was made')
 })

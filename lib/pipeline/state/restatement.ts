@@ -38,16 +38,17 @@ export async function restatement(session: Session, now: Date, ctx: RunContext):
   await seeShared(session, ctx)
   const { pipeline } = session
   const [stale, byInputs, due]: [Partition[], Partition[], Partition[]] = [[], [], []]
-  let done = 0
+  let [done, waiting] = [0, 0]
   for (const { partition, state, stale: byCode } of await partitionStates(session, now)) {
+    if (state === 'due') waiting++
     if (state === 'due' && (await findAsked(session, partition, found))) due.push(partition)
     if (state !== 'done') continue
     done++
-    if (!(await findOther(session, partition, found))) continue
+    if (!(await findOther(session, partition, found)).other) continue
     stale.push(partition)
     if (!byCode) byInputs.push(partition)
   }
-  await findOther(session, undefined, found)
+  const shared = await findOther(session, undefined, found)
   await findAsked(session, undefined, found)
   await findOneByOne(session, found)
   for (const { target, was, partitions } of await renamedTables(session)) {
@@ -60,6 +61,8 @@ export async function restatement(session: Session, now: Date, ctx: RunContext):
     byInputs,
     due,
     done,
+    waiting,
+    made: done > 0 || shared.made,
   }
 }
 
@@ -97,22 +100,27 @@ async function seeShared(session: Session, ctx: RunContext): Promise<void> {
   }
 }
 
-/** Notes what changed since the targets of a partition (undefined: those that have none) were committed; gives whether anything did. */
-async function findOther(session: Session, partition: Partition | undefined, found: ChangesFound): Promise<boolean> {
+/** Notes what changed since the targets of a partition (undefined: those that have none) were committed; gives whether anything did, and whether there is a commit. */
+async function findOther(
+  session: Session,
+  partition: Partition | undefined,
+  found: ChangesFound,
+): Promise<{ readonly other: boolean; readonly made: boolean }> {
   const { pipeline, steps } = session
   const { seen } = await contentsOf(session, extractedOf(session, partition !== undefined), partition)
   const inputs: KeyInputs = { steps, partition, contents: (name) => seen.get(name) ?? [] }
-  let any = false
+  let [other, made] = [false, false]
   for (const target of pipeline.targets) {
     if (target.partitioned !== (partition !== undefined) || target.appliesLoadsOf.length > 0 || forwarded(pipeline, target)) continue
     const keys = await committedInputs(session, target, partition?.name)
     const [key] = keys
+    made ||= key !== undefined
     if (key === undefined || keys.some((each) => isKeyOf(each, pipeline, target, inputs))) continue
-    any = true
+    other = true
     for (const change of await changesSince(session, target, key, inputs))
       found.add(change, beginsAt(session, change, target), target, partition?.name)
   }
-  return any
+  return { other, made }
 }
 
 /** Notes by which code tables have taken the last of the loads that they take one by one, where it was another: what is there of them stays. */

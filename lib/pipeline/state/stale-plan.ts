@@ -12,7 +12,7 @@ import { restatement } from './restatement.ts'
 export async function stalePlan(project: Project, name: string, options: { readonly signal?: AbortSignal } = {}): Promise<StaleReport> {
   const { session, context, workspace, close } = await openSession(project, name, LOOKING, options)
   try {
-    const { causes, partitions, byInputs, due, done } = await restatement(
+    const { causes, partitions, byInputs, due, done, waiting, made } = await restatement(
       session,
       project.clock(name).now(),
       context(undefined, workspace.folder),
@@ -25,6 +25,8 @@ export async function stalePlan(project: Project, name: string, options: { reado
       byInputs: byInputs.map((each) => each.name),
       due: due.map((each) => each.name),
       done,
+      waiting,
+      made,
       ...(partitions.length > 0 && { again: `millrace run ${name} --stale` }),
     }
   } catch (error) {
