@@ -4,9 +4,9 @@ import { fileURLToPath } from 'node:url'
 import type { Limits } from '../core/context.ts'
 import { PermanentError, TransientError } from '../core/errors.ts'
 import { endedAtStart } from '../core/group-signals.ts'
+import { cpuMs, residentBytes } from './child-usage.ts'
 import { crashed, errorOfFault, filesText, placeOf } from './reader-errors.ts'
 import type { FromChild, ReaderJob, ReaderResult, ToChild } from './reader-job.ts'
-import { residentBytes } from './resident.ts'
 
 export type { ReaderJob, ReaderResult, ReaderStatement } from './reader-job.ts'
 
@@ -29,6 +29,8 @@ export interface Reader {
    * for SQL that does not bind, PermanentError for what the machine refuses (no such file, memory, time)
    */
   execute(job: ReaderJob, signal?: AbortSignal): Promise<ReaderResult>
+  /** CPU time that its processes have taken so far, in milliseconds: what takes none waits for somebody. undefined where the system does not say. */
+  cpuMs(): Promise<number | undefined>
   /** Ends the child. Jobs that run are rejected. */
   close(): Promise<void>
 }
@@ -88,6 +90,10 @@ export function openReader(options: ReaderOptions): Reader {
         throw error
       }
     },
+    cpuMs: async () => {
+      const each = await Promise.all([...children].map((child) => child.cpuMs()))
+      return each.every((ms) => ms !== undefined) ? each.reduce((sum, ms) => sum + ms, 0) : undefined
+    },
     close: async () => {
       if (closed) return
       closed = true
@@ -101,6 +107,7 @@ export function openReader(options: ReaderOptions): Reader {
 interface Child {
   /** `again`: the child died while several jobs ran, and which one killed it is not known; or before it had begun. */
   run(job: ReaderJob, signal?: AbortSignal): Promise<ReaderResult | 'again'>
+  cpuMs(): Promise<number | undefined>
   dead(): boolean
   kill(): void
   readonly ended: Promise<void>
@@ -235,6 +242,7 @@ function startChild(options: ReaderOptions): Child {
 
   return {
     ended,
+    cpuMs: () => cpuMs(process_.pid),
     dead: () => gone || process_.killed,
     kill: () => {
       stopped = true

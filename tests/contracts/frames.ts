@@ -7,6 +7,7 @@ import type { ReceiveRequest, Token, WarehouseConnection } from '../../lib/conne
 import { CheckError, ConfigError, OutrunError, TransientError } from '../../lib/core/errors.ts'
 import { NO_EXTENSIONS } from '../../lib/engines/extensions.ts'
 import { testContext } from '../kit/context.ts'
+import { noReader } from '../kit/no-reader.ts'
 
 /** A source with one relation (`id` int32, `value` text), and an empty warehouse that takes its frames. */
 export interface FramesSubject {
@@ -34,8 +35,7 @@ export function framesContract(name: string, open: () => Promise<FramesSubject>)
     const tokenOf = async (partition: string) => (await warehouse.tokens('test', ctx)).find((token) => token.partition === partition)
     /** Of a run of its own: what was served before is in it. */
     const frames = async (columns: Readonly<Record<string, string>> = { id: 'int32', value: 'text' }): Promise<Frames> => {
-      const reader = { execute: () => Promise.reject(new Error('frames need no reader')), close: async () => undefined }
-      const source = subject.source.openSource({ reader, extensions: NO_EXTENSIONS })
+      const source = subject.source.openSource({ reader: noReader, extensions: NO_EXTENSIONS })
       onTestFinished(() => source.close())
       const found = await source.frames?.({ dataset: 'd', request: subject.request, columns }, ctx)
       if (!found) throw new Error('the source gives no frames')

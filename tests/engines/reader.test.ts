@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { MillraceError } from '../../lib/core/errors.ts'
+import { residentBytes } from '../../lib/engines/child-usage.ts'
 import { openReader, type Reader, type ReaderOptions } from '../../lib/engines/reader.ts'
-import { residentBytes } from '../../lib/engines/resident.ts'
 import { temporaryFolder } from '../kit/context.ts'
 
 const LIMITS = { memoryBytes: 2 ** 29, threads: 2, readerMemoryBytes: 2 ** 30, readerTimeoutMs: 60_000 }

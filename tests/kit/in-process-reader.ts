@@ -15,6 +15,7 @@ export function inProcessReader(): Reader {
         db.close()
       }
     },
+    cpuMs: async () => undefined,
     close: async () => undefined,
   }
 }

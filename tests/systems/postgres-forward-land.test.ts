@@ -15,6 +15,7 @@ import { hastyClock } from '../connectors/postgres/kit.ts'
 import { failure } from '../connectors/postgres/warehouse-kit.ts'
 import { temporaryFolder, testContext } from '../kit/context.ts'
 import { databaseProxy } from '../kit/database-proxy.ts'
+import { noReader } from '../kit/no-reader.ts'
 import { type TestPostgres, testPostgres } from '../kit/postgres.ts'
 
 let old: TestPostgres
@@ -39,8 +40,7 @@ async function setup({ from, to }: { readonly from: TestPostgres; readonly to: T
     source: joined(from, a),
     warehouse: joined(to, b),
     land: async (more: Partial<PostgresOptions> = {}, tap = (frames: Frames) => frames): Promise<LoadManifest> => {
-      const reader = { execute: () => Promise.reject(new Error('no reader')), close: async () => undefined } as never
-      const source = postgres({ ...options(from, a), ...more }).openSource({ reader, extensions: NO_EXTENSIONS })
+      const source = postgres({ ...options(from, a), ...more }).openSource({ reader: noReader, extensions: NO_EXTENSIONS })
       onTestFinished(() => source.close())
       const asked = { dataset: 'd', request: { method: 'table', table: 't' } } as const
       const columns = await source.describe(asked, ctx)

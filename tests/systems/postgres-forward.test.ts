@@ -13,6 +13,7 @@ import { hastyClock } from '../connectors/postgres/kit.ts'
 import { failure } from '../connectors/postgres/warehouse-kit.ts'
 import { testContext } from '../kit/context.ts'
 import { databaseProxy } from '../kit/database-proxy.ts'
+import { noReader } from '../kit/no-reader.ts'
 import { type TestPostgres, testPostgres } from '../kit/postgres.ts'
 
 /** The source is the older server, the warehouse the newer one. */
@@ -76,8 +77,7 @@ async function setup(servers: { from?: TestPostgres; to?: TestPostgres } = {}): 
     source: joined(from, a),
     warehouse: joined(to, b),
     forward: async ({ table = 't', ...request }, more = {}) => {
-      const reader = { execute: () => Promise.reject(new Error('no reader')), close: async () => undefined } as never
-      const source = postgres({ ...options(from, a), ...more.from }).openSource({ reader, extensions: NO_EXTENSIONS })
+      const source = postgres({ ...options(from, a), ...more.from }).openSource({ reader: noReader, extensions: NO_EXTENSIONS })
       const warehouse = postgres({ ...options(to, b), ...more.to }).openWarehouse({ extensions: NO_EXTENSIONS })
       onTestFinished(async () => {
         await source.close()

@@ -287,17 +287,23 @@ describe.each(ROADS)('by %s', (road) => {
   })
 })
 
-it('what a server sends and does not arrive is noticed, while the control session lives', async () => {
-  await using proxy = await answerProxy(server)
-  proxy.plan((n) => (n === 2 ? { how: 'stall', afterBytes: 20_000 } : undefined))
-  const sql = "SELECT repeat('x', 1000) AS v FROM generate_series(1, 100000) AS i"
-  const error = await failure(
-    'copy',
-    { port: proxy.port, retries: 0, tuning: { silenceMs: 200, answerMs: 5_000 } },
-    { method: 'query', sql },
-  )
-  expect(error).toBeInstanceOf(TransientError)
-  expect(error.message).toMatch(/failed: what the server sends does not arrive$/)
+describe.each(ROADS)('what a server sends and does not arrive, by %s,', (road) => {
+  it.each([
+    ['all of it', 2_000],
+    ['more than fits on the way', 100_000],
+  ])('is noticed while the control session lives, and the session ends: %s', async (_, rows) => {
+    await using proxy = await answerProxy(server)
+    proxy.plan((n) => (n === 2 ? { how: 'stall', afterBytes: 20_000 } : undefined))
+    const sql = `SELECT repeat('x', 1000) AS v FROM generate_series(1, ${rows}) AS i`
+    const error = await failure(
+      road,
+      { port: proxy.port, retries: 0, tuning: { silenceMs: 2_000, answerMs: 5_000 } },
+      { method: 'query', sql },
+    )
+    expect(error).toBeInstanceOf(TransientError)
+    expect(error.message).toMatch(/failed: what the server sends does not arrive$/)
+    expect(await sessionsLeft()).toBe(0)
+  })
 })
 
 it('a long silence of a server that is at work is borne', async () => {

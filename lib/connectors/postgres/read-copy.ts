@@ -73,8 +73,7 @@ export async function readByCopy(read: CopyRead, job: ReaderJob, signal: AbortSi
       },
     })
     // The control session cannot look after itself.
-    if (settings.maxConnections > 1)
-      watch = watchSilence({ doing, application, snapshot, silentSinceMs, direct: true }, ctx, patience, failed)
+    if (settings.maxConnections > 1) watch = watchSilence({ doing, application, snapshot, silentSinceMs }, ctx, patience, failed)
     const feeding = feedAll(session.client)
     const reading = reader.execute(job, both)
     // A few rows may be all that a question needs; and a job that has failed reads no more.
@@ -93,7 +92,7 @@ export async function readByCopy(read: CopyRead, job: ReaderJob, signal: AbortSi
     throw explained(error, doing)
   } finally {
     watch?.stop()
-    if (session && !whole() && settings.maxConnections > 1 && !snapshot.lost()) await snapshot.cancel(application).catch(() => undefined)
+    if (session && !whole() && settings.maxConnections > 1 && !snapshot.lost()) await snapshot.end(application).catch(() => undefined)
     await session?.end()
   }
 }

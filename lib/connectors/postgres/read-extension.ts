@@ -44,12 +44,13 @@ export async function readByExtension(
   })
   const begunMs = elapsedMs(ctx.clock)
   const stop = new AbortController()
-  const watch = watchSilence({ doing, application, snapshot, silentSinceMs: () => begunMs, direct: false }, ctx, patience, (error) =>
-    stop.abort(error),
-  )
+  const watched = { doing, application, snapshot, silentSinceMs: () => begunMs, takerCpuMs: () => reader.cpuMs() }
+  const watch = watchSilence(watched, ctx, patience, (error) => stop.abort(error))
   try {
     const running = reader.execute({ ...job, before: [...before, ...(job.before ?? [])], after }, AbortSignal.any([signal, stop.signal]))
-    return await untilSettled(running, AbortSignal.any([signal, stop.signal]), () => snapshot.cancel(application))
+    return await untilSettled(running, AbortSignal.any([signal, stop.signal]), () =>
+      stop.signal.aborted ? snapshot.end(application) : snapshot.cancel(application),
+    )
   } catch (error) {
     if (signal.aborted) throw signal.reason
     if (stop.signal.aborted) throw stop.signal.reason

@@ -124,13 +124,13 @@ async function copyOut(
   // The control session cannot look after itself.
   const watch = alone
     ? undefined
-    : watchSilence({ doing, application, snapshot, silentSinceMs, direct: true }, ctx, patience, (error) => stop.abort(error))
+    : watchSilence({ doing, application, snapshot, silentSinceMs }, ctx, patience, (error) => stop.abort(error))
   try {
     await client.query(IN_ORDER)
     return await copyIntoFifo(client, sql, { write: take }, progress, async () => {}, { clock: ctx.clock, signal })
   } finally {
     watch?.stop()
-    if (!progress.ended && !alone && !snapshot.lost()) await snapshot.cancel(application).catch(() => undefined)
+    if (!progress.ended && !alone && !snapshot.lost()) await snapshot.end(application).catch(() => undefined)
     await end()
   }
 }

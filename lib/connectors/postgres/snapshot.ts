@@ -35,6 +35,8 @@ export interface Snapshot {
   activity(application: string, timeoutMs: number): Promise<readonly Activity[] | undefined>
   /** Cancels what sessions of ours are doing. */
   cancel(application: string): Promise<void>
+  /** Ends sessions of ours, also those that nobody hears any more: they would keep the snapshot, and rows from being cleaned away, until the server's TCP finds out. */
+  end(application: string): Promise<void>
   /** Lends the session itself, for settings that allow no other. It comes back `whole`, or is gone. */
   lend(): Promise<{ readonly client: Client; giveBack(whole: boolean): Promise<void> }>
   close(): Promise<void>
@@ -88,6 +90,18 @@ export async function takeSnapshot(settings: Settings, address: Address, ctx: Ru
     })
   }
 
+  /** Says something of sessions of ours, on another session where this one does not answer. */
+  async function tell(sql: string, named: string): Promise<void> {
+    const asked = await within(
+      TELL_MS,
+      alone(() => fresh(client, sql, named)),
+    )
+    if (asked !== undefined) return
+    const other = await connect(settings, address, application)
+    await fresh(other, sql, named).catch(() => undefined)
+    await endOf(other)
+  }
+
   const describe = (asked: readonly Describable[]) => safely((on) => describeAll(on, asked), asked[0]?.doing ?? '')
   const tables = together(TABLES, describe)
 
@@ -117,16 +131,8 @@ export async function takeSnapshot(settings: Settings, address: Address, ctx: Ru
           timeoutMs,
           alone(() => activityOf(client, named)),
         ),
-      cancel: async (named) => {
-        const asked = await within(
-          CANCEL_MS,
-          alone(() => fresh(client, CANCEL, named)),
-        )
-        if (asked !== undefined) return
-        const other = await connect(settings, address, application)
-        await fresh(other, CANCEL, named).catch(() => undefined)
-        await endOf(other)
-      },
+      cancel: (named) => tell(CANCEL, named),
+      end: (named) => tell(END, named),
       lend: () =>
         new Promise((resolve, reject) => {
           alone(async () => {
@@ -159,7 +165,8 @@ function asOf(now: Date, behindMs: string | null | undefined): Date {
 
 /** How many tables are described together at most. */
 const TABLES = 64
-const CANCEL_MS = 5_000
+const TELL_MS = 5_000
+const END = 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()'
 const CANCEL = 'SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()'
 const ACTIVITY = "SELECT coalesce(state, ''), coalesce(wait_event, '') FROM pg_stat_activity WHERE application_name = $1"
 

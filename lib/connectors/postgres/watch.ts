@@ -17,13 +17,16 @@ export interface Watched {
   readonly snapshot: Pick<Snapshot, 'activity' | 'lost'>
   /** Since when we have been waiting for the server, on the context's clock for durations; undefined while it is not its turn. */
   silentSinceMs(): number | undefined
-  /** Whether bytes that the server has sent must have reached us: then it cannot be waiting for us to take them. */
-  readonly direct: boolean
+  /** Where another process takes the bytes, which may be at work with them for long: its CPU time so far, in milliseconds. Absent: what the server has sent must have reached us, so it cannot be waiting for us. */
+  readonly takerCpuMs?: () => Promise<number | undefined>
 }
+
+/** Of a taker that waits; a process that does nothing takes less. */
+const IDLE_SHARE = 0.02
 
 /**
  * Looks after sessions that say nothing: a half-open connection is silent for ever, a long sort for a while. The control session is asked: when it gets no answer, or the sessions have twice not been known any more,
- * or have twice had nothing to do but wait for us, `lost` is called once.
+ * or have twice had nothing to do but wait for us, while who takes their bytes did nothing either, `lost` is called once.
  */
 export function watchSilence(
   watched: Watched,
@@ -33,6 +36,7 @@ export function watchSilence(
 ): { stop(): void } {
   const { doing, application, snapshot } = watched
   let [asking, stopped, suspicions, askedMs] = [false, false, 0, 0]
+  let taken = usage()
   const timer = setInterval(() => void look(), Math.min(1000, patience.silenceMs / 2))
   timer.unref()
 
@@ -42,16 +46,30 @@ export function watchSilence(
     if (since === undefined || askedMs < since) suspicions = 0
     if (asking || since === undefined || now - Math.max(since, askedMs) < patience.silenceMs) return
     asking = true
+    const idle = await takerIdle()
     const found = snapshot.lost() ? undefined : await snapshot.activity(application, patience.answerMs)
     asking = false
     askedMs = elapsedMs(ctx.clock)
     if (stopped || watched.silentSinceMs() !== since) return
     if (found === undefined) return give('the server does not answer any more')
     // At work is what is active and does not itself wait for us.
-    const sent = watched.direct && found.some(({ state, waiting }) => state !== 'active' || waiting === 'ClientWrite')
+    const sent = idle && found.every(({ state, waiting }) => state !== 'active' || waiting === 'ClientWrite')
     suspicions = found.length === 0 || sent ? suspicions + 1 : 0
     if (suspicions >= 2)
       give(found.length === 0 ? 'the server does not know the session any more' : 'what the server sends does not arrive')
+  }
+
+  async function usage() {
+    return { atMs: elapsedMs(ctx.clock), cpuMs: await watched.takerCpuMs?.() }
+  }
+
+  /** Whether nobody was at work with bytes since this was asked last. */
+  async function takerIdle(): Promise<boolean> {
+    const [before, now] = [await taken, await usage()]
+    taken = Promise.resolve(now)
+    if (!watched.takerCpuMs) return true
+    if (before.cpuMs === undefined || now.cpuMs === undefined) return false
+    return now.cpuMs - before.cpuMs < IDLE_SHARE * (now.atMs - before.atMs)
   }
 
   function give(reason: string): void {

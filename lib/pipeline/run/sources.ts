@@ -103,5 +103,5 @@ function leasesOf(connections: Readonly<Record<string, SourceConnection>>, share
 
 /** A reader whose child is started by its first job. */
 function onDemand(reader: () => Reader): Reader {
-  return { execute: (job, signal) => reader().execute(job, signal), close: async () => {} }
+  return { execute: (job, signal) => reader().execute(job, signal), cpuMs: () => reader().cpuMs(), close: async () => {} }
 }

@@ -4,6 +4,7 @@ import { PermanentError, TransientError } from '../../../lib/core/errors.ts'
 import { Secret } from '../../../lib/core/secret.ts'
 import { NO_EXTENSIONS } from '../../../lib/engines/extensions.ts'
 import { manualClock, testContext } from '../../kit/context.ts'
+import { noReader } from '../../kit/no-reader.ts'
 import { failure, idsOf, read } from './reading.ts'
 import { json, plain, type Received, type Service, serve } from './service.ts'
 
@@ -151,7 +152,7 @@ test('http fetches a new token when the clock says that the old one is about to 
   await read(options, { paging: three }, {}, testContext({ clock }))
   expect(tokens.received).toHaveLength(1)
   const { http } = await import('../../../lib/connectors/http/index.ts')
-  const source = http(options).openSource({ reader: { execute: () => Promise.reject(), close: async () => {} }, extensions: NO_EXTENSIONS })
+  const source = http(options).openSource({ reader: noReader, extensions: NO_EXTENSIONS })
   const get = () => source.read({ dataset: 'a', columns: { id: 'int64' }, request: { method: 'GET', path: '/' } }, testContext({ clock }))
   const sent = data.received.length
   for (const ms of [0, 80_000, 10_001]) {

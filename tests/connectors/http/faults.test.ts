@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { InterruptedError, type MillraceError, PermanentError, TransientError } from '../../../lib/core/errors.ts'
 import { NO_EXTENSIONS } from '../../../lib/engines/extensions.ts'
 import { manualClock, testContext } from '../../kit/context.ts'
+import { noReader } from '../../kit/no-reader.ts'
 import { SELF_SIGNED } from './certificate.ts'
 import { failure, idsOf, read } from './reading.ts'
 import { json, plain, serve } from './service.ts'
@@ -182,7 +183,7 @@ test('http opens the circuit of a host that keeps failing: later requests fail a
   const { http } = await import('../../../lib/connectors/http/index.ts')
   const clock = manualClock()
   const source = http({ baseUrl: service.url, retries: 4 }).openSource({
-    reader: { execute: () => Promise.reject(), close: async () => {} },
+    reader: noReader,
     extensions: NO_EXTENSIONS,
   })
   const get = (ctx = testContext({ clock })) =>

@@ -6,6 +6,7 @@ import type { HttpRequest } from '../../../lib/connectors/requests.ts'
 import { ConfigError } from '../../../lib/core/errors.ts'
 import { NO_EXTENSIONS } from '../../../lib/engines/extensions.ts'
 import { manualClock, testContext } from '../../kit/context.ts'
+import { noReader } from '../../kit/no-reader.ts'
 import { failure, idsOf, read, rowsOf } from './reading.ts'
 import { json, type Received, serve } from './service.ts'
 
@@ -238,7 +239,7 @@ test('http starts its service at the first read and closes it with the source', 
   }
   const connection = http({ start })
   expect(connection.settings).toEqual({ baseUrl: 'started at the first request' })
-  const source = connection.openSource({ reader: { execute: () => Promise.reject(), close: async () => {} }, extensions: NO_EXTENSIONS })
+  const source = connection.openSource({ reader: noReader, extensions: NO_EXTENSIONS })
   expect(log).toEqual([])
   const request: HttpRequest = {
     method: 'GET',

@@ -6,13 +6,8 @@ import type { HttpRequest } from '../../../lib/connectors/requests.ts'
 import type { Read, Relation } from '../../../lib/connectors/source.ts'
 import { type MetaRow, openDuckDB } from '../../../lib/engines/duckdb.ts'
 import { NO_EXTENSIONS } from '../../../lib/engines/extensions.ts'
-import type { Reader } from '../../../lib/engines/reader.ts'
 import { type TestContext, temporaryFolder, testContext } from '../../kit/context.ts'
-
-const noReader: Reader = {
-  execute: () => Promise.reject(new Error('a read needs no reader')),
-  close: async () => {},
-}
+import { noReader } from '../../kit/no-reader.ts'
 
 /** Reads one dataset from a connection that is opened for it alone. */
 export async function read(
