@@ -34,13 +34,7 @@ export function compareText(report: CompareReport, { command, color }: { readonl
         ? [`${paint('red', 'failed')} ${partition || SHARED}: ${errorText(error).replace(/^error: /, '')}`]
         : [],
     ),
-    ...left(notCompared, 'undecoded', 'since their rows are not decoded here'),
-    ...left(
-      notCompared,
-      'loads',
-      'since each landed load is added to what is there',
-      ' (to see what this code makes of all loads, load the dataset into a second table as well)',
-    ),
+    ...left(notCompared),
     ...remarks(all),
     ...[...new Set(warnings)].map((warning) => `${paint('yellow', 'warning')}: ${warning}`),
     ...(all.length > 0 ? [`to let it through: ${command} --accept\nto give it up:     ${command} --reject`] : []),
@@ -101,10 +95,9 @@ function remarkOf({ columns, newColumns, goneColumns, retyped, incomparable, fir
   return parts.join(', ') || '-'
 }
 
-/** What is not compared for one reason. */
-function left(notCompared: CompareReport['notCompared'], reason: 'undecoded' | 'loads', words: string, hint = ''): string[] {
-  const targets = notCompared.flatMap(({ target, why }) => (why === reason ? [target] : []))
-  return targets.length > 0 ? [`not compared, ${words}: ${targets.join(', ')}${hint}`] : []
+function left(notCompared: CompareReport['notCompared']): string[] {
+  const targets = notCompared.map(({ target }) => target)
+  return targets.length > 0 ? [`not compared, since their rows are not decoded here: ${targets.join(', ')}`] : []
 }
 
 /** A few rows of one target and partition that differ. */
@@ -149,7 +142,7 @@ function remarks(all: readonly Compared[]): string[] {
   const [staying, superseded] = [sum('staying'), sum('superseded')]
   return [
     ...(staying > 0 ? [`${formatRows(staying)} would stay, though nothing makes them any more: a merge removes none`] : []),
-    ...(superseded > 0 ? [`${formatRows(superseded)} would not enter: a later partition has their key`] : []),
+    ...(superseded > 0 ? [`${formatRows(superseded)} would not enter: what is there of their key is later`] : []),
     ...(all.some(({ stage, goneColumns, retyped }) => stage === 'load' && goneColumns.length + retyped.length > 0)
       ? ['a table takes no rows that lack one of its columns, or have another type there: --accept will be refused']
       : []),

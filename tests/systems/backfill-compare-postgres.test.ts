@@ -94,7 +94,10 @@ test('compare says what differs from the tables of a PostgreSQL; accept commits 
   // A merge, by its key: of all days, again, under the same keys.
   const again = await compare('--from', DAYS[1], '--to', DAYS[3], '--force')
   expect(again.code).toBe(0)
-  expect(again.report.partitions[0]?.targets.map(shown)).toContainEqual(['load', 'sale', 'id', 3, 3, 0, 0, 0, ''])
+  expect(again.report.partitions.slice(0, 2).map(({ targets }) => targets.map(shown))).toEqual([
+    [['load', 'shop', 'shop', 2, 2, 0, 0, 0, '']],
+    expect.arrayContaining([['load', 'sale', 'id', 3, 3, 0, 0, 0, '']]),
+  ])
 })
 
 test('a table that is gone, a column of another type, rows that another hand has changed', { timeout: 180_000 }, async () => {
@@ -102,7 +105,7 @@ test('a table that is gone, a column of another type, rows that another hand has
   await query("UPDATE sale SET shop = 'z' WHERE id = 12; UPDATE sale SET _partition = '2024-09-09' WHERE id = 10")
   await query('ALTER TABLE daily ALTER COLUMN amount TYPE text; ALTER TABLE daily RENAME COLUMN owner TO boss')
   const odd = await compare('--partition', DAYS[1], '--force')
-  const [daily, sale] = odd.report.partitions[0]?.targets ?? []
+  const [daily, sale] = odd.report.partitions.find(({ partition }) => partition === DAYS[1])?.targets ?? []
   expect(daily).toMatchObject({ newColumns: ['owner'], goneColumns: ['boss'], retyped: [{ name: 'amount', before: 'text' }] })
   expect(sale).toMatchObject({
     key: ['id'],

@@ -28,18 +28,21 @@ test('compare of what is not there yet, and of what is the same, says so; the te
   rmSync(project.path('.millrace'), { recursive: true })
   const text = await backfill('--compare', '--from', DAYS[3], '--jobs', '1')
   expect(text.code).toBe(3)
-  expect(text.stdout).toMatch(/^sales \(dev\): something differs in .*; partitions: 2 different\n/)
+  expect(text.stdout).toMatch(/^sales \(dev\): something differs in .*; partitions: 3 different\n/)
   expect(text.stdout).toContain('2024-01-05  daily                       0      2      2        0        0  nothing was there')
   expect(text.stdout).toContain('sale/{partition}.csv           2      0       0      6      6        0        0  -')
   expect(text.stdout).toContain('to let it through: millrace backfill sales --accept')
   expect(existsSync(project.path('.millrace/dev/warehouse.duckdb'))).toBe(false)
   expect((await backfill('--accept', '--partition', DAYS[4])).code).toBe(0)
-  expect(candidates()).toEqual([DAYS[3]])
+  expect(candidates()).toEqual(['%', DAYS[3]])
   expect(await project.warehouse('SELECT DISTINCT _partition FROM daily')).toEqual([[DAYS[4]]])
   // The same again, under the same key.
   const again = await compare('--partition', DAYS[4], '--force')
-  expect(again.code).toBe(0)
-  expect(again.report.partitions).toMatchObject([{ outcome: 'equal', targets: [{}, {}, {}, {}] }])
+  expect(again.code).toBe(3)
+  expect(again.report.partitions).toMatchObject([
+    { partition: '', outcome: 'different', targets: [{ target: 'shop', before: 0, added: 2, first: true }] },
+    { outcome: 'equal', targets: [{}, {}, {}, {}] },
+  ])
   expect((await backfill('--reject', '--partition', DAYS[3])).stdout).toMatch(/gave up 1 candidate /)
   expect((await millrace(project, 'prune', 'sales')).stdout).toContain('candidate')
   expect(candidates()).toEqual([])

@@ -173,9 +173,11 @@ async function commitReady(
   const { target, candidate } = ready
   const { dataset: name, columns, rows, inputKey: key } = candidate
   if (candidate.stage === 'load') {
-    const { hash, files, loads, load } = candidate
-    const dataset: Dataset = { name, columns, rows, hash, files: files.map((file) => join(folder, file.name)) }
-    return commit(session, target, { dataset, key, loads, load }, partition, ctx)
+    const { hash, files, tombstones, order, loads, load } = candidate
+    const paths = (of: typeof files) => of.map((file) => join(folder, file.name))
+    const dataset: Dataset = { name, columns, rows, hash, files: paths(files) }
+    const gone = { ...(tombstones && { tombstones: paths(tombstones) }), ...(order !== undefined && { order }) }
+    return commit(session, target, { dataset, key, loads, load, ...gone }, partition, ctx)
   }
   if (target.stage !== 'export') return
   const request = {

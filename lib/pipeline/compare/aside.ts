@@ -8,8 +8,9 @@ import type { ExportTarget, LoadTarget, Target } from '../define/bind.ts'
 import type { Aside } from '../run/aside.ts'
 import type { Made } from '../run/made.ts'
 import type { Session } from '../run/session.ts'
-import type { ExportCandidate, LoadCandidate, TargetCandidate } from './candidate.ts'
+import type { CandidateFile, ExportCandidate, LoadCandidate, TargetCandidate } from './candidate.ts'
 import { candidateFiles } from './candidate-files.ts'
+import { compareApplied } from './compare-applied.ts'
 import { compareDelivery } from './compare-delivery.ts'
 import { compareLoad } from './compare-load.ts'
 import type { TargetComparison } from './compare-report.ts'
@@ -26,17 +27,36 @@ export function comparingAside(session: Session, candidates: string): ComparingA
   const files = candidateFiles(candidates, pipeline)
   let kept: TargetCandidate[] = []
   let found: TargetComparison[] = []
+  /** What tables that take landed loads one by one would take: only all together they can be compared. */
+  let applied = new Map<LoadTarget, readonly Made[]>()
+  const sampleOf = (table: string, partition: string) =>
+    join(files.folder(partition), `sample-${hashOf(['load', table]).slice(0, 8)}.parquet`)
 
-  async function keepLoad(target: LoadTarget, { dataset, key, load, loads }: Made, partition: string, ctx: RunContext): Promise<void> {
+  async function keepLoad(target: LoadTarget, made: Made, partition: string, ctx: RunContext): Promise<void> {
     const { table } = target.load
-    const name = (n: number) => `${key.slice(0, 12)}-${hashOf(table).slice(0, 8)}-${n}.parquet`
-    const put: LoadCandidate['files'] = []
-    for (const [i, file] of dataset.files.entries()) put.push(await files.put(partition, name(i + 1), file))
-    const sample = join(files.folder(partition), `sample-${hashOf(['load', table]).slice(0, 8)}.parquet`)
-    found.push(await compareLoad({ session, target, dataset, partition, sample }, ctx))
+    const { dataset, key, load, loads, tombstones, order } = made
+    const before = kept.filter((each): each is LoadCandidate => each.stage === 'load' && each.target === table)
+    let taken = before.reduce((sum, each) => sum + each.files.length + (each.tombstones?.length ?? 0), 0)
+    const put = async (paths: readonly string[]) => {
+      const all: CandidateFile[] = []
+      for (const path of paths)
+        all.push(await files.put(partition, `${key.slice(0, 12)}-${hashOf(table).slice(0, 8)}-${++taken}.parquet`, path))
+      return all
+    }
+    const rows = await put(dataset.files)
+    const gone = tombstones && (await put(tombstones))
+    if (target.appliesLoadsOf.length > 0) applied.set(target, [...(applied.get(target) ?? []), made])
+    else found.push(await compareLoad({ session, target, dataset, partition, sample: sampleOf(table, partition) }, ctx))
     const { name: _, files: __, ...what } = dataset
-    const against = session.tokens.get(table, partition) ?? null
-    kept.push({ stage: 'load', dataset: target.dataset, target: table, inputKey: key, ...what, files: put, load, loads, against })
+    const last = before.at(-1)
+    const against = last
+      ? { pipeline, table, partition, inputKey: last.inputKey, loads: last.loads }
+      : (session.tokens.get(table, partition) ?? null)
+    kept.push({
+      ...{ stage: 'load', dataset: target.dataset, target: table, inputKey: key, ...what, files: rows, load, loads, against },
+      ...(gone && { tombstones: gone }),
+      ...(order !== undefined && { order }),
+    })
   }
 
   async function keepExport(target: ExportTarget, { dataset, key, isCurrent }: Made, partition: string, ctx: RunContext): Promise<void> {
@@ -61,6 +81,7 @@ export function comparingAside(session: Session, candidates: string): ComparingA
     begin: async (partition) => {
       kept = []
       found = []
+      applied = new Map()
       await files.remove(partition?.name ?? '')
     },
     keep: async (target: Target, made, partition, ctx) => {
@@ -74,6 +95,15 @@ export function comparingAside(session: Session, candidates: string): ComparingA
     },
     end: async (partition, ctx) => {
       if (kept.length === 0) return false
+      for (const [target, loads] of applied) {
+        const compared = { session, target, loads, sample: sampleOf(target.load.table, partition?.name ?? '') }
+        const place = { stage: 'load', pipeline, dataset: target.dataset, table: target.load.table } as const
+        found.push(
+          await compareApplied(compared, ctx).catch((error: unknown) => {
+            throw placed(error, place)
+          }),
+        )
+      }
       const run = { id: ctx.run, at: ctx.clock.now().toISOString(), millrace: millraceVersion }
       await files.write({ format: 1, pipeline, partition: partition?.name ?? '', targets: kept, run })
       return true

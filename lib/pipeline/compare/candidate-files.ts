@@ -5,7 +5,7 @@ import { refusedByDisk } from '../../core/disk-refusal.ts'
 import { PermanentError } from '../../core/errors.ts'
 import { keyPart } from '../../core/key-part.ts'
 import { fingerprintOf } from '../../land/fingerprint.ts'
-import { type Candidate, candidateSchema, type LoadCandidate } from './candidate.ts'
+import { type Candidate, type CandidateFile, candidateSchema } from './candidate.ts'
 
 const RECORD = 'candidate.json'
 
@@ -15,9 +15,9 @@ export interface CandidateFiles {
   /** Makes a partition's folder. */
   prepare(partition: string): Promise<void>
   /** Puts a Parquet file into a partition's folder under a name, durable: as a second name of the same bytes where the disk allows it. Gives what it is known by. */
-  put(partition: string, name: string, file: string): Promise<LoadCandidate['files'][number]>
+  put(partition: string, name: string, file: string): Promise<CandidateFile>
   /** Whether a file is still what it was when it was put. */
-  isWhole(partition: string, file: LoadCandidate['files'][number]): Promise<boolean>
+  isWhole(partition: string, file: CandidateFile): Promise<boolean>
   /** Writes the record, last of all: from here on there is a candidate. */
   write(candidate: Candidate): Promise<void>
   /** undefined: there is none, or it is not whole. @throws PermanentError for a record that is none */

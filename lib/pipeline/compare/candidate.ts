@@ -3,7 +3,11 @@ import { columns, token } from '../backfill/calls.ts'
 
 const count = z.int().nonnegative()
 
-/** Rows that would be loaded: all of a load but the table's token, which is asked for when they are. */
+/** A Parquet file in the candidate's folder. */
+const file = z.strictObject({ name: z.string(), bytes: count, sha256: z.string() })
+export type CandidateFile = z.infer<typeof file>
+
+/** Rows that would be loaded: all of a load but the table's token, which is asked for when they are. A table that takes landed loads one by one has one of these for each, in their order. */
 const loadCandidate = z.strictObject({
   stage: z.literal('load'),
   dataset: z.string(),
@@ -13,12 +17,14 @@ const loadCandidate = z.strictObject({
   columns,
   rows: count,
   hash: z.string(),
-  /** Parquet files in the candidate's folder. */
-  files: z.array(z.strictObject({ name: z.string(), bytes: count, sha256: z.string() })).min(1),
+  files: z.array(file).min(1),
+  /** Files of keys that are gone, of a merge of a cursor dataset; and its cursor column. */
+  tombstones: z.array(file).exactOptional(),
+  order: z.string().exactOptional(),
   /** The value of `_load`. */
   load: z.string(),
   loads: z.record(z.string(), count),
-  /** The table's token when it was compared; null: there was none. */
+  /** The table's token as it is before this load: when it was compared, or after the load before; null: there was none. */
   against: token.nullable(),
 })
 export type LoadCandidate = z.infer<typeof loadCandidate>

@@ -17,7 +17,7 @@ export interface TargetComparison {
   readonly target: string
   /** The columns by which rows are told apart; none: whole rows are compared. */
   readonly key: readonly string[]
-  /** Rows of what is there, and of the candidate. */
+  /** Rows of what is there, and of the candidate: of a table that takes landed loads one by one rows of the keys that they bring or take, before and after them; of an append what is added alone. */
   readonly before: number
   readonly after: number
   readonly added: number
@@ -34,7 +34,7 @@ export interface TargetComparison {
   readonly retyped: readonly { readonly name: string; readonly before: string; readonly after: string }[]
   /** Of a merge: rows of the partition that nothing makes any more, and that stay, since a merge removes none. */
   readonly staying: number
-  /** Of a merge: rows of the candidate that do not enter the table, since a later partition has their key. */
+  /** Of a merge: rows of the candidate that do not enter the table, since a later partition, or a row of a later cursor, has their key. */
   readonly superseded: number
   /** Nothing was there. */
   readonly first: boolean
@@ -69,8 +69,8 @@ export interface CompareReport {
   /** 0: nothing differs; 3: something does; else that of what failed. */
   readonly exitCode: number
   readonly partitions: readonly PartitionComparison[]
-  /** Tables that take rows which are not decoded here, or a cursor dataset's loads one by one as they have landed. */
-  readonly notCompared: readonly { readonly target: string; readonly why: 'undecoded' | 'loads' }[]
+  /** Tables that take rows which are not decoded here. */
+  readonly notCompared: readonly { readonly target: string; readonly why: 'undecoded' }[]
   /** Where the candidates lie. */
   readonly candidates: string
   readonly warnings: readonly string[]

@@ -70,22 +70,16 @@ async function compareAll(
 
 /** Why a target is not compared, if it is not. */
 function whyNot(pipeline: BoundPipeline, target: Target): CompareReport['notCompared'][number] | undefined {
-  if (forwarded(pipeline, target) || loadedUndecoded(pipeline, target)) return { target: targetName(target), why: 'undecoded' }
-  return target.appliesLoadsOf.length > 0 ? { target: targetName(target), why: 'loads' } : undefined
+  const undecoded = forwarded(pipeline, target) || loadedUndecoded(pipeline, target)
+  return undecoded ? { target: targetName(target), why: 'undecoded' } : undefined
 }
 
 function nothingToCompare(pipeline: string, notCompared: CompareReport['notCompared']): ConfigError {
-  const loads = notCompared.some(({ why }) => why === 'loads')
   const names = notCompared.map(({ target }) => target).join(', ')
-  return new ConfigError(
-    `nothing of "${pipeline}" can be compared: ${loads ? 'each landed load is added to what is there' : 'its rows are not decoded here'} (${names})`,
-    {
-      pipeline,
-      hint: loads
-        ? 'to see what this code makes of all loads, load the dataset into a second table as well, run, and compare the two by SQL'
-        : 'load it into a second table as well, run, and compare the two by SQL',
-    },
-  )
+  return new ConfigError(`nothing of "${pipeline}" can be compared: its rows are not decoded here (${names})`, {
+    pipeline,
+    hint: 'load it into a second table as well, run, and compare the two by SQL',
+  })
 }
 
 function notRun({ name: partition }: { readonly name: string }): PartitionReport {

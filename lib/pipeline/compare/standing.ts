@@ -36,11 +36,11 @@ export async function readyTargets(
       throw outOfDate(candidate, each, why)
     }
     const target = session.pipeline.targets.find((one) => isTargetOf(one, each, partition)) ?? refuse('the pipeline has it no more')
-    if (await isDone(session, target, each, partition)) continue
+    if (await isDone(session, target, each, candidate)) continue
     if (!(await isOfToday(session, target, each, partition))) refuse('its inputs, or the code, are others now')
-    if (!(await isAsCompared(session, target, each, partition))) refuse(otherThanCompared(session, each, partition))
+    if (!(await isAsCompared(session, target, each, candidate))) refuse(otherThanCompared(session, each, partition))
     if (each.stage === 'load') {
-      for (const file of each.files)
+      for (const file of [...each.files, ...(each.tombstones ?? [])])
         if (!(await files.isWhole(partition?.name ?? '', file))) refuse(`its file ${file.name} is gone or damaged`)
       if (target.stage === 'load') ready.push({ target, candidate: each })
     } else if (target.stage === 'export') {
@@ -56,7 +56,7 @@ export async function readyTargets(
 export async function isBegun(session: Session, candidate: Candidate, partition: Partition | undefined): Promise<boolean> {
   for (const each of candidate.targets) {
     const target = session.pipeline.targets.find((one) => isTargetOf(one, each, partition))
-    if (target && (await isDone(session, target, each, partition))) return true
+    if (target && (await isDone(session, target, each, candidate))) return true
   }
   return false
 }
@@ -83,32 +83,41 @@ async function isOfToday(
   return isKeyOf(key, session.pipeline, target, inputs)
 }
 
-/** A load under the key that was there before, asked for by `--force`, is done again: that changes nothing where it was. */
-async function isDone(session: Session, target: Target, candidate: TargetCandidate, partition: Partition | undefined): Promise<boolean> {
-  const name = partition?.name ?? ''
-  if (candidate.stage === 'load') {
-    const { inputKey: key, against } = candidate
-    return against?.inputKey !== key && session.tokens.get(candidate.target, name)?.inputKey === key
+async function isDone(session: Session, target: Target, each: TargetCandidate, candidate: Candidate): Promise<boolean> {
+  if (each.stage === 'load') {
+    const loads = loadsInto(candidate, each.target)
+    return loads.indexOf(each) < (committedOf(session, loads, candidate.partition) ?? 0)
   }
-  if (!(await committedInputs(session, target, partition?.name)).includes(candidate.inputKey)) return false
-  return candidate.made === null || (await deliveredOf(session, target, partition?.name)) === candidate.made.key
+  const partition = candidate.partition || undefined
+  if (!(await committedInputs(session, target, partition)).includes(each.inputKey)) return false
+  return each.made === null || (await deliveredOf(session, target, partition)) === each.made.key
 }
 
-async function isAsCompared(
-  session: Session,
-  target: Target,
-  candidate: TargetCandidate,
-  partition: Partition | undefined,
-): Promise<boolean> {
-  const name = partition?.name ?? ''
-  if (candidate.stage === 'load') {
-    const { tokens } = session
-    const content = (token: LoadCandidate['against'] | undefined) => canonicalJson(token && [token.inputKey, token.loads])
-    return content(tokens.get(candidate.target, name) ?? null) === content(candidate.against)
-  }
-  const delivered = await deliveredOf(session, target, partition?.name)
+/** A candidate's loads of one table, in the order in which they are committed. */
+function loadsInto({ targets }: Candidate, table: string): readonly LoadCandidate[] {
+  return targets.filter((each): each is LoadCandidate => each.stage === 'load' && each.target === table)
+}
+
+/**
+ * How many of a table's loads are committed, as its token tells; undefined where it is of none of them. What `--force` has asked for may leave the token as it was before: then all of it is done again, which changes nothing
+ * where it was.
+ */
+function committedOf({ tokens }: Session, loads: readonly LoadCandidate[], partition: string): number | undefined {
+  const [first] = loads
+  const now = contentOf(tokens.get(first?.target ?? '', partition) ?? null)
+  const found = [first?.against ?? null, ...loads].findIndex((each) => contentOf(each) === now)
+  return found < 0 ? undefined : found
+}
+
+function contentOf(token: Pick<NonNullable<LoadCandidate['against']>, 'inputKey' | 'loads'> | null): string {
+  return canonicalJson(token && [token.inputKey, token.loads])
+}
+
+async function isAsCompared(session: Session, target: Target, each: TargetCandidate, candidate: Candidate): Promise<boolean> {
+  if (each.stage === 'load') return committedOf(session, loadsInto(candidate, each.target), candidate.partition) !== undefined
+  const delivered = await deliveredOf(session, target, candidate.partition || undefined)
   // Switched to by an accept that was killed before the plain copy.
-  return delivered === candidate.against || delivered === candidate.made?.key
+  return delivered === each.against || delivered === each.made?.key
 }
 
 function otherThanCompared({ tokens }: Session, { stage, target }: TargetCandidate, partition: Partition | undefined): string {

@@ -14,7 +14,7 @@ export type UnitOutcome = 'done' | 'unchanged'
 
 /**
  * Runs one unit: a partition, or (absent) the pipeline's shared datasets. Lands what its targets are computed from, and computes, checks, loads and exports those whose
- * input key is not the committed one; where the session sets aside, they are, but for those that take loads one by one, and nothing is committed but what lands. `guards`: partitions wait for the verdict of this unit's checks. Everything it commits is committed target by target: a unit that is killed goes on where it was.
+ * input key is not the committed one; where the session sets aside, they are, and nothing is committed but what lands. `guards`: partitions wait for the verdict of this unit's checks. Everything it commits is committed target by target: a unit that is killed goes on where it was.
  * @throws what the stages throw, placed
  */
 export async function runUnit(session: Session, partition: Partition | undefined, guards: boolean, ctx: RunContext): Promise<UnitOutcome> {
@@ -30,7 +30,8 @@ export async function runUnit(session: Session, partition: Partition | undefined
   const landed = targets.filter((target) => !forwarded(pipeline, target) && !loadedUndecoded(pipeline, target))
   if (session.aside) {
     await session.aside.begin(partition)
-    await makeTargets(session, landed, partition, guards, ctx)
+    await makeTargets(session, landed, partition, guards || (await hasLoadsToApply(session, landed)), ctx)
+    await applyLoads(session, landed, ctx)
     return (await session.aside.end(partition, ctx)) ? 'done' : 'unchanged'
   }
   const made = await makeTargets(session, landed, partition, guards || (await hasLoadsToApply(session, landed)), ctx)
