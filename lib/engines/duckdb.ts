@@ -86,8 +86,7 @@ export async function openDuckDB(options: DuckDBOptions): Promise<DuckDB> {
 async function connectTo(instance: DuckDBInstance, zone = 'UTC'): Promise<DuckDBConnection> {
   const connection = await instance.connect()
   try {
-    await connection.run(`SET disabled_optimizers = ${quoteLiteral(DISABLED_OPTIMIZERS)}`)
-    await connection.run(`SET TimeZone = ${quoteLiteral(zone)}`)
+    await connection.run(`SET disabled_optimizers = ${quoteLiteral(DISABLED_OPTIMIZERS)}; SET TimeZone = ${quoteLiteral(zone)}`)
     return connection
   } catch (error) {
     connection.closeSync()
