@@ -1,6 +1,7 @@
-import { constants, type PathLike } from 'node:fs'
+import { closeSync, constants, fsync, open as openFd, openSync, type PathLike, writeFile as writeFd, writeFileSync } from 'node:fs'
 import { access, copyFile, link, mkdir, open, readFile, rename, rm, rmdir, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { promisify } from 'node:util'
 import type { ByteStream } from './byte-stream.ts'
 import { earlyFlushes } from './early-flush.ts'
 
@@ -43,11 +44,13 @@ export const disk: Disk = {
       if (!isErrno(error, 'EEXIST')) throw error
     }),
   write: async (path, data) => {
-    const file = await open(path, 'w')
+    const file = await openFile(path, 'w')
     try {
-      await file.writeFile(data)
+      // Into the kernel's memory: a thread of the pool for so little costs more than it.
+      if (data.length <= SMALL_BYTES) writeFileSync(file, data)
+      else await writeFile(file, data)
     } finally {
-      await file.close()
+      closeSync(file)
     }
   },
   writeStream: async (path, stream, onChunk, signal) => {
@@ -80,14 +83,18 @@ export const disk: Disk = {
   removeTree: (path) => rm(path, { recursive: true, force: true }),
 }
 
+/** What is opened was written or looked at just before, so the kernel knows it: only the fsync itself is worth a thread of the pool. */
 async function sync(path: string): Promise<void> {
-  const file = await open(path, 'r')
+  const file = openSync(path, 'r')
   try {
-    await file.sync()
+    await fsyncFile(file)
   } finally {
-    await file.close()
+    closeSync(file)
   }
 }
+
+const [openFile, writeFile, fsyncFile] = [promisify(openFd), promisify(writeFd), promisify(fsync)]
+const SMALL_BYTES = 2 ** 16
 
 /**
  * Makes a folder and its missing parents, each durable in its own parent. The entry of the deepest folder that is there already is made durable too: who made it may have been

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type Clock, elapsedMs, systemClock } from '../core/clock.ts'
@@ -35,7 +36,7 @@ export async function lock(path: string, options: LockOptions): Promise<Lock> {
   const { what, clock = systemClock, signal, waitMs = 0 } = options
   signal?.throwIfAborted()
   try {
-    await disk.mkdir(dirname(path))
+    if (!statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory()) await disk.mkdir(dirname(path))
   } catch (error) {
     throw refusedByDisk(error, dirname(path))
   }

@@ -1,4 +1,5 @@
-import { lstat, realpath } from 'node:fs/promises'
+import { lstatSync } from 'node:fs'
+import { realpath } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { disk, isErrno, makeFolderDurable } from '../../core/disk.ts'
 import { PermanentError } from '../../core/errors.ts'
@@ -65,18 +66,14 @@ export function foldersOf(root: string): Folders {
 }
 
 async function makeHere(folder: string): Promise<void> {
-  try {
-    const stats = await lstat(folder)
-    if (stats.isDirectory()) return
-    if (stats.isSymbolicLink()) throw linked(folder)
-    throw new PermanentError(`a file is in the way of the folder ${folder}`, {
-      file: folder,
-      hint: 'a key cannot be both an object and a folder on a disk',
-    })
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error
-    await disk.makeFolder(folder)
-  }
+  const stats = lstatSync(folder, { throwIfNoEntry: false })
+  if (!stats) return disk.makeFolder(folder)
+  if (stats.isDirectory()) return
+  if (stats.isSymbolicLink()) throw linked(folder)
+  throw new PermanentError(`a file is in the way of the folder ${folder}`, {
+    file: folder,
+    hint: 'a key cannot be both an object and a folder on a disk',
+  })
 }
 
 function linked(folder: string): PermanentError {
