@@ -47,8 +47,11 @@ async function runOne(
   { signal, color, events }: CommandContext,
 ): Promise<CommandResult> {
   if (pipeline === undefined) throw new ConfigError('run is missing an argument', { hint: USAGE })
+  const { readerAhead } = await import('../pipeline/run/reader-ahead.ts')
+  const project = await open()
+  await readerAhead(project, pipeline, only as Stage | undefined)
   const { run: runPipeline } = await import('../pipeline/run/run.ts')
-  const report = await runPipeline(await open(), pipeline, {
+  const report = await runPipeline(project, pipeline, {
     ...options,
     ...(only !== undefined && { only: only as Stage }),
     signal,

@@ -1,10 +1,8 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { Socket } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import type { Limits } from '../core/context.ts'
 import { PermanentError, TransientError } from '../core/errors.ts'
 import { endedAtStart } from '../core/group-signals.ts'
 import { cpuMs, residentBytes } from './child-usage.ts'
+import { readerChild, rest } from './launch-reader.ts'
 import { crashed, errorOfFault, filesText, placeOf } from './reader-errors.ts'
 import type { FromChild, ReaderJob, ReaderResult, ToChild } from './reader-job.ts'
 
@@ -127,7 +125,7 @@ const GRACE_MS = 5_000
 
 function startChild(options: ReaderOptions): Child {
   const { limits, zone, temp } = options
-  const process_ = launch(limits.threads)
+  const process_ = readerChild(limits.threads)
   const jobs = new Map<number, Running>()
   let nextId = 1
   let words = ''
@@ -139,7 +137,6 @@ function startChild(options: ReaderOptions): Child {
   process_.stderr?.setEncoding('utf8').on('data', (text: string) => {
     words = (words + text).slice(-4000)
   })
-  if (process_.stderr instanceof Socket) process_.stderr.unref()
   // DuckDB's own limit stays below the child's, so that it spills before it is killed.
   const memoryBytes = Math.min(limits.memoryBytes, Math.floor(limits.readerMemoryBytes * 0.75))
   send({ type: 'start', options: { memoryBytes, threads: limits.threads, temp, zone } })
@@ -155,12 +152,10 @@ function startChild(options: ReaderOptions): Child {
     return running
   }
 
-  /** A child without jobs does not hold the parent's process open. */
   function idle(): void {
     clearInterval(watch)
     watch = undefined
-    process_.unref()
-    process_.channel?.unref()
+    rest(process_)
   }
 
   function busy(): void {
@@ -279,18 +274,4 @@ function startChild(options: ReaderOptions): Child {
         send({ type: 'job', id, job })
       }),
   }
-}
-
-/** Each statement that runs holds a thread of the process's pool, and so do steps over files. */
-const poolThreads = (threads: number) => Math.max(4, threads + 2)
-
-function launch(threads: number): ChildProcess {
-  const file = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './reader-child.ts' : './reader-child.js', import.meta.url))
-  const passed = ['PATH', 'TMPDIR', 'LANG', 'NODE_COMPILE_CACHE'].filter((name) => process.env[name] !== undefined)
-  return fork(file, [], {
-    execArgv: [],
-    serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    env: { ...Object.fromEntries(passed.map((name) => [name, process.env[name]])), UV_THREADPOOL_SIZE: String(poolThreads(threads)) },
-  })
 }

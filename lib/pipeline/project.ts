@@ -1,9 +1,7 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { GivenLimits } from '../config/limits.ts'
 import { loadConfig, type ProjectConfig, pinnedNow } from '../config/load.ts'
 import { type Clock, pinnedClock, systemClock } from '../core/clock.ts'
-import { type DuckDB, openDuckDB } from '../engines/duckdb.ts'
 import { limitPolars } from '../engines/polars.ts'
 
 /** A checkout with one profile chosen. Nothing is open in it. */
@@ -40,10 +38,3 @@ export const statePaths = (state: string) => ({
   runs: join(state, 'runs'),
   workspaces: join(state, 'workspace'),
 })
-
-/** A small engine for binding on zero rows. */
-export async function openBinder(workspaces: string): Promise<DuckDB> {
-  const temp = join(workspaces, '_bind')
-  await mkdir(temp, { recursive: true })
-  return openDuckDB({ memoryBytes: 256 * 2 ** 20, threads: 1, temp })
-}

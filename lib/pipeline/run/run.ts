@@ -59,6 +59,7 @@ async function runUnits(running: Running, choice: PartitionChoice): Promise<RunR
   const message = leftAlone(running, unnamed)
   if (message !== undefined) running.context(undefined, running.workspace.folder).emit({ type: 'warning', message })
   ledger.beginRun({ run: id, pipeline: name, profile: project.config.profile, startedAt, versions: versions() })
+  readSoon(running, units)
   await tellPending(running)
   const reports: PartitionReport[] = []
   await using _scans = await scanOnce(
@@ -82,6 +83,12 @@ async function runUnits(running: Running, choice: PartitionChoice): Promise<RunR
     break
   }
   return endRun(running, reports, { stale, scheduled })
+}
+
+/** The reader child starts while what comes before the first read is done. Frames that pass undecoded need none. */
+function readSoon({ session: { choices, pipeline, reader } }: Running, units: readonly unknown[]): void {
+  const decodes = Object.values(pipeline.definition.extract).some(({ forward }) => forward === undefined)
+  if (units.length > 0 && decodes && does(choices, 'extract')) reader()
 }
 
 /** Nothing was named: it does all that is due. */
