@@ -1,5 +1,3 @@
-import { rename, rm, symlink } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { PostgresServer } from '../../fixtures/postgres-server.ts'
 import type { AnswerProxy } from '../../tests/kit/answer-proxy.ts'
 import type { DatabaseProxy } from '../../tests/kit/database-proxy.ts'
@@ -31,22 +29,6 @@ async function locked(server: PostgresServer, database: string): Promise<() => P
   const client = await session(server, database)
   await client.query('BEGIN; LOCK TABLE rows IN ACCESS EXCLUSIVE MODE')
   return () => client.end()
-}
-
-/** The table's file in the warehouse is a disk without room: the kernel answers each write with ENOSPC. */
-async function fullDisk(server: PostgresServer): Promise<() => Promise<void>> {
-  const [[relation]] = (await ask(
-    server,
-    'mart',
-    "CREATE TABLE rows (id bigint, value text, _partition text, _load text); SELECT pg_relation_filepath('rows')",
-  )) as [[string]]
-  const file = join(server.folder, relation)
-  await rename(file, `${file}.kept`)
-  await symlink('/dev/full', file)
-  return async () => {
-    await rm(file)
-    await rename(`${file}.kept`, file)
-  }
 }
 
 /** Where the faults happen: one server for both sides, and a proxy before each. */
@@ -109,8 +91,13 @@ export function faultsAt({ server, source, warehouse }: Site): readonly Fault[] 
       },
     },
     {
-      name: 'source: statement time-out of 200 ms',
-      source: { statementTimeout: '200ms' },
+      name: 'source: statement time-out of 1 s',
+      source: { statementTimeout: '1s' },
+      before: async () => {
+        const slow = 'SELECT id, value FROM kept, LATERAL (SELECT pg_sleep(0.001)) AS s'
+        await ask(server, 'shop', `ALTER TABLE rows RENAME TO kept; CREATE VIEW rows AS ${slow}`)
+        return async () => void (await ask(server, 'shop', 'DROP VIEW rows; ALTER TABLE kept RENAME TO rows'))
+      },
     },
     { name: 'source: table locked by another, lock time-out of 10 s', before: () => locked(server, 'shop') },
     {
@@ -165,7 +152,6 @@ export function faultsAt({ server, source, warehouse }: Site): readonly Fault[] 
         return locked(server, 'mart')
       },
     },
-    { name: 'warehouse: disk full', before: () => fullDisk(server) },
     {
       name: 'warehouse: a row breaks a constraint',
       before: async () => {

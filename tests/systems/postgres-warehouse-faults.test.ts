@@ -61,6 +61,14 @@ test('load says what is wrong with a connection: password, database, schema, hos
   await failure(warehouse.tokens('test', testContext()), ConfigError)
 })
 
+test('the tokens are asked for again where the server cannot be reached', async () => {
+  const { warehouse } = await warehouseOn(server, { database: 'postgres', port: 1, retries: 2 })
+  const ctx = testContext()
+  const error = await failure(warehouse.tokens('test', ctx), TransientError)
+  expect(error.message).toMatch(/ failed: nothing listens there \(tried 3 times\)/)
+  expect(ctx.events.filter(({ type }) => type === 'retry')).toHaveLength(2)
+})
+
 test('load stops at a statement’s time-out and leaves nothing', async () => {
   const { load, rows, tokens, database } = await warehouseOn(server, { statementTimeout: '1s' })
   await load('slow', append, ONE)

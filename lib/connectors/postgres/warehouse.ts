@@ -1,5 +1,6 @@
 import type { RunContext } from '../../core/context.ts'
 import { MillraceError } from '../../core/errors.ts'
+import { retrying } from '../../core/retry.ts'
 import type { Warehouse, WarehouseTools } from '../warehouse.ts'
 import { applicationName, placeText } from './client.ts'
 import { copyOutOf } from './copy-out.ts'
@@ -47,20 +48,23 @@ export function openWarehouse(
       db.close()
     }
   }
+  /** A question that changes nothing, asked again while the server may answer later. */
   const ask = async <T>(doing: string, ctx: RunContext, work: (session: LoadSession) => Promise<T>): Promise<T> => {
     ctx.signal.throwIfAborted()
     const { open, place } = await reach(ctx)
-    try {
-      const session = await open()
+    return retrying(ctx, { stage: 'load', retries: settings.retries }, async () => {
       try {
-        return await work(session)
-      } finally {
-        await session.close()
+        const session = await open()
+        try {
+          return await work(session)
+        } finally {
+          await session.close()
+        }
+      } catch (error) {
+        const why = explained(error, `${doing} of ${place}`)
+        throw why instanceof MillraceError ? why.at({ stage: 'load' }) : why
       }
-    } catch (error) {
-      const why = explained(error, `${doing} of ${place}`)
-      throw why instanceof MillraceError ? why.at({ stage: 'load' }) : why
-    }
+    })
   }
   return {
     kind: 'postgres',
