@@ -11,8 +11,8 @@ export interface Effect {
   /** Empty: other rows, or another order. */
   readonly columns: readonly string[]
   readonly settings: readonly Setting[]
-  /** Values differ by more than their last digits: a sum of floats is not to blame. */
-  readonly far: boolean
+  /** Columns whose values differ by more than their last digits: a sum of floats is not to blame. */
+  readonly far: ReadonlySet<string>
   /** Names of all datasets that differ. */
   readonly differing: ReadonlySet<string>
 }
@@ -33,7 +33,9 @@ export async function likelyCauses(pipeline: BoundPipeline, db: DuckDB, effect: 
   const reads = (bound.datasets[effect.dataset]?.reads ?? []).filter((name) => effect.differing.has(name))
   const upstream = reads.map((name) => `it reads "${name}", which differs`)
   const shown = shownBy(effect.settings)
-  const all = (await causesIn(pipeline, db, effect)).filter(({ kind }) => shown.has(kind) && !(kind === 'float' && effect.far))
+  const all = (await causesIn(pipeline, db, effect)).filter(
+    ({ kind, column }) => shown.has(kind) && !(kind === 'float' && effect.far.has(column ?? '')),
+  )
   const own = all.filter(({ column }) => column !== undefined && columns.includes(column))
   if (own.length > 0) return whats([...own]).concat(upstream)
   if (upstream.length > 0) return upstream

@@ -17,6 +17,8 @@ export interface Difference {
   readonly example?: { readonly key: Values; readonly was: Values; readonly became: Values }
   /** Only floats differ, and by less than 1e-9 of their value. */
   readonly lastDigits?: true
+  /** The columns of which that is so, whatever the others do; known where there is a key. */
+  readonly near?: readonly string[]
 }
 
 type Values = Readonly<Record<string, string | null>>
@@ -97,24 +99,34 @@ async function byKey(db: DuckDB, { columns, rows }: MadeDataset, key: readonly s
   )
   const pick = (of: readonly string[], letter: string): Values =>
     Object.fromEntries(of.map((name, i) => [name, example[`${letter}${i}`] ?? null]))
+  const near = await onlyLastDigits(db, joined, differing, columns)
   return {
     columns: differing,
     rows: Number(counted.rows),
     of: rows,
     example: { key: pick(key, 'k'), was: pick(differing, 'f'), became: pick(differing, 't') },
-    ...((await onlyLastDigits(db, joined, differing, columns)) && { lastDigits: true }),
+    ...(near.length === differing.length && { lastDigits: true as const }),
+    near,
   }
 }
 
-async function onlyLastDigits(db: DuckDB, joined: string, differing: readonly string[], columns: MadeDataset['columns']): Promise<boolean> {
-  if (!differing.every((name) => columns[name] === 'float64' || columns[name] === 'float32')) return false
-  const near = differing.map((name) => {
+/** Which of the columns are floats of which nothing but the last digits differs. */
+async function onlyLastDigits(
+  db: DuckDB,
+  joined: string,
+  differing: readonly string[],
+  columns: MadeDataset['columns'],
+): Promise<readonly string[]> {
+  const floats = differing.filter((name) => columns[name] === 'float64' || columns[name] === 'float32')
+  if (floats.length === 0) return []
+  const near = floats.map((name, i) => {
     const [f, t] = [`f.${quoteIdentifier(name)}`, `t.${quoteIdentifier(name)}`]
     const [a, b] = [`CAST(${f} AS DOUBLE)`, `CAST(${t} AS DOUBLE)`]
-    return `(${f} IS NOT DISTINCT FROM ${t} OR abs(${a} - ${b}) <= 1e-9 * greatest(abs(${a}), abs(${b})))`
+    const isNear = `(${f} IS NOT DISTINCT FROM ${t} OR abs(${a} - ${b}) <= 1e-9 * greatest(abs(${a}), abs(${b})))`
+    return `coalesce(bool_and(coalesce(${isNear}, false)), true) AS n${i}`
   })
-  const [row] = await db.meta(`SELECT coalesce(bool_and(coalesce(${near.join(' AND ')}, false)), true) AS yes FROM ${joined}`)
-  return row?.yes === 'true'
+  const [row] = await db.meta(`SELECT ${near.join(', ')} FROM ${joined}`)
+  return floats.filter((_, i) => row?.[`n${i}`] === 'true')
 }
 
 /** Without a key: the rows that one side has and the other has not, and the columns whose values are others. */

@@ -73,10 +73,12 @@ export class Comparison {
       const settings = [...new Set(group.map(({ setting }) => setting))]
       const columns = [...new Set(group.flatMap(({ difference }) => difference.columns))]
       const lastDigits = group.every(({ difference }) => difference.lastDigits)
-      const far = group.some(({ difference: { lastDigits: near, example } }) => !near && Object.keys(example?.key ?? {}).length > 0)
+      const far = new Set(
+        group.flatMap(({ difference: { columns, near } }) => (near ? columns.filter((name) => !near.includes(name)) : [])),
+      )
       const effect = { dataset: first.dataset, columns, settings, far, differing }
       const causes = await likelyCauses(this.#pipeline, this.#binder, effect)
-      const { lastDigits: _, ...difference } = first.difference
+      const { lastDigits: _, near: __, ...difference } = first.difference
       all.push({
         dataset: first.dataset,
         ...(first.export && { export: first.export.export.path }),
