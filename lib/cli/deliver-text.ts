@@ -2,7 +2,7 @@ import { percent, shareText } from '../export/gate/gate.ts'
 import { painter } from '../observe/color.ts'
 import { table } from '../observe/table.ts'
 import { formatCount, formatRows } from '../observe/units.ts'
-import type { DeliveryDiff, DeliveryHistory, DeliverySwitch, SwitchedReport } from '../pipeline/report.ts'
+import type { DeliveryDiff, DeliveryHistory, DeliverySwitch, SwitchedReport } from '../pipeline/delivery-report.ts'
 
 /** `names/{partition}.csv 2018-02-04`. */
 export function placeText({ name, partition }: { readonly name: string; readonly partition: string | null }): string {

@@ -1,6 +1,6 @@
 import { painter } from '../observe/color.ts'
 import { formatCount } from '../observe/units.ts'
-import type { Cause, ChangeKind, Consequence, StaleReport } from '../pipeline/report.ts'
+import type { Cause, ChangeKind, Consequence, StaleReport } from '../pipeline/stale-report.ts'
 
 /** `plan --stale` for people: each change with the tree of what follows from it, then the command. */
 export function stalePlanText(

@@ -1,7 +1,6 @@
 import type { Columns } from '../core/dataset.ts'
-import type { Comparison } from '../export/gate/compare.ts'
 // What observe/ writes and prints is declared there, below this room.
-import type { ErrorReport, ForecastReport, NoticeReport, Stale } from '../observe/report.ts'
+import type { ErrorReport, ForecastReport, Stale } from '../observe/report.ts'
 
 export type {
   DeliveryReport,
@@ -86,73 +85,6 @@ export interface PlanReport {
   readonly schemaChanges: readonly string[]
   readonly schemaFile: string
   readonly ms: number
-}
-
-/**
- * What changed: a step's SQL, a frame, a function of SQL, a module (or the rest of pipeline.ts), a parameter, a contract or what else is said of an export, a table's disposition, a table's name (`renamed`: what it was), the content of an input, the
- * columns of a source, what is asked of it, a whole step; `unknown`: what it was is not recorded.
- */
-export type ChangeKind =
-  | 'sql'
-  | 'frame'
-  | 'function'
-  | 'module'
-  | 'parameter'
-  | 'contract'
-  | 'table'
-  | 'renamed'
-  | 'input'
-  | 'columns'
-  | 'request'
-  | 'step'
-  | 'unknown'
-
-/** A dataset that comes out otherwise, and what is written of it. */
-export interface Consequence {
-  readonly dataset: string
-  readonly targets: readonly {
-    readonly stage: 'load' | 'export'
-    /** Table or path. */
-    readonly target: string
-    /** Oldest first; empty for a target without partitions. */
-    readonly partitions: readonly string[]
-    /** It takes landed loads one by one: what is there stays as it was made; of a merge `run --force` applies all loads again. */
-    readonly stays?: 'append' | 'merge'
-  }[]
-  /** What is computed from it, as far as it leads there. */
-  readonly derived: readonly Consequence[]
-}
-
-/** One change, and what follows from it. */
-export interface Cause {
-  readonly kind: ChangeKind
-  /** The step, function, module, parameter, path, table or dataset. */
-  readonly name: string
-  /** What of it changed; empty where the name says all. */
-  readonly what: string
-  /** Empty: what follows is known when the source has been read. */
-  readonly follows: readonly Consequence[]
-}
-
-/** What is made of what has changed since: see `stalePlan`. */
-export interface StaleReport {
-  readonly pipeline: string
-  readonly profile: string
-  readonly causes: readonly Cause[]
-  /** Partitions that are done and whose results would come out under another input key; made again when they are named. */
-  readonly partitions: readonly string[]
-  /** Those of them that the code of today has made, of inputs that are others by now: `status` and `plan`, which know stale by code alone, do not count them. */
-  readonly byInputs: readonly string[]
-  /** Partitions that are to be read again because of a change: every run takes them. */
-  readonly due: readonly string[]
-  /** Partitions that are done, stale ones among them. */
-  readonly done: number
-  /** Those that have ended and are not done: every run takes them. */
-  readonly waiting: number
-  /** Whether anything of what is done, or of what partitions share, has been made. */
-  readonly made: boolean
-  /** The command that makes the stale ones again; absent where there is none. */
-  readonly again?: string
 }
 
 /** Switches of a delivery of which somebody has not been told. */
@@ -243,65 +175,4 @@ export interface PruneReport {
     readonly bytes: number
   }[]
   readonly dryRun: boolean
-}
-
-/** One thing that a pointer has said. */
-export interface DeliverySwitch {
-  readonly switch: number
-  /** UTC, ISO 8601. */
-  readonly at: string
-  readonly run: string
-  readonly current: boolean
-  readonly manifest: string
-  /** null: its manifest is gone. */
-  readonly rows: number | null
-  readonly files: number | null
-  /** Whether every file is there, so that one can go back to it. */
-  readonly whole: boolean
-  readonly rolledBack?: { readonly from: string; readonly reason: string }
-  readonly accepted?: { readonly reason: string }
-}
-
-/** What one export's partition, or a named delivery, has been. */
-export interface DeliveryHistory {
-  readonly name: string
-  /** null: it is not one partition's. */
-  readonly partition: string | null
-  /** Newest first. */
-  readonly switches: readonly DeliverySwitch[]
-  readonly held?: Pick<DeliverySwitch, 'at' | 'run' | 'manifest' | 'rows' | 'files'> & {
-    readonly beyond: readonly string[]
-    readonly samples: readonly string[]
-  }
-}
-
-/** Two deliveries, compared. */
-export interface DeliveryDiff {
-  readonly name: string
-  readonly partition: string | null
-  /** Numbers of switches, or what is held. */
-  readonly from: number | 'held'
-  readonly to: number | 'held'
-  /** For each export and partition that both hold, and hold otherwise. */
-  readonly compared: readonly (Comparison & {
-    readonly path: string
-    readonly partition: string | null
-    /** Where rows that differ were written, if that was asked for. */
-    readonly sample?: string
-  })[]
-}
-
-/** A pointer that a person has switched. */
-export interface SwitchedReport {
-  readonly pipeline: string
-  readonly name: string
-  readonly partition: string | null
-  /** Numbers of the switch before, and of this one. */
-  readonly from: number
-  readonly switch: number
-  readonly manifest: string
-  readonly rows: number
-  readonly files: number
-  /** Absent where nobody was told, and nothing waits. */
-  readonly notices?: readonly NoticeReport[]
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { StaleReport } from '../../lib/pipeline/report.ts'
+import type { StaleReport } from '../../lib/pipeline/stale-report.ts'
 import { type TestProject, testProject } from '../kit/project.ts'
 
 interface Pieces {

@@ -6,8 +6,8 @@ import type { DeliveryManifest, Latest, SetManifest } from '../../export/manifes
 import { switches } from '../../export/named.ts'
 import { readJson } from '../../export/objects.ts'
 import type { PointerLayout } from '../../export/pointer-layout.ts'
+import type { DeliveryHistory, DeliverySwitch } from '../delivery-report.ts'
 import type { Project } from '../project.ts'
-import type { DeliveryHistory, DeliverySwitch } from '../report.ts'
 import { LOOKING, openSession } from '../run/open-session.ts'
 import { pointersNamed, type WhichDeliveries } from './pointer-of.ts'
 

@@ -1,5 +1,5 @@
 import type { Recipe } from '../../state/recipes.ts'
-import type { ChangeKind } from '../report.ts'
+import type { ChangeKind } from '../stale-report.ts'
 
 /** One thing that is other than when something was made. */
 export interface Change {

@@ -1,7 +1,7 @@
 import { datasetOfName } from '../../transform/bound.ts'
 import { type BoundPipeline, type Target, targetName } from '../define/bind.ts'
 import { closureOf } from '../define/closure.ts'
-import type { Cause, Consequence } from '../report.ts'
+import type { Cause, Consequence } from '../stale-report.ts'
 import type { Change } from './changes.ts'
 
 /** A target, and its partitions that a change has reached; of one without partitions none. */

@@ -1,7 +1,7 @@
 import { placed } from '../../core/errors.ts'
 import type { Project } from '../project.ts'
-import type { StaleReport } from '../report.ts'
 import { LOOKING, openSession } from '../run/open-session.ts'
+import type { StaleReport } from '../stale-report.ts'
 import { restatement } from './restatement.ts'
 
 /**
