@@ -51,7 +51,7 @@ export const backfill = command({
   example: ['millrace backfill quakes --from 2018-02 --to 2018-03 --jobs 2', 'reprocess a month, two days at once'],
   handler: async (
     { pipeline, partition, memory, dryRun, compare, accept, reject, ...options },
-    { folder, profile, signal, drain, color, events },
+    { folder, profile, signal, drain, color, terminalWidth: width, events },
   ) => {
     refuseTogether({ dryRun, compare, accept, reject }, options)
     const chosen = {
@@ -77,7 +77,7 @@ export const backfill = command({
     if (accept) {
       const { accept: letThrough } = await import('../pipeline/compare/accept.ts')
       const report = await letThrough(project, pipeline, { ...chosen, signal, drain, events: await events({ partitions: true }) })
-      return { text: runSummary(report, { color }), json: report, exitCode: report.exitCode }
+      return { text: runSummary(report, { color, width }), json: report, exitCode: report.exitCode }
     }
     if (compare) {
       const { compare: make } = await import('../pipeline/compare/compare.ts')
@@ -85,7 +85,7 @@ export const backfill = command({
       return { text: compareText(report, { command: `millrace backfill ${pipeline}`, color }), json: report, exitCode: report.exitCode }
     }
     const report = await run(project, pipeline, { ...chosen, signal, drain, events: await events({ partitions: true }) })
-    return { text: runSummary(report, { color }), json: report, exitCode: report.exitCode }
+    return { text: runSummary(report, { color, width }), json: report, exitCode: report.exitCode }
   },
 })
 

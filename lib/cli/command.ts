@@ -48,6 +48,8 @@ export interface CommandContext {
   readonly color: boolean
   /** Cells of a line of the terminal; 100 where it is none. */
   readonly width: number
+  /** The same, where it is a terminal. */
+  readonly terminalWidth: number | undefined
   /** Begins to show events on standard error; the frame closes it before it prints. */
   events(options?: OutletOptions): Promise<EventSink>
 }

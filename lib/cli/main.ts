@@ -85,6 +85,7 @@ function contextOf(
     drain,
     color: colorWanted(stdout, environment),
     width: stdout.columns || 100,
+    terminalWidth: stdout.columns || undefined,
     events: async (options) => {
       const sink = await outlet(logMode(stderr, json, environment), stderr, environment, options)
       open.push(sink)

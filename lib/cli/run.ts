@@ -44,7 +44,7 @@ async function runOne(
   pipeline: string | undefined,
   open: () => Promise<Project>,
   { only, ...options }: RunValues,
-  { signal, color, events }: CommandContext,
+  { signal, color, terminalWidth: width, events }: CommandContext,
 ): Promise<CommandResult> {
   if (pipeline === undefined) throw new ConfigError('run is missing an argument', { hint: USAGE })
   const { readerAhead } = await import('../pipeline/run/reader-ahead.ts')
@@ -57,7 +57,7 @@ async function runOne(
     signal,
     events: await events(),
   })
-  return { text: runSummary(report, { color }), json: report, exitCode: report.exitCode }
+  return { text: runSummary(report, { color, width }), json: report, exitCode: report.exitCode }
 }
 
 async function runDue(

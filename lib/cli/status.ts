@@ -27,7 +27,7 @@ export const status = command({
   example: ['millrace status quakes', 'see what a run would do and what failed last time'],
   handler: async ({ pipeline, grid, html }, context) => {
     if (grid || html !== undefined) return showGrid(pipeline, html, context)
-    const { folder, profile, color } = context
+    const { folder, profile, color, terminalWidth } = context
     const [{ openProject }, { status: statusOf }] = await Promise.all([
       import('../pipeline/project.ts'),
       import('../pipeline/state/status.ts'),
@@ -35,7 +35,7 @@ export const status = command({
     const { pipelines: found, broken } = await statusOf(await openProject(folder, profile), pipeline)
     const { lines, json, exitCode } = brokenPipelines(broken, color)
     const text = [
-      ...found.map((each) => (pipeline === undefined || found.length !== 1 ? headline(each, color) : details(each, color))),
+      ...found.map((each) => (pipeline === undefined || found.length !== 1 ? headline(each, color) : details(each, color, terminalWidth))),
       ...lines,
     ].join('\n')
     return { text: text || 'no pipelines yet; millrace init <name> makes one', json: { pipelines: found, ...json }, exitCode }
@@ -107,7 +107,7 @@ function noticeTexts(notices: readonly PendingNotice[]): string[] {
   })
 }
 
-function details(found: PipelineStatus, color: boolean): string {
+function details(found: PipelineStatus, color: boolean, width: number | undefined): string {
   const units = [...(found.shared ? [{ partition: '(shared)', ...found.shared }] : []), ...found.partitions]
   if (units.length === 0) return headline(found, color)
   const rows = units.map(({ partition, state, at, error }) => [
@@ -116,5 +116,5 @@ function details(found: PipelineStatus, color: boolean): string {
     at ?? '-',
     error ?? '-',
   ])
-  return `${headline(found, color)}\n\n${table([{ name: 'partition' }, { name: 'state' }, { name: 'at' }, { name: 'error' }], rows, { maxCell: 80 })}`
+  return `${headline(found, color)}\n\n${table([{ name: 'partition' }, { name: 'state' }, { name: 'at' }, { name: 'error' }], rows, { maxCell: 80, ...(width !== undefined && { width }) })}`
 }

@@ -7,8 +7,8 @@ import { columnsOf, type TableColumn, table } from './table.ts'
 import { formatBytes, formatCount, formatDuration } from './units.ts'
 import { truncate } from './width.ts'
 
-/** What a run did, for people, on one screen: each step of one partition, a line for each of several; files, tables, memory, what failed and why. Redacted. */
-export function runSummary(report: RunReport, options: { readonly color?: boolean } = {}): string {
+/** What a run did, for people, on one screen: each step of one partition, a line for each of several; files, tables, memory, what failed and why. Reasons in the table are cut to a terminal's `width`; they stand whole below. Redacted. */
+export function runSummary(report: RunReport, options: { readonly color?: boolean; readonly width?: number | undefined } = {}): string {
   const paint = painter(options.color ?? false)
   const { partitions } = report
   const busy = partitions.filter(({ outcome }) => outcome !== 'unchanged')
@@ -16,7 +16,8 @@ export function runSummary(report: RunReport, options: { readonly color?: boolea
   const blocks = [headline(report, paint)]
   if (busy.filter(({ partition }) => partition !== '').length <= 1)
     blocks.push(stepTable(busy.flatMap(({ steps }) => steps.filter(worthTelling))))
-  if (named.length > 1 && busy.length > 0) blocks.push(partitionTable(isSwitched(report) ? named.map(settled) : named, paint))
+  if (named.length > 1 && busy.length > 0)
+    blocks.push(partitionTable(isSwitched(report) ? named.map(settled) : named, paint, options.width))
   for (const { partition, outcome, error } of partitions)
     if (error && outcome === 'failed')
       blocks.push(
@@ -115,7 +116,7 @@ function stepTable(steps: readonly StepReport[]): string {
   )
 }
 
-function partitionTable(partitions: readonly PartitionReport[], paint: Paint): string {
+function partitionTable(partitions: readonly PartitionReport[], paint: Paint, width: number | undefined): string {
   const text = table(
     [
       { name: 'partition' },
@@ -135,6 +136,7 @@ function partitionTable(partitions: readonly PartitionReport[], paint: Paint): s
       outcome === 'notRun' ? '-' : formatDuration(ms),
       error ? truncate(error.message.split('\n')[0] ?? '', 60) : '-',
     ]),
+    width === undefined ? {} : { width },
   )
   return text.replace(
     /^(.*? {2})(failed|stopped|not run)\b/gm,

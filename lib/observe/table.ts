@@ -13,6 +13,8 @@ export interface TableOptions {
   readonly maxCell?: number
   /** What stands before each line. */
   readonly indent?: string
+  /** Cells of a line: those of the last column are cut to what is left of it, and to 12 where less is. */
+  readonly width?: number
 }
 
 /** A value of a table: null is printed as `null`, and text that could be mistaken for it, or not be seen ('' and blanks at its ends), in quotes. */
@@ -20,13 +22,15 @@ export type Cell = string | null
 
 /** Lines of aligned columns under their names and a rule, no line with blanks at its end. Control characters are escaped, so that data can neither break a line nor steer the terminal. */
 export function table(columns: readonly TableColumn[], rows: readonly (readonly Cell[])[], options: TableOptions = {}): string {
-  const { maxCell = 60, indent = '' } = options
+  const { maxCell = 60, indent = '', width = Number.POSITIVE_INFINITY } = options
   const notes = columns.some((column) => column.note !== undefined)
   const body = rows.map((row) => columns.map((_, i) => truncate(cellText(row[i] ?? null), maxCell)))
   const heads = [columns.map(({ name }) => visible(name)), ...(notes ? [columns.map(({ note }) => note ?? '')] : [])]
-  const widths = columns.map((_, i) => Math.max(...[...heads, ...body].map((line) => displayWidth(line[i] ?? ''))))
+  const widest = columns.map((_, i) => Math.max(...[...heads, ...body].map((line) => displayWidth(line[i] ?? ''))))
+  const room = Math.max(12, width - indent.length - widest.slice(0, -1).reduce((sum, each) => sum + each + 2, 0))
+  const widths = [...widest.slice(0, -1), Math.min(widest.at(-1) ?? 0, room)]
   const line = (cells: readonly string[]) =>
-    `${indent}${cells.map((cell, i) => pad(cell, widths[i] ?? 0, columns[i]?.align)).join('  ')}`.trimEnd()
+    `${indent}${cells.map((cell, i) => pad(truncate(cell, widths[i] ?? 0), widths[i] ?? 0, columns[i]?.align)).join('  ')}`.trimEnd()
   return [...heads.map(line), line(widths.map((width) => '─'.repeat(width))), ...body.map(line)].join('\n')
 }
 

@@ -87,6 +87,9 @@ test('runSummary of many partitions names each with what became of it and why', 
 2018-02-06  open             -       -          -  120 ms  -
 2018-02-07  not run          -       -          -       -  -`)
   expect(text).toContain('failed 2018-02-05: partition 2018-02-05: 2 rows have no day\n  hint: look at them')
+  const narrow = runSummary(report(days, { outcome: 'failed', exitCode: 1 }), { width: 74 })
+  expect(narrow).toContain('  2 rows have no…\n')
+  expect(narrow).toContain('failed 2018-02-05: partition 2018-02-05: 2 rows have no day\n')
   expect(runSummary(report(days), { color: true })).toContain('\x1b[31mfailed\x1b[0m')
 })
 

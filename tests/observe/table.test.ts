@@ -46,6 +46,16 @@ test('table cuts long cells and ends no line with blanks', () => {
   expect(text).not.toMatch(/ $/m)
 })
 
+test('table cuts the last column to the width of a line', () => {
+  const columns = [{ name: 'day' }, { name: 'reason' }]
+  const rows = [['2024-01-01', 'no file matches "sales.csv"']]
+  expect(table(columns, rows, { width: 30 })).toBe(`day         reason
+──────────  ──────────────────
+2024-01-01  no file matches "…`)
+  expect(table(columns, rows, { width: 5 })).toContain('\n2024-01-01  no file mat…')
+  expect(table(columns, rows, { width: 80 })).toBe(table(columns, rows))
+})
+
 test('table of no rows has its heading', () => {
   expect(table([{ name: 'a' }, { name: 'bc' }], [])).toBe('a  bc\n─  ──')
 })
