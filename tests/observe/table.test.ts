@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { columnsOf, datasetColumns, table } from '../../lib/observe/table.ts'
-import { displayWidth } from '../../lib/observe/width.ts'
+import { displayWidth, truncate } from '../../lib/observe/width.ts'
 
 test('table aligns names, types, numbers and wide characters', () => {
   const text = table(datasetColumns({ name: 'text', amount: 'decimal(10,2)', day: 'date' }), [
@@ -86,4 +86,11 @@ test.each([
   ['a\u200bb', 2],
 ])('displayWidth of %j', (text, width) => {
   expect(displayWidth(text)).toBe(width)
+})
+
+test('displayWidth and truncate take the characters of our own texts as they take them beside others', () => {
+  const letters = Array.from({ length: 0x2600 }, (_, code) => String.fromCharCode(code))
+  expect(letters.filter((letter) => displayWidth(`${letter}.`) !== displayWidth(`${letter}.漢`) - 2)).toEqual([])
+  expect(['→ naïve…', '→ naïve漢'].map((text) => truncate(text, 5))).toEqual(['→ na…', '→ na…'])
+  expect(truncate('→→', 1)).toBe('…')
 })

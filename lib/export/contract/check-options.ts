@@ -23,6 +23,7 @@ export function checkSplit(split: SplitRows | undefined): void {
 
 /** @throws ConfigError for what is no IANA time zone */
 export function checkZone(zone: string): void {
+  if (zone === 'UTC') return
   try {
     new Intl.DateTimeFormat('en', { timeZone: zone })
   } catch (cause) {
