@@ -1,10 +1,11 @@
 import { ConfigError } from '../../core/errors.ts'
+import { requireKnown } from '../known-options.ts'
 import { late, lateStore } from '../late.ts'
 import type { StoreConnection } from '../store.ts'
 import { checkTls } from '../store-tls.ts'
 import { checkEndpoint } from './address.ts'
 import { namePrefix, urlsIn } from './names.ts'
-import { type AzureOptions, SETTINGS } from './options.ts'
+import { AZURE_OPTIONS, type AzureOptions, SETTINGS } from './options.ts'
 
 export type { AzureOptions } from './options.ts'
 
@@ -16,6 +17,7 @@ const MOST_BLOCK_BYTES = 4000 * 2 ** 20
  * @throws ConfigError for settings that cannot be.
  */
 export function azure(options: AzureOptions): StoreConnection {
+  requireKnown('azure', options, AZURE_OPTIONS)
   const { account, container, endpoint, key, sas, connectionString, retries, timeoutMs, chunkSize } = options
   if (typeof account !== 'string' || !/^[a-z0-9]{3,24}$/.test(account))
     throw new ConfigError(`account ${JSON.stringify(account)} of azure is no name of a storage account`, {

@@ -1,4 +1,5 @@
 import type { Secret } from '../../core/secret.ts'
+import type { KnownOptions } from '../known-options.ts'
 import type { Settings } from '../store-tls.ts'
 
 /** What hints about the server call its settings. */
@@ -31,4 +32,18 @@ export interface AzureOptions {
   readonly timeoutMs?: number
   /** Size of the blocks of an upload, in bytes, at most 4000 MiB; a blob has at most 50,000. Each upload holds four in memory. Default 8 MiB. */
   readonly chunkSize?: number
+}
+
+export const AZURE_OPTIONS: KnownOptions<AzureOptions> = {
+  account: true,
+  container: true,
+  prefix: true,
+  key: true,
+  sas: true,
+  connectionString: true,
+  endpoint: true,
+  tls: true,
+  retries: true,
+  timeoutMs: true,
+  chunkSize: true,
 }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { ConfigError } from '../../core/errors.ts'
+import { type KnownOptions, requireKnown } from '../known-options.ts'
 import { late, lateSource } from '../late.ts'
 import type { SourceConnection } from '../source.ts'
 
@@ -11,11 +12,14 @@ export interface FilesOptions {
   readonly concurrency?: number
 }
 
+const OPTIONS: KnownOptions<FilesOptions> = { zone: true, concurrency: true }
+
 /**
  * A connection to a folder of files: CSV, TSV, JSON, NDJSON, Parquet, Arrow. A relative folder is taken from the project's folder.
  * @throws ConfigError for a folder or concurrency that cannot be
  */
 export function files(folder: string, options: FilesOptions = {}): SourceConnection {
+  requireKnown('files()', options, OPTIONS)
   const concurrency = options.concurrency ?? 4
   if (folder === '') throw new ConfigError('files() needs a folder')
   if (!Number.isInteger(concurrency) || concurrency < 1) throw new ConfigError(`files() concurrency must be 1 or more, not ${concurrency}`)

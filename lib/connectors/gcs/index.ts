@@ -1,9 +1,10 @@
 import { ConfigError } from '../../core/errors.ts'
+import { requireKnown } from '../known-options.ts'
 import { late, lateStore } from '../late.ts'
 import type { StoreConnection } from '../store.ts'
 import { checkTls } from '../store-tls.ts'
 import { namePrefix } from './names.ts'
-import type { GcsOptions } from './options.ts'
+import { GCS_OPTIONS, type GcsOptions } from './options.ts'
 import { SETTINGS } from './tls.ts'
 
 export type { GcsOptions } from './options.ts'
@@ -17,6 +18,7 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/
  * @throws ConfigError for settings that cannot be.
  */
 export function gcs(options: GcsOptions): StoreConnection {
+  requireKnown('gcs', options, GCS_OPTIONS)
   const { bucket, apiEndpoint, keyFile, credentials, retries, timeoutMs, chunkSize } = options
   if (typeof bucket !== 'string' || !/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/.test(bucket))
     throw new ConfigError(`bucket ${JSON.stringify(bucket)} of gcs is no name of a bucket`, {

@@ -1,4 +1,5 @@
 import type { Secret } from '../../core/secret.ts'
+import type { KnownOptions } from '../known-options.ts'
 
 /** Which bucket, as whom, and how much patience there is. */
 export interface GcsOptions {
@@ -25,4 +26,17 @@ export interface GcsOptions {
   readonly timeoutMs?: number
   /** Size of the pieces of an upload, a multiple of 256 KiB; each upload holds one in memory. Default 8 MiB. */
   readonly chunkSize?: number
+}
+
+export const GCS_OPTIONS: KnownOptions<GcsOptions> = {
+  bucket: true,
+  prefix: true,
+  keyFile: true,
+  credentials: true,
+  apiEndpoint: true,
+  tls: true,
+  userProject: true,
+  retries: true,
+  timeoutMs: true,
+  chunkSize: true,
 }

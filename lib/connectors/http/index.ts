@@ -1,8 +1,9 @@
 import { ConfigError } from '../../core/errors.ts'
 import { type MaybeSecret, Secret } from '../../core/secret.ts'
+import { requireKnown } from '../known-options.ts'
 import { late, lateSource } from '../late.ts'
 import type { Served, SourceConnection } from '../source.ts'
-import { CONCURRENCY, type HttpAuth, type HttpOptions } from './options.ts'
+import { CONCURRENCY, HTTP_OPTIONS, type HttpAuth, type HttpOptions } from './options.ts'
 import { startService } from './start.ts'
 
 export type { HttpAuth, HttpOptions } from './options.ts'
@@ -13,6 +14,7 @@ export type { HttpAuth, HttpOptions } from './options.ts'
  * @throws ConfigError for settings that cannot be.
  */
 export function http(options: HttpOptions): SourceConnection {
+  requireKnown('http', options, HTTP_OPTIONS)
   checkBase(options)
   if (options.auth && 'oauth2' in options.auth) checkUrl(options.auth.oauth2.tokenUrl, 'tokenUrl')
   checkAbove('rate.perSecond', options.rate?.perSecond, 0)

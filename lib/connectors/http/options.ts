@@ -1,4 +1,5 @@
 import type { MaybeSecret } from '../../core/secret.ts'
+import type { KnownOptions } from '../known-options.ts'
 
 /** Requests at once, where a connection does not say. */
 export const CONCURRENCY = 4
@@ -45,4 +46,16 @@ export interface HttpOptions {
   readonly zone?: string
   /** Bytes that a page, unpacked, may have at most. Default 256 MiB. */
   readonly maxBodyBytes?: number
+}
+
+export const HTTP_OPTIONS: KnownOptions<HttpOptions> = {
+  baseUrl: true,
+  start: true,
+  headers: true,
+  auth: true,
+  rate: true,
+  timeoutMs: true,
+  retries: true,
+  zone: true,
+  maxBodyBytes: true,
 }

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { durationMs } from '../../core/duration.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { type MaybeSecret, Secret } from '../../core/secret.ts'
+import { type KnownOptions, requireKnown } from '../known-options.ts'
 
 /** Where a PostgreSQL server is, who asks, and how much is asked of it. */
 export interface PostgresOptions {
@@ -44,6 +45,26 @@ export interface PostgresOptions {
   readonly start?: () => Promise<StartedServer>
 }
 
+const POSTGRES_OPTIONS: KnownOptions<PostgresOptions> = {
+  host: true,
+  port: true,
+  database: true,
+  user: true,
+  password: true,
+  schema: true,
+  tls: true,
+  insecure: true,
+  zone: true,
+  maxConnections: true,
+  rowsPerSecond: true,
+  statementTimeout: true,
+  lockTimeout: true,
+  connectTimeout: true,
+  retries: true,
+  extension: true,
+  start: true,
+}
+
 /** A server that `start` has started. */
 export interface StartedServer {
   /** Name or address. */
@@ -70,6 +91,7 @@ export interface Settings extends Omit<PostgresOptions, 'statementTimeout' | 'lo
 
 /** @throws ConfigError for settings that cannot be */
 export function settingsOf(options: PostgresOptions): Settings {
+  requireKnown('postgres', options, POSTGRES_OPTIONS)
   const { statementTimeout = '1h', lockTimeout = '10s', connectTimeout = '10s', start, password, ...rest } = options
   if ((options.host === undefined) === (start === undefined)) throw new ConfigError('postgres needs a host, or start, and not both')
   for (const name of ['database', 'user'] as const) if (!rest[name]) throw new ConfigError(`postgres needs a ${name}`)

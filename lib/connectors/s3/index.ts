@@ -1,10 +1,11 @@
 import { ConfigError } from '../../core/errors.ts'
 import { Secret } from '../../core/secret.ts'
+import { requireKnown } from '../known-options.ts'
 import { late, lateStore } from '../late.ts'
 import type { StoreConnection } from '../store.ts'
 import { checkTls } from '../store-tls.ts'
 import { namePrefix } from './names.ts'
-import type { S3Options } from './options.ts'
+import { S3_OPTIONS, type S3Options } from './options.ts'
 import { SETTINGS } from './settings.ts'
 
 export type { S3Options } from './options.ts'
@@ -19,6 +20,7 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/
  * @throws ConfigError for settings that cannot be.
  */
 export function s3(options: S3Options): StoreConnection {
+  requireKnown('s3', options, S3_OPTIONS)
   const { bucket, region, retries, timeoutMs, partSize } = options
   if (typeof bucket !== 'string' || !/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket))
     throw new ConfigError(`bucket ${JSON.stringify(bucket)} of s3 is no name of a bucket`, {

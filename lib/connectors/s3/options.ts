@@ -1,4 +1,5 @@
 import type { MaybeSecret, Secret } from '../../core/secret.ts'
+import type { KnownOptions } from '../known-options.ts'
 
 /** Which bucket, as whom, and how much patience there is. */
 export interface S3Options {
@@ -28,4 +29,20 @@ export interface S3Options {
   readonly timeoutMs?: number
   /** Size of the parts of an upload in bytes, from 5 MiB to 5 GiB; each upload holds one in memory. A stream has 10,000 parts at most: 78 GiB by default. Default 8 MiB. */
   readonly partSize?: number
+}
+
+export const S3_OPTIONS: KnownOptions<S3Options> = {
+  bucket: true,
+  region: true,
+  prefix: true,
+  endpoint: true,
+  forcePathStyle: true,
+  accessKeyId: true,
+  secretAccessKey: true,
+  sessionToken: true,
+  profile: true,
+  tls: true,
+  retries: true,
+  timeoutMs: true,
+  partSize: true,
 }

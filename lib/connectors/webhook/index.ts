@@ -1,8 +1,9 @@
 import { ConfigError } from '../../core/errors.ts'
 import { type MaybeSecret, reveal, Secret } from '../../core/secret.ts'
+import { requireKnown } from '../known-options.ts'
 import type { NotifierConnection } from '../notifier.ts'
 import { checkTls, verifiedBy } from '../store-tls.ts'
-import { SETTINGS, type WebhookOptions } from './options.ts'
+import { SETTINGS, WEBHOOK_OPTIONS, type WebhookOptions } from './options.ts'
 import type { Receiver } from './send.ts'
 import { signingKey } from './sign.ts'
 
@@ -19,6 +20,7 @@ const OWN = /^(webhook-.*|idempotency-key|content-(type|length)|host|transfer-en
  * @throws ConfigError for settings that cannot be
  */
 export function webhook(options: WebhookOptions): NotifierConnection {
+  requireKnown('webhook', options, WEBHOOK_OPTIONS)
   const { url, secret, headers = {}, format = 'plain', timeoutMs, patienceMs, tls } = options
   const secrets = [secret ?? []].flat()
   if (secrets.length === 0) throw new ConfigError('webhook needs a secret to sign its notices with', { hint: "secret: secret('env:NAME')" })

@@ -1,4 +1,5 @@
 import type { MaybeSecret } from '../../core/secret.ts'
+import type { KnownOptions } from '../known-options.ts'
 import type { Settings } from '../store-tls.ts'
 
 /** What hints about the receiver's server call its settings. */
@@ -23,4 +24,14 @@ export interface WebhookOptions {
   readonly patienceMs?: number
   /** `ca`: a PEM file, the authority of the receiver's certificate, where Node's own roots do not know it. `serverName`: the name that the certificate is for. */
   readonly tls?: { readonly ca?: string; readonly serverName?: string }
+}
+
+export const WEBHOOK_OPTIONS: KnownOptions<WebhookOptions> = {
+  url: true,
+  secret: true,
+  format: true,
+  headers: true,
+  timeoutMs: true,
+  patienceMs: true,
+  tls: true,
 }

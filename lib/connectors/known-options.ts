@@ -1,0 +1,16 @@
+import { ConfigError } from '../core/errors.ts'
+import { didYouMean } from '../core/nearest.ts'
+
+/** The options of a connection, each once: the compiler refuses a list that lacks one. */
+export type KnownOptions<T> = Readonly<Record<keyof T, true>>
+
+/**
+ * A misspelt option would be ignored without a word: configuration files run without the compiler.
+ * @throws ConfigError naming the first option that `of` does not have
+ */
+export function requireKnown<T extends object>(of: string, options: T, known: KnownOptions<T>): void {
+  const names = Object.keys(known)
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(known, name))
+  if (unknown !== undefined)
+    throw new ConfigError(`${of} has no option "${unknown}"${didYouMean(unknown, names)}`, { hint: `its options: ${names.join(', ')}` })
+}
