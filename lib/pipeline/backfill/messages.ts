@@ -75,8 +75,8 @@ export const toWorker = z.discriminatedUnion('type', [
     scans: z.record(z.string(), scan),
     pinned: z.array(z.string()),
   }),
-  /** Runs a partition. `tokens`: those of its tables. */
-  z.object({ type: z.literal('run'), partition, guards: z.boolean(), limits, tokens: z.array(token) }),
+  /** Runs a partition. `tokens`: those of its tables. `again`: earlier ones that its look-back is to read again first, by name. */
+  z.object({ type: z.literal('run'), partition, guards: z.boolean(), limits, tokens: z.array(token), again: z.array(z.string()) }),
   z.object({ type: z.literal('answer'), id: z.int(), value: z.unknown() }),
   z.object({ type: z.literal('refused'), id: z.int(), error: errorData }),
   /** The run is stopped: so is what the worker does. */

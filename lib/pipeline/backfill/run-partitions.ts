@@ -9,7 +9,9 @@ import { notifyingFolders } from '../notice/notices.ts'
 import type { PartitionReport } from '../report.ts'
 import { checksPartitionsAlone } from '../run/checked.ts'
 import { tellPending } from '../run/end-run.ts'
+import { partitionsSeen } from '../run/landed.ts'
 import type { Running } from '../run/running.ts'
+import { extractedOf, type Session } from '../run/session.ts'
 import { admission } from './admit.ts'
 import type { Budget } from './budget.ts'
 import { codeOf } from './code-of.ts'
@@ -87,9 +89,12 @@ export async function runPartitions(
   /** One that is larger than all workers' part runs alone from the beginning. */
   const isAlone = ({ partition, alone }: Pick<Waiting, 'partition' | 'alone'>) =>
     alone || memory.forecast(partition.name).peakBytes > memory.budget.workersBytes
+  const unread = session.refresh ? new Set(partitions.map((each) => each.name)) : new Set<string>()
   const job = ({ partition, alone }: Waiting): Job => ({
     ...{ type: 'run' as const, partition, guards, limits: isAlone({ partition, alone }) ? memory.budget.alone : memory.budget.worker },
     tokens: [...new Set(tables)].flatMap((table) => session.tokens.get(table, partition.name) ?? []),
+    // In a run they have been read again before: here their turn may come later, or they are at work.
+    again: lookedBackOn(session, partition).filter((each) => unread.has(each)),
   })
   using guard = guardMemory(memory.budget.wholeBytes)
   const watch: LaneTools['watch'] = ({ partition, alone }, pid) => {
@@ -126,6 +131,7 @@ export async function runPartitions(
       context(partition.name, workspace.folder).emit({ type: 'unit', phase: 'end', outcome, attempt, ms: report.ms, reason })
     },
     ended: (report, { partition, attempt }, outcome) => {
+      unread.delete(partition.name)
       record(report, outcome)
       for (const key of outcome?.pinned ?? []) session.pinned.add(key)
       if (report.outcome !== 'failed') for (const each of outcome?.staged ?? []) session.staged.add(stagedFromData(each, session.pipeline))
@@ -145,6 +151,12 @@ export async function runPartitions(
   })
   await telling
   return reports
+}
+
+/** Earlier partitions that a partition's look-backs show. */
+function lookedBackOn(session: Session, partition: Partition): readonly string[] {
+  const seen = extractedOf(session, true).flatMap((dataset) => partitionsSeen(session.pipeline, dataset, partition))
+  return [...new Set(seen.map(({ name }) => name))].filter((name) => name !== partition.name)
 }
 
 /** What every worker is told at its beginning, but for its folder. */

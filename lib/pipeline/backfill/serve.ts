@@ -80,14 +80,15 @@ function ready({ session }: OpenSession): void {
   send({ type: 'ready', code: codeOf(session) })
 }
 
-async function run({ partition, guards, limits, tokens }: Job): Promise<void> {
+async function run({ partition, guards, limits, tokens, again }: Job): Promise<void> {
   const open = await session
   if (!open) throw new Error('a partition came before the start')
-  const { session: of, collector, context } = open
+  const { collector, context } = open
+  const of = { ...open.session, again: new Set(again) }
   const before = new Set(of.pinned)
   of.tokens.reset(tokens)
   const limited = (name: string | undefined, folder: string): RunContext => ({ ...context(name, folder), limits })
-  const { report, inputKey } = await attemptUnit({ ...open, context: limited }, partition, guards, () =>
+  const { report, inputKey } = await attemptUnit({ ...open, session: of, context: limited }, partition, guards, () =>
     send({ type: 'begun', partition: partition.name }),
   ).catch((error: unknown) => ({
     report: { partition: partition.name, outcome: 'failed' as const, ms: 0, steps: [], rssBytes: 0, error: errorReport(error) },

@@ -42,6 +42,8 @@ export interface Session extends LandingTools {
   readonly whole: Map<string, LoadManifest>
   /** Given where nothing is to be committed but what lands. */
   readonly aside?: Aside
+  /** Partitions that a look-back is to read again under `--refresh`, by name; absent: none. */
+  readonly again?: ReadonlySet<string>
   /** What is staged of named deliveries. */
   readonly staged: StagingBook
   /** Keys of the landing manifests that the run has read. */

@@ -52,7 +52,12 @@ async function landAll(session: Session, names: readonly string[], partition: Pa
     if (partition === undefined) await bringUpToDate(session, name, undefined, ctx)
     else
       for (const seen of partitionsSeen(session.pipeline, name, partition))
-        await bringUpToDate(withRefresh(session, seen === partition), name, seen, seen === partition ? ctx : contextOf(seen, ctx))
+        await bringUpToDate(
+          withRefresh(session, seen === partition || session.again?.has(seen.name) === true),
+          name,
+          seen,
+          seen === partition ? ctx : contextOf(seen, ctx),
+        )
   }
   const begin = (name: string): Promise<void> => {
     const running = landed.get(name) ?? land(name)
@@ -69,7 +74,7 @@ function contextOf({ name }: Partition, ctx: RunContext): RunContext {
   return { ...ctx, emit: (event) => ctx.emit({ ...event, of: name }) }
 }
 
-/** `--refresh` reads the named partition again, not those that its look-back touches. */
+/** `--refresh` reads the named partition again, of those that its look-back touches only such as are named themselves and have not been read again yet. */
 function withRefresh(session: Session, named: boolean): Session {
   return named || !session.refresh ? session : { ...session, refresh: false }
 }
