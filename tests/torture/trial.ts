@@ -21,6 +21,8 @@ export const killed: Verdict = (ended) => (ended.signal === 'SIGKILL' || ended.c
 export interface StrikeOptions {
   /** Default `killed`. */
   readonly verdict?: Verdict
+  /** Which names a run that has ended well may lack in the end, since it has said that it does without. */
+  readonly without?: (ended: Ended) => RegExp | undefined
   /** A clean-up that failed may leave what `millrace prune` then removes. */
   readonly prunes?: boolean
 }
@@ -44,11 +46,12 @@ export async function strikeAt(
   { before, after }: Pick<Known, 'before' | 'after'>,
   name: string,
   attempts: readonly RunOptions[],
-  { verdict = killed, prunes }: Omit<StrikeOptions, 'prunes'> & { readonly prunes?: RunOptions } = {},
+  { verdict = killed, without, prunes }: Omit<StrikeOptions, 'prunes'> & { readonly prunes?: RunOptions } = {},
 ): Promise<Trial> {
   const kills: (readonly string[])[] = []
   const faults: string[] = []
   let orphanMs = 0
+  let lacking: RegExp | undefined
   for (const [i, attempt] of [...attempts, {}].entries()) {
     const last = i === attempts.length
     const ended = await place.run(attempt)
@@ -57,10 +60,13 @@ export async function strikeAt(
     for (const wrong of last ? (ended.code === 0 ? [] : [describeEnd(ended)]) : verdict(ended)) say(wrong)
     if (ended.orphanMs === undefined) say('a child process was left for more than 5 s')
     else orphanMs = Math.max(orphanMs, ended.orphanMs)
+    if (ended.code === 0) lacking = without?.(ended)
     if (ended.code === 0) break
     for (const wrong of [...place.heldLocks(), ...tornParts(await place.content(), before, after)]) say(wrong)
   }
-  faults.push(...differences(await place.content(), after))
+  const found = await place.content()
+  const expected = new Map([...after].filter(([name]) => found.has(name) || !lacking?.test(name)))
+  faults.push(...differences(found, expected))
   if (prunes && (await place.leftovers()).length > 0) {
     const pruned = await place.run(prunes)
     if (pruned.code !== 0) faults.push(`prune: ${describeEnd(pruned)}`)

@@ -50,7 +50,7 @@ async function strikeOperation(reference: Reference, known: Known, mode: 'kill' 
   rewind(reference, known)
   const attempt = { preload: [DISK_FAULT], env: { TORTURE_DISK: `${mode}:${nth}:${file}` } }
   const name = `${mode} at operation ${nth} of ${known.step.name}`
-  const trial = await strike(reference, known, name, [attempt], { verdict, prunes: mode === 'eio' })
+  const trial = await strike(reference, known, name, [attempt], { verdict, without: uncompacted, prunes: mode === 'eio' })
   const operation = readFileSync(file, 'utf8').trim().replaceAll(reference.project.folder, '')
   return { ...trial, name: `${trial.name} (${operation || 'none: the run was clean'})` }
 }
@@ -71,6 +71,10 @@ async function countOperations(reference: Reference, known: Known): Promise<read
   if (ended.code !== 0) throw new Error(`an unkilled run ended with ${describeEnd(ended)}`)
   return readFileSync(file, 'utf8').trim().split('\n')
 }
+
+/** A landing stands without its compaction; the next one makes it. */
+const uncompacted = (ended: Ended): RegExp | undefined =>
+  /were not compacted/.test(ended.stderr + ended.stdout) ? /_compacted\// : undefined
 
 /** An error of ours that says that the disk failed and what to do, not a bug's stack; or success, where what failed was of no weight. */
 const failedCleanly: Verdict = (ended: Ended) => {
