@@ -79,12 +79,3 @@ test('tables that take loads one by one are in the tree with what becomes of the
   expect(told).not.toContain('log')
   expect(await ran(sales, 'status', 'p')).not.toContain('stale')
 })
-
-test('backfill --compare says why there is nothing to compare, and what to do', async () => {
-  const sales = project({ only: true })
-  await ran(sales, 'run', 'p')
-  const { code, stderr } = await sales.millrace('backfill', 'p', '--compare')
-  expect(code, stderr).toBe(2)
-  expect(stderr).toContain('nothing of "p" can be compared: each landed load is added to what is there (log)')
-  expect(stderr).toContain('load the dataset into a second table as well')
-})
