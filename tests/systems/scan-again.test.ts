@@ -168,6 +168,7 @@ test('a worker that is killed while it lands from a scanned query costs that par
   expect(await dying.warehouse('SELECT _partition, count(*) FROM sale GROUP BY ALL ORDER BY ALL')).toEqual(DAYS.map((day) => [day, '160']))
 })
 
+// One at a time: beside the one that fills the disk another one would not fit either.
 test('a scan that fills the disk leaves what fits done; with room only what is left is done', { timeout: 240_000 }, async () => {
   const noise = (n: number) => Array.from({ length: 40 }, (_, i) => (Math.imul(n * 40 + i + 1, 2_654_435_761) >>> 0).toString(36)).join('')
   const file = (of: TestProject) => {
@@ -178,7 +179,7 @@ test('a scan that fills the disk leaves what fits done; with room only what is l
   }
   const full = project()
   file(full)
-  const { full: stopped, roomy } = await onSmallDisk(full, { folder: '', size: '4m' }, 'backfill', 'p', '--jobs', '2', '--keep-going')
+  const { full: stopped, roomy } = await onSmallDisk(full, { folder: '', size: '4m' }, 'backfill', 'p', '--jobs', '1', '--keep-going')
   expect(stopped.code).toBe(1)
   expect(stopped.stdout).toContain('partitions: 2 done, 1 failed')
   expect(stopped.stdout).toContain('sale: one scan for 3 partitions has failed, so each reads for itself: ')
