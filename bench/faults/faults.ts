@@ -94,7 +94,7 @@ export function faultsAt({ server, source, warehouse }: Site): readonly Fault[] 
       name: 'source: statement time-out of 1 s',
       source: { statementTimeout: '1s' },
       before: async () => {
-        const slow = 'SELECT id, value FROM kept, LATERAL (SELECT pg_sleep(0.001)) AS s'
+        const slow = 'SELECT id, pg_sleep(0.001)::text || value AS value FROM kept'
         await ask(server, 'shop', `ALTER TABLE rows RENAME TO kept; CREATE VIEW rows AS ${slow}`)
         return async () => void (await ask(server, 'shop', 'DROP VIEW rows; ALTER TABLE kept RENAME TO rows'))
       },
