@@ -160,3 +160,18 @@ it('a run that is killed in the middle leaves the old rows, and the next one loa
   await warehouse('ALTER TABLE shop ADD CHECK (id > 1) NOT VALID')
   expect((await run('--force')).steps.map(({ stage, outcome }) => `${stage} ${outcome}`)).toEqual(['load failed', 'extract stopped'])
 })
+
+it('backfill --compare says that forwarded rows cannot be compared, and what to do', async () => {
+  const { project, source, run } = await setup(
+    "partition: day({ from: '2024-01-01' }), extract: { sale: source('shop').table('sale', { window: 'sold', forward: true }) }, load: { sale: replacePartition('sale') }",
+  )
+  await source(
+    "CREATE TABLE sale AS SELECT i AS id, '2024-01-01 00:00:00+00'::timestamptz + i * interval '6 hours' AS sold FROM generate_series(0, 9) AS i",
+  )
+  expect(await project.millrace('plan', 'p', '--discover')).toMatchObject({ code: 0 })
+  expect((await run()).code).toBe(0)
+  const { code, stderr } = await project.millrace('backfill', 'p', '--compare')
+  expect(code, stderr).toBe(2)
+  expect(stderr).toContain('nothing of "p" can be compared: its rows are not decoded here (sale)')
+  expect(stderr).toContain('load it into a second table as well')
+})
