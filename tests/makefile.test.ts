@@ -79,7 +79,8 @@ test('make setup calls the set-up of millrace, and does not fail where that does
   const { status, stdout, stderr } = spawnSync('make', ['-C', copy, 'setup'], { env, encoding: 'utf8' })
   expect(status).toBe(0)
   expect(stdout).toMatch(/^setup --quick$/m)
-  expect(stderr).toBe('make: went on without DuckDB extensions; again: node bin/millrace.js setup\n')
+  // A shell may say something of its own before.
+  expect(stderr).toMatch(/^make: went on without DuckDB extensions; again: node bin\/millrace\.js setup\n$/m)
 })
 
 test('make clean keeps the extensions', () => {
