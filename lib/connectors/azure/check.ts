@@ -4,7 +4,6 @@ import { probeStore } from '../probe-store.ts'
 import { clientOf } from './client.ts'
 import { namePrefix, urlsIn } from './names.ts'
 import type { AzureOptions } from './options.ts'
-
 import { openAzureStore } from './store.ts'
 
 const PATIENCE_MS = 10_000

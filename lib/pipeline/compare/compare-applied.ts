@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { RunContext } from '../../core/context.ts'
 import type { Columns, Dataset } from '../../core/dataset.ts'
 import { quoteIdentifier } from '../../core/quote.ts'
@@ -10,6 +9,7 @@ import type { LoadTarget } from '../define/bind.ts'
 import type { Session } from '../run/session.ts'
 import type { TargetComparison } from './compare-report.ts'
 import { differencesOf } from './differences.ts'
+import { comparingEngine, presentFile } from './present.ts'
 import { comparedColumnsOf, sideOfSelect } from './sides.ts'
 
 /** What one landed load would bring into a table. */
@@ -37,12 +37,7 @@ export interface ComparedLoads {
  */
 export async function compareApplied(compared: ComparedLoads, ctx: RunContext): Promise<TargetComparison> {
   const { session, target } = compared
-  const db = await session.openEngine({
-    ...ctx.limits,
-    temp: join(ctx.workspace, 'spill'),
-    zone: session.pipeline.zone,
-    preserveOrder: false,
-  })
+  const db = await comparingEngine(session, ctx)
   try {
     return await (target.load.disposition.mode === 'merge' ? compareMerged(compared, db, ctx) : compareAppended(compared, db, ctx))
   } finally {
@@ -77,7 +72,7 @@ async function compareMerged({ session, target, loads, sample }: ComparedLoads, 
   const wanted = columnsOf(loads)
   const keys = Object.fromEntries(key.map((name) => [name, wanted[name] ?? '']))
   const files = loads.flatMap(({ dataset, tombstones = [] }) => [...dataset.files, ...tombstones])
-  const path = join(ctx.workspace, `present-${table.replaceAll(/\W/g, '_')}.parquet`)
+  const path = presentFile(table, ctx)
   const present = await session.warehouse().copyOut({ table, columns: wanted, path, keys: { columns: keys, files } }, ctx)
   const { columns, ...shape } = comparedColumnsOf(present?.columns ?? wanted, wanted)
   const none = !present || present.rows === 0

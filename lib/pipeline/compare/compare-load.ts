@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { RunContext } from '../../core/context.ts'
 import type { Columns, Dataset } from '../../core/dataset.ts'
 import { quoteIdentifier, quoteLiteral } from '../../core/quote.ts'
@@ -8,6 +7,7 @@ import type { BoundPipeline, LoadTarget } from '../define/bind.ts'
 import type { Session } from '../run/session.ts'
 import type { TargetComparison } from './compare-report.ts'
 import { differencesOf } from './differences.ts'
+import { comparingEngine, presentFile } from './present.ts'
 import { comparedColumnsOf, sideOfSelect } from './sides.ts'
 
 /** What is compared with the rows of a table. */
@@ -34,7 +34,7 @@ export async function compareLoad(
   const key = merged ?? uniqueKey(session.pipeline, target.dataset)
   const about = { stage: 'load', dataset: target.dataset, target: table } as const
   const warehouse = session.warehouse()
-  const path = join(ctx.workspace, `present-${target.load.table.replaceAll(/\W/g, '_')}.parquet`)
+  const path = presentFile(table, ctx)
   const whole = disposition.mode === 'replace'
   const keys = merged && { columns: columnsNamed(dataset.columns, merged), files: dataset.files }
   const present = await warehouse.copyOut(
@@ -48,12 +48,7 @@ export async function compareLoad(
       ...{ ...about, ...shape, key, before: 0, after: dataset.rows, added: dataset.rows, removed: 0, kept: 0, changed: 0 },
       ...{ columns: [], examples: [], staying: 0, superseded: 0, first: true },
     }
-  const db = await session.openEngine({
-    ...ctx.limits,
-    temp: join(ctx.workspace, 'spill'),
-    zone: session.pipeline.zone,
-    preserveOrder: false,
-  })
+  const db = await comparingEngine(session, ctx)
   try {
     const comparable = merged?.every((name) => columns.includes(name)) ? merged : undefined
     const [was, is] = selects(path, present.columns, dataset, columns, comparable && { key: comparable, partition })
