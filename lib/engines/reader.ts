@@ -1,7 +1,7 @@
 import type { Limits } from '../core/context.ts'
 import { PermanentError, TransientError } from '../core/errors.ts'
 import { endedAtStart } from '../core/group-signals.ts'
-import { cpuMs, residentBytes } from './child-usage.ts'
+import { cpuMs, residentBytes } from '../core/proc.ts'
 import { readerChild, rest } from './launch-reader.ts'
 import { crashed, errorOfFault, filesText, placeOf } from './reader-errors.ts'
 import type { FromChild, ReaderJob, ReaderResult, ToChild } from './reader-job.ts'
@@ -89,7 +89,7 @@ export function openReader(options: ReaderOptions): Reader {
       }
     },
     cpuMs: async () => {
-      const each = await Promise.all([...children].map((child) => child.cpuMs()))
+      const each = [...children].map((child) => child.cpuMs())
       return each.every((ms) => ms !== undefined) ? each.reduce((sum, ms) => sum + ms, 0) : undefined
     },
     close: async () => {
@@ -105,7 +105,7 @@ export function openReader(options: ReaderOptions): Reader {
 interface Child {
   /** `again`: the child died while several jobs ran, and which one killed it is not known; or before it had begun. */
   run(job: ReaderJob, signal?: AbortSignal): Promise<ReaderResult | 'again'>
-  cpuMs(): Promise<number | undefined>
+  cpuMs(): number | undefined
   dead(): boolean
   kill(): void
   readonly ended: Promise<void>
@@ -161,12 +161,11 @@ function startChild(options: ReaderOptions): Child {
   function busy(): void {
     process_.ref()
     process_.channel?.ref()
-    watch ??= setInterval(() => void look(), WATCH_MS)
+    watch ??= setInterval(look, WATCH_MS)
   }
 
-  async function look(): Promise<void> {
-    const bytes = await residentBytes(process_.pid)
-    if (bytes !== undefined) tooBig(bytes)
+  function look(): void {
+    if (process_.pid !== undefined) tooBig(residentBytes(process_.pid))
     const now = performance.now()
     for (const [id, running] of jobs) {
       if (now - running.since < limits.readerTimeoutMs) continue
@@ -237,7 +236,7 @@ function startChild(options: ReaderOptions): Child {
 
   return {
     ended,
-    cpuMs: () => cpuMs(process_.pid),
+    cpuMs: () => (process_.pid === undefined ? undefined : cpuMs(process_.pid)),
     dead: () => gone || process_.killed,
     kill: () => {
       stopped = true

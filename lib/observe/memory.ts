@@ -1,4 +1,5 @@
-import { descendantsOf, type HighWater, highWater, ownChildren, residentBytes } from './proc.ts'
+import { residentBytes } from '../core/proc.ts'
+import { descendantsOf, type HighWater, highWater, ownChildren } from './proc.ts'
 import { spilledBytesIn } from './spill.ts'
 
 /** What one step took. */

@@ -1,13 +1,5 @@
-import { closeSync, openSync, readdirSync, readFileSync, readSync, writeSync } from 'node:fs'
-
-/** Reads a file of /proc; '' where there is none: on another system, or since the process has ended. */
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch {
-    return ''
-  }
-}
+import { closeSync, openSync, readdirSync, readSync, writeSync } from 'node:fs'
+import { kilobytes, readProc, statField } from '../core/proc.ts'
 
 /** The process ids of all processes below one, from Linux's /proc; none elsewhere. */
 export function descendantsOf(pid: number | 'self'): number[] {
@@ -23,7 +15,7 @@ export function ownChildren(): number[] {
 
 /** The processes that a thread has started, but for one that is nothing of its own yet. */
 function startedBy(pid: number | 'self', thread: number | string): number[] {
-  return read(`/proc/${pid}/task/${thread}/children`)
+  return readProc(`/proc/${pid}/task/${thread}/children`)
     .split(' ')
     .filter((child) => child !== '' && !isStillParent(child, pid))
     .map(Number)
@@ -34,27 +26,20 @@ const PF_FORKNOEXEC = 0x40
 
 /** Between fork and exec a process shows its parent's memory, which it shares, as its own. What goes on like that for good, as a server's backends, has another title. */
 function isStillParent(child: string, parent: number | 'self'): boolean {
-  const stat = read(`/proc/${child}/stat`)
-  // After the name in parentheses: state is field 3, flags are field 9.
-  const flags = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[6])
-  return (flags & PF_FORKNOEXEC) !== 0 && read(`/proc/${child}/cmdline`) === read(`/proc/${parent}/cmdline`)
-}
-
-/** Resident bytes of a process; 0 where that is not known. */
-export function residentBytes(pid: number): number {
-  return kilobytes(read(`/proc/${pid}/status`), 'VmRSS') * 1024
+  const flags = statField(child, 9) ?? 0
+  return (flags & PF_FORKNOEXEC) !== 0 && readProc(`/proc/${child}/cmdline`) === readProc(`/proc/${parent}/cmdline`)
 }
 
 /** Bytes that a process and those that its main thread has started hold, so that nothing else can have them: code and files that are mapped, which the system can drop, are not counted. 0 where that is not known. */
 export function heldBytes(pid: number): number {
-  const status = read(`/proc/${pid}/status`)
+  const status = readProc(`/proc/${pid}/status`)
   const own = (kilobytes(status, 'RssAnon') + kilobytes(status, 'RssShmem')) * 1024
   return startedBy(pid, pid).reduce((sum, child) => sum + heldBytes(child), own)
 }
 
 /** How many processes the kernel has ended for want of memory since the machine began, containers' limits counted; undefined where it does not say. */
 export function kernelKills(): number | undefined {
-  const count = /^oom_kill (\d+)$/m.exec(read('/proc/vmstat'))?.[1]
+  const count = /^oom_kill (\d+)$/m.exec(readProc('/proc/vmstat'))?.[1]
   return count === undefined ? undefined : Number(count)
 }
 
@@ -109,8 +94,4 @@ function opened(path: string, flags: 'r' | 'w'): number | undefined {
   } catch {
     return undefined
   }
-}
-
-function kilobytes(status: string, field: 'VmRSS' | 'VmHWM' | 'RssAnon' | 'RssShmem'): number {
-  return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? 0)
 }

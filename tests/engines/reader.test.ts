@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { MillraceError } from '../../lib/core/errors.ts'
-import { residentBytes } from '../../lib/engines/child-usage.ts'
+import { residentBytes } from '../../lib/core/proc.ts'
 import { openReader, type Reader, type ReaderOptions } from '../../lib/engines/reader.ts'
 import { temporaryFolder } from '../kit/context.ts'
 
@@ -252,7 +252,7 @@ describe('a reader', () => {
       names.filter((name) => name && !/^(PATH|TMPDIR|LANG|NODE_COMPILE_CACHE|UV_THREADPOOL_SIZE|NODE_CHANNEL_\w+)$/.test(name)),
     ).toEqual([])
     expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean)).toHaveLength(2)
-    expect(await residentBytes(pid)).toBeGreaterThan(2 ** 20)
+    expect(residentBytes(pid ?? 0)).toBeGreaterThan(2 ** 20)
   })
 
   it('dies with its parent in the middle of a statement', async () => {

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { descendantsOf, heldBytes, residentBytes } from '../../lib/observe/proc.ts'
+import { residentBytes } from '../../lib/core/proc.ts'
+import { descendantsOf, heldBytes } from '../../lib/observe/proc.ts'
 
 const BYTES = 200 * 2 ** 20
 

@@ -1,5 +1,6 @@
 import type { RunEvent } from '../../core/context.ts'
-import { descendantsOf, residentBytes } from '../../observe/proc.ts'
+import { residentBytes } from '../../core/proc.ts'
+import { descendantsOf } from '../../observe/proc.ts'
 import type { PartitionReport } from '../report.ts'
 
 const INTERVAL_MS = 1_000
