@@ -125,6 +125,8 @@ export interface SourceConnection {
   readonly kind: string
   /** The requests that it answers; `plan` refuses others without opening it. */
   readonly methods: readonly SourceRequest['method'][]
+  /** Refuses a request of these methods that it could never answer, by what is written alone: `plan` asks it for each dataset. @throws ConfigError */
+  checkRequest?(request: SourceRequest): void
   /** Settings in force, for `millrace config`; secrets stay Secret. */
   readonly settings: Readonly<Record<string, unknown>>
   /** IANA zone of naive timestamps in this source. */

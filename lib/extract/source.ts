@@ -1,3 +1,4 @@
+import { type KnownOptions, requireKnown } from '../connectors/known-options.ts'
 import type { FileFormat, FilesRequest, HttpRequest, QueryRequest, SourceRequest, TableRequest } from '../connectors/requests.ts'
 import { ConfigError } from '../core/errors.ts'
 
@@ -85,13 +86,48 @@ export interface SourceBuilder {
   query<const C extends string>(sql: string, options: ReadOptions<C>): Extract<C>
 }
 
+const READ: KnownOptions<ReadOptions<string>> = {
+  window: true,
+  lookback: true,
+  cursor: true,
+  key: true,
+  overlap: true,
+  deletes: true,
+  compact: true,
+  columns: true,
+}
+const FILES: KnownOptions<FileFormat & ReadOptions<string>> = {
+  format: true,
+  compression: true,
+  encoding: true,
+  delimiter: true,
+  quote: true,
+  escape: true,
+  nulls: true,
+  header: true,
+  ...READ,
+}
+const GET: KnownOptions<GetOptions & ReadOptions<string>> = {
+  query: true,
+  headers: true,
+  format: true,
+  rows: true,
+  paging: true,
+  each: true,
+  csv: true,
+  ...READ,
+}
+const POST: KnownOptions<PostOptions & ReadOptions<string>> = { body: true, ...GET }
+const TABLE: KnownOptions<TableOptions & ReadOptions<string>> = { schema: true, where: true, forward: true, ...READ }
+
 /**
  * Begins an extracted dataset from a connection of `millrace.config.ts`, by name: `source('usgs').get('/query', { window: 'time' })`.
- * @throws ConfigError, from what can be asked of it, for options that exclude each other
+ * @throws ConfigError, from what can be asked of it, for options that there are none of, or that exclude each other
  */
 export function source(connection: string): SourceBuilder {
   return {
     files: (paths: string | readonly string[], options: FileFormat & ReadOptions<string> = {}) => {
+      requireKnown('files()', options, FILES)
       const [read, rest] = split(options)
       return {
         connection,
@@ -100,18 +136,23 @@ export function source(connection: string): SourceBuilder {
       }
     },
     get: (path: string, options: GetOptions & ReadOptions<string> = {}) => {
+      requireKnown('get()', options, GET)
       const [read, rest] = split(options)
       return { connection, request: { method: 'GET', path, ...rest } satisfies HttpRequest, ...read }
     },
     post: (path: string, options: PostOptions & ReadOptions<string> = {}) => {
+      requireKnown('post()', options, POST)
       const [read, rest] = split(options)
       return { connection, request: { method: 'POST', path, ...rest } satisfies HttpRequest, ...read }
     },
-    table: (table: string, { forward, ...options }: TableOptions & ReadOptions<string> = {}) => {
-      const [read, rest] = split(options)
+    table: (table: string, options: TableOptions & ReadOptions<string> = {}) => {
+      requireKnown('table()', options, TABLE)
+      const { forward, ...others } = options
+      const [read, rest] = split(others)
       return { connection, request: { method: 'table', table, ...rest } satisfies TableRequest, ...read, ...(forward && { forward }) }
     },
     query: (sql: string, options: ReadOptions<string> = {}) => {
+      requireKnown('query()', options, READ)
       const [read] = split(options)
       return { connection, request: { method: 'query', sql } satisfies QueryRequest, ...read }
     },

@@ -84,12 +84,26 @@ export function dialectOf(path: string, options: FormatOptions): Dialect {
   }
 }
 
+const VALUES = {
+  format: ['csv', 'tsv', 'json', 'ndjson', 'parquet', 'arrow'],
+  compression: ['auto', 'none', 'gzip', 'zstd'],
+  encoding: ['utf-8', 'utf-16', 'latin-1'],
+} as const satisfies { readonly [K in keyof FormatOptions]?: readonly NonNullable<FormatOptions[K]>[] }
+
 /**
- * Refuses options of CSV that DuckDB's reader does not take, before anything is read.
+ * Refuses options that no file can have, and those of CSV that DuckDB's reader does not take, before anything is read.
  * @throws ConfigError
  */
 export function checkFormat(options: FormatOptions): void {
-  const { delimiter = ',', quote = '"' } = options
+  for (const name of ['format', 'compression', 'encoding'] as const) {
+    const [value, allowed] = [options[name], VALUES[name] as readonly string[]]
+    if (value !== undefined && !allowed.includes(value))
+      throw new ConfigError(`unknown ${name} ${JSON.stringify(value)}; expected ${allowed.join(', ')}`)
+  }
+  const { delimiter = ',', quote = '"', nulls, header } = options
+  if (nulls !== undefined && !(Array.isArray(nulls) && nulls.every((text) => typeof text === 'string')))
+    throw new ConfigError(`nulls ${JSON.stringify(nulls)} is not a list of texts; write ['NA']`)
+  if (header !== undefined && typeof header !== 'boolean') throw new ConfigError(`header ${JSON.stringify(header)} is not true or false`)
   if (delimiter === '' || Buffer.byteLength(delimiter) > 4)
     throw new ConfigError(`delimiter ${JSON.stringify(delimiter)} has ${Buffer.byteLength(delimiter)} bytes; expected 1 to 4`)
   for (const name of ['quote', 'escape'] as const) {

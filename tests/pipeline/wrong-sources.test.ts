@@ -26,6 +26,36 @@ testWrongPipelines([
     `error: quote extract shop: quote "«" has 2 bytes; expected one ASCII character, or '' for none`,
   ],
   [
+    'option',
+    "files('shops.csv')",
+    "files('shops.csv', { delimter: ';' })",
+    'error: option: files() has no option "delimter"; did you mean "delimiter"? (file pipelines/option/pipeline.ts)\n  hint: its options: format, compression, encoding, delimiter, quote, escape, nulls, header, window, lookback, cursor, key, overlap, deletes, compact, columns',
+  ],
+  [
+    'encoding',
+    "files('shops.csv')",
+    "files('shops.csv', { encoding: 'latin1' })",
+    'error: encoding extract shop: unknown encoding "latin1"; expected utf-8, utf-16, latin-1',
+  ],
+  [
+    'nulls',
+    "files('shops.csv')",
+    "files('shops.csv', { nulls: 'NA' })",
+    `error: nulls extract shop: nulls "NA" is not a list of texts; write ['NA']`,
+  ],
+  [
+    'path',
+    "files('shops.csv')",
+    "files('../shops.csv')",
+    'error: path extract shop: "../shops.csv" leads out of the connection\'s folder; name files below it',
+  ],
+  [
+    'bounds-of-keys',
+    "partition: day({ from: '2024-01-01' }), parameters: { least: 5 },\n  extract: {\n    sale: source('data').files('sales.csv', { window: 'sold' }),",
+    "partition: keys(['a']),\n  extract: {\n    sale: source('data').files('{start}.csv'),",
+    "error: bounds-of-keys extract sale: the request names {start} or {end}, but the pipeline's partitions are keys: they have {partition}",
+  ],
+  [
     'window-column',
     "window: 'sold'",
     "window: 'sould'",

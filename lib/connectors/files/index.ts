@@ -3,6 +3,7 @@ import { ConfigError } from '../../core/errors.ts'
 import { type KnownOptions, requireKnown } from '../known-options.ts'
 import { late, lateSource } from '../late.ts'
 import type { SourceConnection } from '../source.ts'
+import { checkRequest } from './check-request.ts'
 
 /** How a folder of files is read. */
 export interface FilesOptions {
@@ -26,6 +27,9 @@ export function files(folder: string, options: FilesOptions = {}): SourceConnect
   return {
     kind: 'files',
     methods: ['files'],
+    checkRequest: (request) => {
+      if (request.method === 'files') checkRequest(request)
+    },
     settings: { folder, concurrency, ...(options.zone !== undefined && { zone: options.zone }) },
     ...(options.zone !== undefined && { zone: options.zone }),
     // Of a Parquet file row groups of other windows are passed over.

@@ -3,6 +3,7 @@ import { type MaybeSecret, Secret } from '../../core/secret.ts'
 import { requireKnown } from '../known-options.ts'
 import { late, lateSource } from '../late.ts'
 import type { Served, SourceConnection } from '../source.ts'
+import { checkHeaderNames, checkRequest } from './check-request.ts'
 import { CONCURRENCY, HTTP_OPTIONS, type HttpAuth, type HttpOptions } from './options.ts'
 import { startService } from './start.ts'
 
@@ -17,6 +18,7 @@ export function http(options: HttpOptions): SourceConnection {
   requireKnown('http', options, HTTP_OPTIONS)
   checkBase(options)
   if (options.auth && 'oauth2' in options.auth) checkUrl(options.auth.oauth2.tokenUrl, 'tokenUrl')
+  checkHeaderNames(options.headers)
   checkAbove('rate.perSecond', options.rate?.perSecond, 0)
   checkWhole('rate.concurrency', options.rate?.concurrency, 1)
   checkWhole('retries', options.retries, 0)
@@ -26,6 +28,9 @@ export function http(options: HttpOptions): SourceConnection {
   return {
     kind: 'http',
     methods: ['GET', 'POST'],
+    checkRequest: (request) => {
+      if (request.method === 'GET' || request.method === 'POST') checkRequest(request)
+    },
     settings: { ...plain, ...(start && { baseUrl: 'started at the first request' }), ...(auth && { auth: hidden(auth) }) },
     ...(options.zone !== undefined && { zone: options.zone }),
     ...(start && { serve: async () => servedBy(await startService(start)) }),

@@ -1,6 +1,6 @@
 import { ConfigError } from '../../core/errors.ts'
 import { Secret } from '../../core/secret.ts'
-import type { HttpRequest, HttpScalar } from '../requests.ts'
+import type { HttpRequest } from '../requests.ts'
 import { type Credential, confide } from './auth.ts'
 import type { Outgoing } from './exchange.ts'
 import type { Position } from './paging.ts'
@@ -32,7 +32,7 @@ function urlOf(base: URL, request: HttpRequest, known: Placeholders, paging: Pos
   const url = new URL(base)
   if (path !== '') url.pathname = `${base.pathname.replace(/\/+$/, '')}/${path.replace(/^\/+/, '')}`
   const own = Object.entries(request.query ?? {}).flatMap(([name, value]) => {
-    const filled = name in paging ? undefined : fillQuery(name, textOf(value), known)
+    const filled = name in paging ? undefined : value instanceof Secret ? value.reveal() : fillQuery(name, String(value), known)
     return filled === undefined ? [] : [pair(name, filled)]
   })
   const pages = Object.entries(paging).map(([name, value]) => pair(name, String(value)))
@@ -76,10 +76,6 @@ function checkHeader(name: string, value: string): void {
 
 function lowerCased(headers: Outgoing['headers']): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
-}
-
-function textOf(value: HttpScalar): string {
-  return value instanceof Secret ? value.reveal() : String(value)
 }
 
 function pair(name: string, value: string): string {

@@ -31,7 +31,7 @@ export interface PageOptions {
 
 /**
  * Streams a body into a file and looks through it on the way. A body that ends early or is not of the declared format comes back as the error to retry, not thrown: the host did answer.
- * @throws CheckError for a body that is too large, or is whole and has no array where the rows should be; TransientError when the connection breaks off.
+ * @throws CheckError for a body that is too large, or is whole and has no array of objects where the rows should be; TransientError when the connection breaks off.
  */
 export async function receivePage(answer: Answer, options: PageOptions): Promise<Page | TransientError> {
   const { request, file, maxBytes, what } = options
@@ -66,7 +66,7 @@ export async function receivePage(answer: Answer, options: PageOptions): Promise
   } finally {
     await out.close()
   }
-  const { problem, misplaced, ...facts } = scanner.end()
+  const { problem, misplaced, unexpected, ...facts } = scanner.end()
   const type = answer.headers.get('content-type')
   const wrong = broken ?? missingBytes(answer.headers, received) ?? (isHtml(type, start.toString()) ? 'it is HTML' : problem)
   const came = received === 0 ? '' : `; ${received} bytes of ${type ?? 'no declared type'} came${quoted(start.toString(), 80)}`
@@ -74,6 +74,11 @@ export async function receivePage(answer: Answer, options: PageOptions): Promise
     throw new CheckError(`${what} has its rows elsewhere: ${misplaced}${came}`, {
       stage: 'extract',
       hint: 'let `rows` of the request name the keys that lead to the array of rows; or look at what the service answers',
+    })
+  if (wrong === undefined && unexpected !== undefined)
+    throw new CheckError(`${what} is no page of rows: ${unexpected}${came}`, {
+      stage: 'extract',
+      hint: 'look at what the service answers, and at `rows` and `paging` of the request',
     })
   if (wrong === undefined) return { ...head, ...facts, bytes }
   return new TransientError(`${what} is not whole ${(request.format ?? 'json').toUpperCase()}: ${wrong}${came}`, { stage: 'extract' })

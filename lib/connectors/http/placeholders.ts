@@ -5,6 +5,7 @@ import type { Read } from '../source.ts'
 /** Name → text; undefined: known, but there is none for this read. */
 export type Placeholders = ReadonlyMap<string, string | undefined>
 
+const KNOWN = ['start', 'end', 'partition', 'cursor'] as const
 const PLACEHOLDER = /\{([^{}]+)\}/g
 const WORD = /^[A-Za-z_]\w*$/
 
@@ -22,6 +23,12 @@ export function placeholdersOf(read: Omit<Read, 'columns'>, parent?: string): Pl
     ['cursor', cursor?.from === undefined ? undefined : isoCursor(cursor.from)],
     ...(column === undefined ? [] : ([[column, parent]] as const)),
   ])
+}
+
+/** Refuses a placeholder that no read fills; `column`: the one that `each` names. @throws ConfigError */
+export function refuseUnknown(text: string, where: string, column: string | undefined): void {
+  const known = [...KNOWN, ...(column === undefined ? [] : [column])]
+  for (const [, name = ''] of text.matchAll(PLACEHOLDER)) if (!known.includes(name) && WORD.test(name)) throw unknown(name, where, known)
 }
 
 /**
@@ -69,10 +76,13 @@ function replace(text: string, known: Placeholders, where: string, encode: (valu
   return text.replace(PLACEHOLDER, (whole, name: string) => {
     if (known.has(name)) return encode(valueFor(name, known, where))
     if (!WORD.test(name)) return whole
-    throw new ConfigError(`unknown placeholder {${name}} in ${where}; known: ${[...known.keys()].map((key) => `{${key}}`).join(', ')}`, {
-      stage: 'extract',
-    })
+    throw unknown(name, where, [...known.keys()])
   })
+}
+
+function unknown(name: string, where: string, known: readonly string[]): ConfigError {
+  const list = known.map((key) => `{${key}}`).join(', ')
+  return new ConfigError(`unknown placeholder {${name}} in ${where}; known: ${list}`, { stage: 'extract' })
 }
 
 function valueFor(name: string, known: Placeholders, where: string): string {

@@ -71,6 +71,7 @@ export function jsonScanner({ lines, rows: rowKeys, next: nextKeys }: JsonScanOp
   let hashing = lines
   let next: string | undefined
   let problem: string | undefined
+  let unexpected: string | undefined
 
   const fail = (what: string) => {
     problem ??= what
@@ -92,7 +93,7 @@ export function jsonScanner({ lines, rows: rowKeys, next: nextKeys }: JsonScanOp
     if (depth === 0) values++
     if (lines ? depth === 0 : rowsDepth > 0 && depth === rowsDepth) {
       rows++
-      if (c !== 0x7b) fail(`row ${rows} is not an object`)
+      if (c !== 0x7b) unexpected ??= `row ${rows} is not an object`
     }
     const isRows = !lines && arrives(rowsTrail)
     if (isRows) {
@@ -100,8 +101,8 @@ export function jsonScanner({ lines, rows: rowKeys, next: nextKeys }: JsonScanOp
       rowsFound = c === 0x5b
     }
     if (nextTrail && arrives(nextTrail)) {
-      if (c === 0x7b || c === 0x5b) fail(`the next cursor at "${nextKeys?.join('.')}" is ${KINDS[kind]}`)
-      capturesNext = true
+      if (c === 0x7b || c === 0x5b) unexpected ??= `the next cursor at "${nextKeys?.join('.')}" is ${KINDS[kind]}`
+      else capturesNext = true
     }
     if (c === 0x7b || c === 0x5b) {
       for (const trail of trails)
@@ -261,6 +262,7 @@ export function jsonScanner({ lines, rows: rowKeys, next: nextKeys }: JsonScanOp
         ...(next !== undefined && { next }),
         ...(problem !== undefined && { problem }),
         ...(misplaced !== undefined && { misplaced }),
+        ...(problem === undefined && unexpected !== undefined && { unexpected }),
       }
     },
   }

@@ -9,6 +9,8 @@ export interface BodyFacts {
   readonly problem?: string
   /** What is wrong with a whole body: its rows are not where they should be. */
   readonly misplaced?: string
+  /** What else a whole body has that no page of rows can have. */
+  readonly unexpected?: string
 }
 
 /** Looks through the bytes of a body as they pass, in bounded memory. */

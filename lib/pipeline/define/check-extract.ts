@@ -5,7 +5,6 @@ import { ConfigError, placed } from '../../core/errors.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import { parseType } from '../../engines/types.ts'
 import type { Extract } from '../../extract/source.ts'
-import { checkFormat } from '../../formats/dialect.ts'
 import type { AnyPipeline, Schema } from './definition.ts'
 
 /** Whether a dataset is read for each partition: it has a window, or its request names the partition. */
@@ -44,8 +43,7 @@ export function checkExtract(
       place,
     )
   try {
-    if (request.method === 'files') checkFormat(request)
-    if ('csv' in request && request.csv) checkFormat(request.csv)
+    configured.checkRequest?.(request)
   } catch (error) {
     throw placed(error, place)
   }
@@ -86,8 +84,12 @@ export function checkExtract(
     if (kind.by === 'cursor')
       throw new ConfigError(`a cursor dataset is read once for each run: its request cannot name a partition`, place)
     if (!partition) throw new ConfigError(`the request names a partition, but the pipeline has none`, place)
+    if (partition.by !== 'time' && /\{(start|end)\}/.test(JSON.stringify(request)))
+      throw new ConfigError(`the request names {start} or {end}, but the pipeline's partitions are keys: they have {partition}`, place)
   }
   if (kind.by === 'cursor') checkCursor(kind, columns, place)
+  else if ('path' in request && /\{cursor\}/.test(JSON.stringify([request.path, request.query])))
+    throw new ConfigError('the request names {cursor}, but the dataset has none', { ...place, hint: "give it cursor: '…' and key: '…'" })
   if (expressions) {
     const missing = Object.keys(columns).filter((column) => !Object.hasOwn(expressions, column))
     const extra = Object.keys(expressions).filter((column) => !Object.hasOwn(columns, column))

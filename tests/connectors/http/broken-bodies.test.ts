@@ -112,6 +112,28 @@ test.each<[string, string, Record<string, unknown>, string]>([
   expect(service.received).toHaveLength(1)
 })
 
+test('http refuses rows that are no objects, and a next cursor that is one, at once', async () => {
+  const paging = { by: 'cursor', parameter: 'after', next: 'next' } as const
+  for (const [body, request, message] of [
+    ['[1,2]', {}, 'row 1 is not an object; 5 bytes of application/json came: "[1,2]"'],
+    [
+      '{"d":[],"next":{}}',
+      { rows: 'd', paging },
+      'the next cursor at "next" is an object; 18 bytes of application/json came: "{\\"d\\":[],\\"next\\":{}}"',
+    ],
+  ] as const) {
+    const service = await serve((_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end(body))
+    const ctx = testContext()
+    const error = await failure(ctx, read({ baseUrl: service.url }, request, {}, ctx))
+    expect(error).toMatchObject({
+      constructor: CheckError,
+      message: `page 1 of GET ${service.url}/things is no page of rows: ${message}`,
+      hint: expect.stringContaining('what the service answers'),
+    })
+    expect(service.received).toHaveLength(1)
+  }
+})
+
 test('http retries a gzip body that ends early', async () => {
   const packed = gzipSync(JSON.stringify(Array.from({ length: 5000 }, (_, id) => ({ id, text: `${Math.random()}` }))))
   const service = await serve((_, response, count) =>

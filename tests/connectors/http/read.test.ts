@@ -4,6 +4,7 @@ import { serveQuakes } from '../../../fixtures/quakes/server.ts'
 import { http } from '../../../lib/connectors/http/index.ts'
 import type { HttpRequest } from '../../../lib/connectors/requests.ts'
 import { ConfigError } from '../../../lib/core/errors.ts'
+import { Secret } from '../../../lib/core/secret.ts'
 import { NO_EXTENSIONS } from '../../../lib/engines/extensions.ts'
 import { manualClock, testContext } from '../../kit/context.ts'
 import { noReader } from '../../kit/no-reader.ts'
@@ -38,6 +39,16 @@ test('http reads page after page by offset, until one is short', async () => {
     { type: 'progress', stage: 'extract', dataset: 'thing', rows: 5, bytes: 75 },
   ])
   expect(relation.bytes).toBe(75)
+})
+
+test('http sends a secret in the query as it is, also one that looks like a placeholder', async () => {
+  const service = await serve((_, response) => json(response, ids(1)))
+  await read(
+    { baseUrl: service.url },
+    { query: { key: new Secret('env:K', () => 'a{start}{b}'), plain: '{partition}' } },
+    { partition: 'p' },
+  )
+  expect(service.received.map(({ query }) => query)).toEqual([{ key: 'a{start}{b}', plain: 'p' }])
 })
 
 test('http reads no rows from a 204 and from an empty array, and reads on to a 204', async () => {

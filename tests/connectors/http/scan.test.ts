@@ -58,15 +58,12 @@ test.each<[string, Partial<HttpRequest>, string]>([
   ['{"features":[{}]', { rows: 'features' }, 'it ends early, after 16 bytes'],
   ['[{}]]', {}, 'something follows its end'],
   ['[{}}', {}, 'its brackets do not match'],
-  ['[{}, 5]', {}, 'row 2 is not an object'],
-  ['{"a":1}\n[1]\n', { format: 'ndjson' }, 'row 2 is not an object'],
   ['{"a":1}\n{"a":', { format: 'ndjson' }, 'it ends early, after 13 bytes'],
   ['<!doctype html><html></html>', {}, 'it is not JSON'],
   ['{a:1}', {}, 'it is not JSON'],
   ['{"a" 1}', {}, 'it is not JSON'],
   ['[{} {}]', {}, 'it is not JSON'],
   ['[{},]', {}, 'it is not JSON'],
-  ['{"next":{"a":1},"data":[]}', byCursor('next', 'data'), 'the next cursor at "next" is an object'],
   ['', { format: 'csv' }, 'it is empty'],
   [`[{"a":${'['.repeat(1000)}`, {}, 'it nests deeper than 1000'],
 ])('scannerOf refuses %j', (body, request, problem) => {
@@ -86,6 +83,18 @@ test.each<[string, Partial<HttpRequest>, string]>([
     const facts = scan(body, request, chunkBytes)
     expect(facts.problem).toBeUndefined()
     expect(facts.misplaced).toBe(misplaced)
+  }
+})
+
+test.each<[string, Partial<HttpRequest>, string]>([
+  ['[{}, 5, 6]', {}, 'row 2 is not an object'],
+  ['{"a":1}\n[1]\n', { format: 'ndjson' }, 'row 2 is not an object'],
+  ['{"next":{"a":1},"data":[]}', byCursor('next', 'data'), 'the next cursor at "next" is an object'],
+])('scannerOf says what is unexpected in %j, once it is whole', (body, request, unexpected) => {
+  for (const chunkBytes of [1, 3, 1000]) {
+    expect(scan(body, request, chunkBytes)).toMatchObject({ unexpected })
+    expect(scan(body, request, chunkBytes).problem).toBeUndefined()
+    expect(scan(body.trim().slice(0, -1), request, chunkBytes).unexpected).toBeUndefined()
   }
 })
 
