@@ -1,4 +1,5 @@
 import { ConfigError } from '../core/errors.ts'
+import { requireKnown } from '../core/known-options.ts'
 
 /** What a check's finding does: `error` stops load and export (exit 3), `warn` is counted and told. */
 export type Severity = 'error' | 'warn'
@@ -39,6 +40,7 @@ export function unique<const C extends string>(...columns: readonly C[]): Check<
 
 /** Every value is one of these, compared in the column's type; NULL passes. */
 export function accepted<const C extends string>(column: C, values: readonly (string | number | boolean)[]): Check<C> {
+  if (!Array.isArray(values)) throw new ConfigError(`accepted(${column}) needs a list of values, as ['a', 'b']`)
   return { rule: { rule: 'accepted', column, values }, severity: 'error' }
 }
 
@@ -49,6 +51,7 @@ export function between<const C extends string>(column: C, low: number, high: nu
 
 /** The pattern matches somewhere in the text (RE2 syntax; `i`, `s` and `m` flags); NULL passes. */
 export function matches<const C extends string>(column: C, pattern: RegExp): Check<never, never, C> {
+  if (!(pattern instanceof RegExp)) throw new ConfigError(`matches(${column}) needs a regular expression, as /^[A-Z]+$/`)
   return { rule: { rule: 'matches', column, pattern: pattern.source, flags: pattern.flags }, severity: 'error' }
 }
 
@@ -62,6 +65,7 @@ export function references<const C extends string, const D extends string>(colum
 
 /** The dataset has at least `min` and at most `max` rows; of a partitioned one each partition is counted alone. Default: no bound. */
 export function rowCount(options: { readonly min?: number; readonly max?: number }): Check {
+  requireKnown('rowCount', options, { min: true, max: true })
   return { rule: { rule: 'rowCount', min: options.min ?? 0, max: options.max ?? Number.MAX_SAFE_INTEGER }, severity: 'error' }
 }
 

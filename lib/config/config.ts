@@ -2,6 +2,7 @@ import type { NotifierConnection } from '../connectors/notifier.ts'
 import type { SourceConnection } from '../connectors/source.ts'
 import type { StoreConnection } from '../connectors/store.ts'
 import type { WarehouseConnection } from '../connectors/warehouse.ts'
+import { type KnownOptions, requireKnown } from '../core/known-options.ts'
 import type { LimitSettings } from './limits.ts'
 
 /** Where things live for one profile. */
@@ -40,9 +41,13 @@ export interface Config {
  */
 export const MADE_BY: unique symbol = Symbol.for('millrace.config')
 
+const CONFIG: KnownOptions<Config> = { profiles: true, defaultProfile: true }
+
 /**
  * Declares a project's configuration; the default export of `millrace.config.ts`. Relative folders in it are relative to the project. Nothing is opened and no secret is looked up.
+ * @throws ConfigError for an option that there is none of
  */
 export function config(options: Config): Config {
+  requireKnown('config', options, CONFIG)
   return Object.defineProperty({ ...options }, MADE_BY, { value: import.meta.url, enumerable: false })
 }

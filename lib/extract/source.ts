@@ -1,6 +1,6 @@
-import { type KnownOptions, requireKnown } from '../connectors/known-options.ts'
 import type { FileFormat, FilesRequest, HttpRequest, QueryRequest, SourceRequest, TableRequest } from '../connectors/requests.ts'
 import { ConfigError } from '../core/errors.ts'
+import { type KnownOptions, requireKnown } from '../core/known-options.ts'
 
 /** Which rows of a source are read, and when. */
 export type ReadKind =

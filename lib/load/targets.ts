@@ -1,5 +1,8 @@
 import type { Disposition } from '../connectors/warehouse.ts'
 import { ConfigError } from '../core/errors.ts'
+import { requireKnown } from '../core/known-options.ts'
+
+const MERGE = { key: true } as const
 
 /** A target of `load`: a table of the warehouse and how a dataset's rows meet those there. */
 export interface Load<out C extends string = never> {
@@ -29,7 +32,9 @@ export function replacePartition(table: string): Load {
  * @throws ConfigError without a key
  */
 export function merge<const C extends string>(table: string, options: { readonly key: C | readonly C[] }): Load<C> {
-  const key: readonly string[] = typeof options.key === 'string' ? [options.key] : options.key
+  requireKnown('merge', options ?? {}, MERGE)
+  const given: string | readonly string[] | undefined = options?.key
+  const key = typeof given === 'string' ? [given] : (given ?? [])
   if (key.length === 0) throw new ConfigError(`merge into "${table}" needs a key`)
   return { table: named(table), disposition: { mode: 'merge', key } }
 }

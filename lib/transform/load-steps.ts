@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Columns } from '../core/dataset.ts'
 import { isErrno } from '../core/disk.ts'
-import { ConfigError, messageOf } from '../core/errors.ts'
+import { ConfigError, messageOf, placed } from '../core/errors.ts'
+import { requireKnown } from '../core/known-options.ts'
 import type { LoadedStep } from './bound.ts'
-import type { Step } from './steps.ts'
+import { FRAME, type Step } from './steps.ts'
 
 type AnyStep = Step<string, Readonly<Record<string, Columns>>>
 
@@ -18,8 +19,14 @@ export async function loadStepTexts(steps: Readonly<Record<string, AnyStep>>, fo
 async function loadStep(dataset: string, step: AnyStep, folder: string): Promise<LoadedStep> {
   const place = { stage: 'transform', dataset } as const
   if (typeof step === 'function') return { engine: 'polars', frame: step }
-  if (step !== null && typeof step === 'object' && 'frame' in step && typeof step.frame === 'function')
+  if (step !== null && typeof step === 'object' && 'frame' in step && typeof step.frame === 'function') {
+    try {
+      requireKnown('a frame', step, FRAME)
+    } catch (error) {
+      throw placed(error, place)
+    }
     return { ...step, engine: 'polars', frame: step.frame }
+  }
   if (step === null || typeof step !== 'object' || !('engine' in step) || step.engine !== 'duckdb')
     throw new ConfigError('a step must be sql`…`, sql.file(…), a function or { frame: function }', { ...place, value: typeof step })
   if (step.text !== undefined) return { ...step, text: step.text }

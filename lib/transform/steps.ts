@@ -1,5 +1,6 @@
 import type { LazyDataFrame } from 'nodejs-polars'
 import { ConfigError } from '../core/errors.ts'
+import { type KnownOptions, requireKnown } from '../core/known-options.ts'
 import type { Lazy, Named } from './names.ts'
 
 /** A value that SQL takes as a bound parameter. */
@@ -69,6 +70,10 @@ export interface FrameStep<Names extends PropertyKey, S, W extends string = stri
 /** One computed dataset: SQL, a frame, or a frame with options. `Names`: the datasets that it may read; `W`: the columns of its result. */
 export type Step<Names extends PropertyKey, S, W extends string = string> = Sql<W> | FrameFunction<Names, S> | FrameStep<Names, S, W>
 
+const SQL: KnownOptions<SqlOptions> = { window: true, keep: true, udf: true }
+/** The options of a frame. */
+export const FRAME: KnownOptions<FrameStep<never, unknown>> = { frame: true, window: true, keep: true }
+
 type Values = readonly SqlValue[]
 // Without a window nothing may be inferred, hence the overloads.
 type Uncut = SqlOptions<never> & { readonly window?: never }
@@ -83,11 +88,14 @@ export const sql: {
   with(options: Uncut): (text: TemplateStringsArray, ...values: Values) => Sql<never>
   with<const W extends string>(options: SqlOptions<W>): (text: TemplateStringsArray, ...values: Values) => Sql<W>
 } = Object.assign((text: TemplateStringsArray, ...values: Values) => template({}, text, values), {
-  file: (path: string, options: SqlOptions = {}) => made({ engine: 'duckdb', file: path, values: [], ...options }),
-  with:
-    (options: SqlOptions) =>
-    (text: TemplateStringsArray, ...values: Values) =>
-      template(options, text, values),
+  file: (path: string, options: SqlOptions = {}) => {
+    requireKnown('sql.file', options, SQL)
+    return made({ engine: 'duckdb', file: path, values: [], ...options })
+  },
+  with: (options: SqlOptions) => {
+    requireKnown('sql.with', options, SQL)
+    return (text: TemplateStringsArray, ...values: Values) => template(options, text, values)
+  },
 })
 
 function template(options: SqlOptions, text: TemplateStringsArray, values: Values): Sql<never> {

@@ -5,7 +5,7 @@ import { openProject, type Project } from '../../lib/pipeline/project.ts'
 import { makeProject, type TestProject } from '../kit/project.ts'
 
 /** A right pipeline; each case makes one thing wrong in it. */
-const RIGHT = `import { append, accepted, between, contract, csv, day, freshness, keys, matches, merge, month, notNull, pipeline, references, replace, replacePartition, source, sql, udf, unique } from '#millrace'
+const RIGHT = `import { append, accepted, between, contract, csv, day, freshness, keys, matches, merge, month, notNull, pipeline, references, replace, replacePartition, rowCount, source, sql, udf, unique, year } from '#millrace'
 const schema = {
   sale: { id: 'int32', sold: 'timestamp', shop: 'text', amount: 'decimal(9,2)', lasted: 'interval' },
   customer: { id: 'int32', name: 'text', changed: 'timestamp' },

@@ -1,5 +1,5 @@
+import type { KnownOptions } from '../../core/known-options.ts'
 import type { Secret } from '../../core/secret.ts'
-import type { KnownOptions } from '../known-options.ts'
 import type { Settings } from '../store-tls.ts'
 
 /** What hints about the server call its settings. */

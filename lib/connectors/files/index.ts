@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { ConfigError } from '../../core/errors.ts'
-import { type KnownOptions, requireKnown } from '../known-options.ts'
+import { type KnownOptions, requireKnown } from '../../core/known-options.ts'
 import { late, lateSource } from '../late.ts'
 import type { SourceConnection } from '../source.ts'
 import { checkRequest } from './check-request.ts'

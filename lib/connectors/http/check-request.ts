@@ -1,6 +1,6 @@
 import { ConfigError } from '../../core/errors.ts'
+import { requireKnown, requireOneOf } from '../../core/known-options.ts'
 import { checkFormat } from '../../formats/dialect.ts'
-import { requireKnown, requireOneOf } from '../known-options.ts'
 import type { HttpRequest, Paging } from '../requests.ts'
 import { refuseUnknown } from './placeholders.ts'
 

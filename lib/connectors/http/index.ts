@@ -1,6 +1,6 @@
 import { ConfigError } from '../../core/errors.ts'
+import { requireKnown } from '../../core/known-options.ts'
 import { type MaybeSecret, Secret } from '../../core/secret.ts'
-import { requireKnown } from '../known-options.ts'
 import { late, lateSource } from '../late.ts'
 import type { Served, SourceConnection } from '../source.ts'
 import { checkHeaderNames, checkRequest } from './check-request.ts'

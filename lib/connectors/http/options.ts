@@ -1,5 +1,5 @@
+import type { KnownOptions } from '../../core/known-options.ts'
 import type { MaybeSecret } from '../../core/secret.ts'
-import type { KnownOptions } from '../known-options.ts'
 
 /** Requests at once, where a connection does not say. */
 export const CONCURRENCY = 4

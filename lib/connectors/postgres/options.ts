@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
 import { durationMs } from '../../core/duration.ts'
 import { ConfigError } from '../../core/errors.ts'
+import { type KnownOptions, requireKnown } from '../../core/known-options.ts'
 import { type MaybeSecret, Secret } from '../../core/secret.ts'
-import { type KnownOptions, requireKnown } from '../known-options.ts'
 
 /** Where a PostgreSQL server is, who asks, and how much is asked of it. */
 export interface PostgresOptions {

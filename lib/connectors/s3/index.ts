@@ -1,6 +1,6 @@
 import { ConfigError } from '../../core/errors.ts'
+import { requireKnown } from '../../core/known-options.ts'
 import { Secret } from '../../core/secret.ts'
-import { requireKnown } from '../known-options.ts'
 import { late, lateStore } from '../late.ts'
 import type { StoreConnection } from '../store.ts'
 import { checkTls } from '../store-tls.ts'

@@ -1,5 +1,5 @@
+import type { KnownOptions } from '../../core/known-options.ts'
 import type { MaybeSecret, Secret } from '../../core/secret.ts'
-import type { KnownOptions } from '../known-options.ts'
 
 /** Which bucket, as whom, and how much patience there is. */
 export interface S3Options {

@@ -1,6 +1,6 @@
 import { ConfigError } from '../../core/errors.ts'
+import { requireKnown } from '../../core/known-options.ts'
 import { type MaybeSecret, reveal, Secret } from '../../core/secret.ts'
-import { requireKnown } from '../known-options.ts'
 import type { NotifierConnection } from '../notifier.ts'
 import { checkTls, verifiedBy } from '../store-tls.ts'
 import { SETTINGS, WEBHOOK_OPTIONS, type WebhookOptions } from './options.ts'

@@ -1,5 +1,5 @@
+import type { KnownOptions } from '../../core/known-options.ts'
 import type { MaybeSecret } from '../../core/secret.ts'
-import type { KnownOptions } from '../known-options.ts'
 import type { Settings } from '../store-tls.ts'
 
 /** What hints about the receiver's server call its settings. */

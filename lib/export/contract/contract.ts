@@ -1,9 +1,10 @@
 import type { Columns } from '../../core/dataset.ts'
 import { ConfigError } from '../../core/errors.ts'
+import { type KnownOptions, requireKnown } from '../../core/known-options.ts'
 import { type Encoding, isUnicode } from '../../formats/encodings.ts'
 import type { Formulas } from '../../formats/formulas.ts'
 import type { Compression } from '../write/members.ts'
-import { type CommonContract, type CommonOptions, commonContract, type SplitRows } from './table-contract.ts'
+import { COMMON, type CommonContract, type CommonOptions, commonContract, type SplitRows } from './table-contract.ts'
 
 /** What readers of a CSV file can rely on, and how values become its text; what text each type has, formats/csv-values.ts lists. Every default is written into the manifest. */
 export interface ContractOptions<R extends Columns> extends CommonOptions<R> {
@@ -74,11 +75,36 @@ export interface Contract<R extends Columns = Columns>
   readonly split: SplitRows | undefined
 }
 
+const KNOWN: KnownOptions<Contract> = {
+  ...COMMON,
+  format: true,
+  formulas: true,
+  delimiter: true,
+  quote: true,
+  quoting: true,
+  escape: true,
+  null: true,
+  header: true,
+  lineEnd: true,
+  encoding: true,
+  byteOrderMark: true,
+  unfit: true,
+  compression: true,
+  booleans: true,
+  decimalPoint: true,
+  dateFormat: true,
+  timestampFormat: true,
+  zone: true,
+  split: true,
+  zeroRows: true,
+}
+
 /**
  * Declares a contract of a CSV file. Columns are a subset of the dataset's with equal types: `plan` and the compiler hold that.
- * @throws ConfigError without columns or `orderBy`, or an answer for characters that the encoding has not
+ * @throws ConfigError for an option that there is none of, without columns or `orderBy`, or an answer for characters that the encoding has not
  */
 export function contract<const R extends Columns>(options: ContractOptions<R>): Contract<R> {
+  requireKnown('contract', options, KNOWN)
   if (options.unfit === undefined && !isUnicode(options.encoding ?? 'utf-8'))
     throw new ConfigError(`a contract in ${options.encoding} needs unfit: "fail" or "replace", for characters that it has not`)
   return {

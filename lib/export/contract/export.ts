@@ -123,7 +123,7 @@ function exportOf<R extends Columns>(
   defaults: Readonly<Record<string, unknown>>,
   own: object,
 ): Export<R> {
-  const { contract, plain = false, delivery, notify = [], ...more } = given
+  const { contract, plain = false, delivery, notify = [], ...more } = given ?? {}
   const unknown = Object.keys(more).find((option) => !Object.hasOwn(defaults, option))
   if (unknown !== undefined)
     throw new ConfigError(
@@ -131,7 +131,7 @@ function exportOf<R extends Columns>(
       unknown === 'split' ? { hint: ONE_FILE } : {},
     )
   const kind = format === 'csv' ? 'csv' : 'table'
-  if (contract.format !== kind)
+  if (contract?.format !== kind)
     throw new ConfigError(`export "${path}": ${format} needs a contract that ${DECLARED[kind]} has made`, {
       hint: 'contract({ … }) says how CSV is written; what is delivered in other formats has tableContract({ … })',
     })

@@ -1,5 +1,6 @@
 import type { Columns } from '../../core/dataset.ts'
 import { ConfigError } from '../../core/errors.ts'
+import { type KnownOptions, requireKnown } from '../../core/known-options.ts'
 import type { Compression } from '../write/members.ts'
 import type { Gate } from './gate-options.ts'
 
@@ -82,18 +83,33 @@ export interface ExcelContract extends Omit<TableContract, 'format'> {
   readonly sheet: string
 }
 
+/** The options of every contract. */
+export const COMMON: KnownOptions<CommonContract> = {
+  columns: true,
+  version: true,
+  notNull: true,
+  orderBy: true,
+  round: true,
+  fileName: true,
+  gate: true,
+}
+const TABLE: KnownOptions<TableContract> = { ...COMMON, format: true, zeroRows: true }
+const GATE: KnownOptions<Gate> = { key: true, added: true, removed: true, changed: true, columns: true }
+
 /**
  * Declares a contract of a table, to be delivered as NDJSON, Parquet, Arrow or Excel. Columns are a subset of the dataset's with equal types: `plan` and the compiler hold that.
- * @throws ConfigError without columns or `orderBy`
+ * @throws ConfigError for an option that there is none of, and without columns or `orderBy`
  */
 export function tableContract<const R extends Columns>(options: TableContractOptions<R>): TableContract<R> {
+  requireKnown('tableContract', options, TABLE)
   return { format: 'table', zeroRows: 'emptyFile', ...commonContract(options), ...options }
 }
 
-/** @throws ConfigError without columns or `orderBy` */
+/** @throws ConfigError for an option of the gate that there is none of, and without columns or `orderBy` */
 export function commonContract<R extends Columns>({ columns, orderBy, ...rest }: CommonOptions<R>): CommonContract<R> {
-  if (Object.keys(columns).length === 0) throw new ConfigError('a contract needs columns')
-  if (orderBy.length === 0) throw new ConfigError('a contract needs orderBy, a total order of its rows')
+  if (Object.keys(columns ?? {}).length === 0) throw new ConfigError('a contract needs columns')
+  if (!orderBy?.length) throw new ConfigError('a contract needs orderBy, a total order of its rows')
+  if (rest.gate) requireKnown('gate', rest.gate, GATE)
   const { version = 1, notNull = [], round = {}, fileName, gate } = rest
   return { columns, orderBy, version, notNull, round, fileName, gate }
 }

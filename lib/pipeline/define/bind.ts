@@ -20,6 +20,7 @@ import { loadStepTexts } from '../../transform/load-steps.ts'
 import type { Sql } from '../../transform/steps.ts'
 import { checkExtract, readForEachPartition } from './check-extract.ts'
 import { checkForward } from './check-forward.ts'
+import { checkShape } from './check-shape.ts'
 import type { AnyPipeline, Schema } from './definition.ts'
 import type { LoadedPipeline } from './load-definition.ts'
 import { type BoundSchedule, scheduleOf } from './schedule.ts'
@@ -90,6 +91,7 @@ export async function bindPipeline(
 ): Promise<BoundPipeline> {
   const { definition } = loaded
   try {
+    checkShape(definition)
     const schedule = scheduleOf(definition)
     for (const [dataset, extract] of Object.entries(definition.extract)) checkExtract(dataset, extract, definition, schema, connections)
     const zone = definition.partition?.by === 'time' ? definition.partition.zone : 'UTC'

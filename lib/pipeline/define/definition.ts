@@ -1,6 +1,7 @@
 import type { Check } from '../../check/rules.ts'
 import type { Columns } from '../../core/dataset.ts'
 import { ConfigError } from '../../core/errors.ts'
+import { type KnownOptions, requireKnown } from '../../core/known-options.ts'
 import type { Export } from '../../export/contract/export.ts'
 import type { Extract } from '../../extract/source.ts'
 import type { Load } from '../../load/targets.ts'
@@ -63,13 +64,27 @@ export interface AnyPipeline {
   readonly export?: Readonly<Record<string, OneOrMany<Export<never>>>>
 }
 
+const PIPELINE: KnownOptions<AnyPipeline> = {
+  name: true,
+  schema: true,
+  partition: true,
+  schedule: true,
+  parameters: true,
+  extract: true,
+  transform: true,
+  check: true,
+  load: true,
+  export: true,
+}
+
 /**
  * Defines a pipeline; the default export of `pipelines/<name>/pipeline.ts`. Gives back what it was given: all else happens at plan and run.
- * @throws ConfigError for a name that is none
+ * @throws ConfigError for a name that is none, and an option that there is none of
  */
 export function pipeline<const S extends Schema = Record<never, never>, E extends string = never, T extends string = never>(
   definition: Pipeline<S, E, T>,
 ): Pipeline<S, E, T> {
+  requireKnown('pipeline', definition, PIPELINE)
   if (!/^[a-z][a-z0-9_-]*$/.test(definition.name))
     throw new ConfigError(`pipeline name ${JSON.stringify(definition.name)} must be lower case letters, digits, - and _`)
   return definition

@@ -1,6 +1,7 @@
 import type { TimeWindow } from '../../core/dataset.ts'
 import { durationDays, durationMs } from '../../core/duration.ts'
 import { ConfigError } from '../../core/errors.ts'
+import { type KnownOptions, requireKnown } from '../../core/known-options.ts'
 import { before, nameOf, next, startOf, type TimeUnit, weekNamed } from './partition-names.ts'
 import { instantOf, type LocalTime, localOf } from './zoned-time.ts'
 
@@ -27,9 +28,18 @@ export interface Partition {
   readonly window?: TimeWindow
 }
 
+const TIME: KnownOptions<TimePartitionOptions> = { from: true, to: true, zone: true }
+
 const by =
   (unit: TimeUnit) =>
-  ({ from, to, zone = 'UTC' }: TimePartitionOptions): Partitioning => {
+  (options: TimePartitionOptions): Partitioning => {
+    if (options === null || typeof options !== 'object')
+      throw new ConfigError(`${unit}() needs where partitions begin, as ${unit}({ from: '…' })`)
+    requireKnown(`${unit}()`, options, TIME)
+    const { from, to, zone = 'UTC' } = options
+    for (const [name, value] of Object.entries({ from, to }))
+      if (value !== undefined && typeof value !== 'string')
+        throw new ConfigError(`${name} ${JSON.stringify(value)} of ${unit}() is no text; write '${value}'`)
     const partitioning = { by: 'time', unit, from, to, zone } as const
     const start = startOf(unit, from)
     if (to !== undefined && !before(start, startOf(unit, to)))
@@ -51,7 +61,7 @@ export const year = by('year')
 
 /** One partition for each key, in the order given. A dataset is read for each where its request names `{partition}`. @throws ConfigError without keys, and for an empty or repeated one */
 export function keys(names: readonly string[]): Partitioning {
-  if (names.length === 0 || new Set(names).size !== names.length || names.includes(''))
+  if (!Array.isArray(names) || names.length === 0 || new Set(names).size !== names.length || names.includes(''))
     throw new ConfigError('keys() needs distinct, non-empty names')
   return { by: 'keys', keys: names }
 }

@@ -1,6 +1,7 @@
 import type { Check } from '../../check/rules.ts'
 import type { FileFormat } from '../../connectors/requests.ts'
 import { ConfigError } from '../../core/errors.ts'
+import { type KnownOptions, requireKnown } from '../../core/known-options.ts'
 import type { Sql, Step } from '../../transform/steps.ts'
 
 /** What an experiment begins with: a file of the project, or what a pipeline has landed. */
@@ -41,11 +42,14 @@ export function landed(pipeline: string, dataset: string, partition?: string): E
   return { from: 'landed', pipeline, dataset, partition }
 }
 
+const EXPERIMENT: KnownOptions<AnyExperiment> = { inputs: true, cells: true, checks: true, show: true }
+
 /**
  * Declares an experiment; the default export of `experiments/<name>.exp.ts`. Nothing that it makes is kept.
- * @throws ConfigError without cells, and for a name that is an input and a cell
+ * @throws ConfigError for an option that there is none of, without cells, and for a name that is an input and a cell
  */
 export function experiment<I extends string, C extends string>(definition: Experiment<I, C>): Experiment<I, C> {
+  requireKnown('experiment', definition, EXPERIMENT)
   const both = Object.keys(definition.cells).find((name) => Object.hasOwn(definition.inputs, name))
   if (both !== undefined) throw new ConfigError(`"${both}" is an input and a cell of the experiment`)
   if (Object.keys(definition.cells).length === 0) throw new ConfigError('an experiment needs cells')

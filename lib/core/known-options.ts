@@ -1,7 +1,7 @@
-import { ConfigError } from '../core/errors.ts'
-import { didYouMean } from '../core/nearest.ts'
+import { ConfigError } from './errors.ts'
+import { didYouMean } from './nearest.ts'
 
-/** The options of a connection, each once: the compiler refuses a list that lacks one. */
+/** The options of something that a person writes, each once: the compiler refuses a list that lacks one. */
 export type KnownOptions<T> = Readonly<Record<keyof T, true>>
 
 /**
