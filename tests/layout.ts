@@ -17,7 +17,7 @@ export const LAYERS: readonly (readonly string[])[] = [
 ]
 
 /** Files that may call what turns data into JavaScript row objects: they read single metadata values or print a few rows. */
-export const ALLOWED_ROW_OBJECTS: readonly string[] = ['lib/engines/duckdb.ts']
+export const ALLOWED_ROW_OBJECTS: readonly string[] = ['lib/engines/result-texts.ts']
 
 /** What a pipeline or an experiment may import beside its own local files. */
 const PIPELINE_IMPORTS: readonly string[] = ['#millrace', 'nodejs-polars']

@@ -3,7 +3,7 @@ import { durationMs } from '../core/duration.ts'
 import { ConfigError, type ErrorOptions, messageOf, placed } from '../core/errors.ts'
 import { didYouMean } from '../core/nearest.ts'
 import { quoteIdentifier } from '../core/quote.ts'
-import type { DuckDB, SqlValues } from '../engines/duckdb.ts'
+import type { DuckDB, MetaRow, SqlValues } from '../engines/duckdb.ts'
 import { emptyRelation } from '../engines/relation.ts'
 import { comparisonOf, type Family, familyOf } from './exact.ts'
 import { expressionOf, expressionValues, patternOf } from './measure.ts'
@@ -102,7 +102,7 @@ function typeOf(rule: Rule, column: string, columns: Columns, dataset: string): 
 
 /** Casts the values, without data, to the type in which they will be compared. */
 async function bindValues(
-  rule: RuleOf<'accepted' | 'between'>,
+  rule: RuleOf<'accepted'>,
   type: string,
   given: readonly (string | number | boolean)[],
   db: DuckDB,
@@ -110,7 +110,7 @@ async function bindValues(
   try {
     const { type: common, values } = comparisonOf(type, given)
     const casts = values.map((_, i) => `CAST($v${i} AS ${common})`)
-    await db.meta(`SELECT ${casts.join(', ')}`, Object.fromEntries(values.map((value, i) => [`v${i}`, value])))
+    await db.run(`SELECT ${casts.join(', ')}`, Object.fromEntries(values.map((value, i) => [`v${i}`, value])))
   } catch (error) {
     throw new ConfigError(`${ruleText(rule)}: ${vendorWords(error)}`, { column: rule.column, cause: error })
   }
@@ -119,12 +119,16 @@ async function bindValues(
 async function bindBounds(rule: RuleOf<'between'>, type: string, db: DuckDB): Promise<void> {
   const { low, high } = rule
   if (Number.isNaN(low) || Number.isNaN(high)) throw new ConfigError(`${ruleText(rule)}: NaN is no bound`, { column: rule.column })
-  await bindValues(rule, type, [low, high], db)
-  const { type: common, values } = comparisonOf(type, [low, high])
-  const [row] = await db.meta(`SELECT CAST($low AS ${common}) <= CAST($high AS ${common}) AS ok`, {
-    low: values[0] ?? null,
-    high: values[1] ?? null,
-  })
+  let row: MetaRow | undefined
+  try {
+    const { type: common, values } = comparisonOf(type, [low, high])
+    ;[row] = await db.meta(`SELECT CAST($low AS ${common}) <= CAST($high AS ${common}) AS ok`, {
+      low: values[0] ?? null,
+      high: values[1] ?? null,
+    })
+  } catch (error) {
+    throw new ConfigError(`${ruleText(rule)}: ${vendorWords(error)}`, { column: rule.column, cause: error })
+  }
   if (row?.ok !== 'true') throw new ConfigError(`${ruleText(rule)}: the low bound is above the high one`, { column: rule.column })
 }
 
@@ -133,7 +137,7 @@ async function bindPattern(rule: RuleOf<'matches'>, db: DuckDB): Promise<void> {
   if (odd !== undefined)
     throw new ConfigError(`${ruleText(rule)}: the flag ${odd} has no meaning here; i, m, s and u have`, { column: rule.column })
   try {
-    await db.meta(`SELECT regexp_matches('', $pattern)`, { pattern: patternOf(rule) })
+    await db.run(`SELECT regexp_matches('', $pattern)`, { pattern: patternOf(rule) })
   } catch (error) {
     throw new ConfigError(`${ruleText(rule)}: RE2 refuses the pattern: ${vendorWords(error)}`, {
       column: rule.column,

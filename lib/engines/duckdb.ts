@@ -1,19 +1,10 @@
-import {
-  BIGINT,
-  type DuckDBConnection,
-  DuckDBInstance,
-  type DuckDBPreparedStatement,
-  type DuckDBResult,
-  DuckDBTimestampTZValue,
-  type DuckDBType,
-  type DuckDBValue,
-  TIMESTAMPTZ,
-} from '@duckdb/node-api'
+import duckdb, { type Config, type Database, type Result } from '@duckdb/node-bindings'
 import { quoteLiteral } from '../core/quote.ts'
+import { DuckDBConnection, parameterNames, type SqlValues } from './duckdb-connection.ts'
 import { quietly, runQuietly } from './quiet-run.ts'
+import { columnNames, resultTexts } from './result-texts.ts'
 
-/** Values bound by name. A `Date` is bound as TIMESTAMPTZ, a bigint as BIGINT, an integral number as BIGINT, another number as DOUBLE. */
-export type SqlValues = Readonly<Record<string, string | number | bigint | boolean | Date | null>>
+export type { SqlValues } from './duckdb-connection.ts'
 
 export interface DuckDBOptions {
   /** A database file; absent: in memory. */
@@ -44,7 +35,7 @@ export interface DuckDB {
   parameters(sql: string): Promise<readonly string[]>
   /** A few metadata rows, each value as DuckDB's text. For counts, hashes, samples for people; throws beyond 10,000 rows. */
   meta(sql: string, values?: SqlValues, signal?: AbortSignal): Promise<readonly MetaRow[]>
-  /** The vendor's connection, for what has no place here (UDFs, appenders). */
+  /** For what has no place here (UDFs, progress). */
   readonly connection: DuckDBConnection
   /** A further connection of the same instance, with its own session `TimeZone`; its `close` leaves the instance open. */
   connect(zone?: string): Promise<DuckDB>
@@ -56,46 +47,57 @@ export interface DuckDB {
   close(): void
 }
 
+const MOST_ROWS = 10_000
+
 // duckdb#25213, duckdb#24624, duckdb#23588 with #24363 and #23675: these three passes drop or invent rows silently in 1.5.5; the reproductions are tests.
 const DISABLED_OPTIMIZERS = 'join_elimination,common_subplan,top_n_window_elimination'
 
 /** Opens an engine with millrace's fixed settings: limits, known wrong passes off, no extension from outside, `TimeZone`. */
 export async function openDuckDB(options: DuckDBOptions): Promise<DuckDB> {
   const memoryLimit = `${Math.floor(options.memoryBytes / 1024)}KiB`
-  const instance = await DuckDBInstance.create(options.file ?? ':memory:', {
-    threads: String(options.threads),
-    memory_limit: memoryLimit,
-    temp_directory: options.temp,
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-    // Gives the old footer of a Parquet file that was written anew with the same size: a wrong type, a wrong value, no error (1.5.5; reproduction in the tests).
-    enable_external_file_cache: 'false',
-    ...(options.readOnly && { access_mode: 'READ_ONLY' }),
-    ...(options.quiet && { external_threads: '0' }),
-    ...(options.preserveOrder === false && { preserve_insertion_order: 'false' }),
-  })
+  const instance = await duckdb.open(
+    options.file ?? ':memory:',
+    configOf({
+      threads: String(options.threads),
+      memory_limit: memoryLimit,
+      temp_directory: options.temp,
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+      // Gives the old footer of a Parquet file that was written anew with the same size: a wrong type, a wrong value, no error (1.5.5; reproduction in the tests).
+      enable_external_file_cache: 'false',
+      ...(options.readOnly && { access_mode: 'READ_ONLY' }),
+      ...(options.quiet && { external_threads: '0' }),
+      ...(options.preserveOrder === false && { preserve_insertion_order: 'false' }),
+    }),
+  )
   try {
     const connection = await connectTo(instance, options.zone)
     return wrap({ instance, memoryLimit, zone: options.zone, quiet: options.quiet === true }, connection, true)
   } catch (error) {
-    instance.closeSync()
+    duckdb.close_sync(instance)
     throw error
   }
 }
 
-async function connectTo(instance: DuckDBInstance, zone = 'UTC'): Promise<DuckDBConnection> {
-  const connection = await instance.connect()
+function configOf(settings: Readonly<Record<string, string>>): Config {
+  const config = duckdb.create_config()
+  for (const [name, value] of Object.entries(settings)) duckdb.set_config(config, name, value)
+  return config
+}
+
+async function connectTo(instance: Database, zone = 'UTC'): Promise<DuckDBConnection> {
+  const connection = new DuckDBConnection(await duckdb.connect(instance))
   try {
     await connection.run(`SET disabled_optimizers = ${quoteLiteral(DISABLED_OPTIMIZERS)}; SET TimeZone = ${quoteLiteral(zone)}`)
     return connection
   } catch (error) {
-    connection.closeSync()
+    connection.close()
     throw error
   }
 }
 
 interface Opened {
-  readonly instance: DuckDBInstance
+  readonly instance: Database
   readonly memoryLimit: string
   readonly zone: string | undefined
   readonly quiet: boolean
@@ -104,7 +106,7 @@ interface Opened {
 function wrap(opened: Opened, connection: DuckDBConnection, owner: boolean): DuckDB {
   const { instance, memoryLimit, quiet } = opened
   let closed = false
-  const ran = async (sql: string, values: SqlValues | undefined): Promise<DuckDBResult> => {
+  const ran = async (sql: string, values: SqlValues | undefined): Promise<Result> => {
     if (values) return runBound(connection, sql, values, quiet)
     return quiet ? runQuietly(connection, sql) : connection.run(sql)
   }
@@ -129,27 +131,19 @@ function wrap(opened: Opened, connection: DuckDBConnection, owner: boolean): Duc
   }
   return {
     connection,
-    run: (sql, values, signal) => interruptible(signal, async () => (await ran(sql, values)).rowsChanged),
+    run: (sql, values, signal) => interruptible(signal, async () => duckdb.rows_changed(await ran(sql, values))),
     describe: async (sql, values) => {
       // Not from the prepared statement: it has no types where an untyped parameter decides them.
-      const result = await runBound(connection, `DESCRIBE ${sql}`, values ?? {})
-      return (await result.getRows()).map((row) => ({ name: String(row[0]), type: String(row[1]) }))
+      const rows = await resultTexts(await runBound(connection, `DESCRIBE ${sql}`, values ?? {}), MOST_ROWS)
+      return rows.map(([name, type]) => ({ name: String(name), type: String(type) }))
     },
-    parameters: async (sql) => {
-      const statement = await connection.prepare(sql)
-      try {
-        return parameterNames(statement)
-      } finally {
-        statement.destroySync()
-      }
-    },
+    parameters: (sql) => connection.prepared(sql, {}, parameterNames),
     meta: (sql, values, signal) =>
       interruptible(signal, async () => {
         const result = await ran(sql, values)
-        const names = result.columnNames()
-        const rows = await result.getRows()
-        if (rows.length > 10_000) throw new RangeError(`a metadata query gave ${rows.length} rows`)
-        return rows.map((row) => Object.fromEntries(names.map((name, i) => [name, textOf(row[i])])))
+        const names = columnNames(result)
+        const rows = await resultTexts(result, MOST_ROWS)
+        return rows.map((row) => Object.fromEntries(names.map((name, i) => [name, row[i] ?? null])))
       }),
     connect: async (zone = opened.zone) => wrap({ ...opened, zone }, await connectTo(instance, zone), false),
     // Setting the limit, also to what it is, purges every arena: BufferPool::SetLimit calls Allocator::FlushAll.
@@ -157,51 +151,14 @@ function wrap(opened: Opened, connection: DuckDBConnection, owner: boolean): Duc
     close: () => {
       if (closed) return
       closed = true
-      connection.closeSync()
-      if (owner) instance.closeSync()
+      connection.close()
+      if (owner) duckdb.close_sync(instance)
     },
   }
 }
 
-function textOf(value: DuckDBValue | undefined): string | null {
-  return value === null || value === undefined ? null : String(value)
-}
-
-function parameterNames(statement: DuckDBPreparedStatement): string[] {
-  return Array.from({ length: statement.parameterCount }, (_, i) => statement.parameterName(i + 1))
-}
-
-/** Binds only the names that the statement uses: DuckDB refuses a value that nothing asks for. */
-async function prepareBound(connection: DuckDBConnection, sql: string, values: SqlValues = {}): Promise<DuckDBPreparedStatement> {
-  const statement = await connection.prepare(sql)
-  try {
-    const used: Record<string, DuckDBValue> = {}
-    const types: Record<string, DuckDBType> = {}
-    for (const name of parameterNames(statement)) {
-      const value = values[name]
-      if (value === undefined) continue
-      if (value instanceof Date) {
-        used[name] = new DuckDBTimestampTZValue(BigInt(value.getTime()) * 1000n)
-        types[name] = TIMESTAMPTZ
-      } else if (typeof value === 'bigint' || Number.isSafeInteger(value)) {
-        used[name] = BigInt(value as bigint | number)
-        // The vendor binds a bigint as HUGEINT, and whatever is computed with it becomes one.
-        if (BigInt.asIntN(64, used[name]) === used[name]) types[name] = BIGINT
-      } else used[name] = value
-    }
-    if (Object.keys(used).length > 0) statement.bind(used, types)
-    return statement
-  } catch (error) {
-    statement.destroySync()
-    throw error
-  }
-}
-
-async function runBound(connection: DuckDBConnection, sql: string, values: SqlValues, quiet = false): Promise<DuckDBResult> {
-  const statement = await prepareBound(connection, sql, values)
-  try {
-    return await (quiet ? quietly(statement.start()) : statement.run())
-  } finally {
-    statement.destroySync()
-  }
+function runBound(connection: DuckDBConnection, sql: string, values: SqlValues, quiet = false): Promise<Result> {
+  return connection.prepared(sql, values, (statement) =>
+    quiet ? quietly(duckdb.pending_prepared(statement)) : duckdb.execute_prepared(statement),
+  )
 }

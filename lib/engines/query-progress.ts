@@ -1,3 +1,4 @@
+import duckdb from '@duckdb/node-bindings'
 import type { RunContext } from '../core/context.ts'
 import { type ProgressOf, tellProgress } from '../core/progress.ts'
 import type { DuckDB } from './duckdb.ts'
@@ -10,7 +11,7 @@ export async function tellRows(db: DuckDB, totalRows: number, ctx: RunContext, o
   // Without the bar DuckDB does not count; `progress_bar_time` is how long it waits before it does.
   if (ctx.live) await db.run('SET enable_progress_bar = true; SET enable_progress_bar_print = false; SET progress_bar_time = 0')
   return tellProgress(ctx, of, () => {
-    const { percentage } = db.connection.progress
+    const { percentage } = duckdb.query_progress(db.connection.handle)
     return percentage < 0 ? { totalRows } : { rows: Math.round((Math.min(percentage, 100) / 100) * totalRows), totalRows }
   })
 }

@@ -1,21 +1,13 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
-import type { DuckDBConnection, DuckDBPendingResult, DuckDBResult } from '@duckdb/node-api'
-import duckdb, { type PendingResult } from '@duckdb/node-bindings'
-
-/** What the vendor's class keeps to itself. */
-interface Handle {
-  readonly pending_result: PendingResult
-}
+import duckdb, { type PendingResult, type Result } from '@duckdb/node-bindings'
+import type { DuckDBConnection } from './duckdb-connection.ts'
 
 /** A short statement is looked at without a pause, a long one at leisure. */
 const [EAGER_MS, SHORT_MS, SHORT_LOOK_MS, LOOK_MS] = [1, 50, 1, 4]
 
 /** Runs a text of one or more statements, the last of them as `quietly` does. @throws DuckDB's own error */
-export async function runQuietly(connection: DuckDBConnection, sql: string): Promise<DuckDBResult> {
-  const pending = await connection.start(sql).catch((error: Error) => {
-    throw new Error(error.message.replace(/^Failed to extract statements: /, ''))
-  })
-  return quietly(pending)
+export async function runQuietly(connection: DuckDBConnection, sql: string): Promise<Result> {
+  return quietly(await connection.start(sql))
 }
 
 /**
@@ -23,15 +15,14 @@ export async function runQuietly(connection: DuckDBConnection, sql: string): Pro
  * that a database beside us then lacks. Started statements can only be looked at.
  * @throws DuckDB's own error
  */
-export async function quietly(pending: DuckDBPendingResult): Promise<DuckDBResult> {
-  const { pending_result: handle } = pending as unknown as Handle
+export async function quietly(pending: PendingResult): Promise<Result> {
   const begun = performance.now()
   for (;;) {
-    const state = duckdb.pending_execute_check_state(handle)
+    const state = duckdb.pending_execute_check_state(pending)
     // A statement that is done as it starts (BEGIN, SET) counts as an error without a word.
-    const fault = state === duckdb.PendingState.ERROR ? duckdb.pending_error(handle) : ''
+    const fault = state === duckdb.PendingState.ERROR ? duckdb.pending_error(pending) : ''
     if (fault !== '') throw new Error(fault)
-    if (state === duckdb.PendingState.RESULT_READY || state === duckdb.PendingState.ERROR) return pending.getResult()
+    if (state === duckdb.PendingState.RESULT_READY || state === duckdb.PendingState.ERROR) return duckdb.execute_pending(pending)
     const ms = performance.now() - begun
     if (ms < EAGER_MS) await setImmediate()
     else await setTimeout(ms < SHORT_MS ? SHORT_LOOK_MS : LOOK_MS)

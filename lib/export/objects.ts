@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { text } from 'node:stream/consumers'
-import { version as duckdbVersion } from '@duckdb/node-api'
+import duckdb from '@duckdb/node-bindings'
 import { crc32c } from '@node-rs/crc32'
 import type { z } from 'zod'
 import type { ObjectInfo, PutOptions, Store } from '../connectors/store.ts'
@@ -23,7 +23,7 @@ export const ROLLED_BACK = 'rolled-back'
 
 /** What differs between two runs of the same delivery. */
 export function runOf(ctx: Pick<RunContext, 'run' | 'clock'>): DeliveryManifest['run'] {
-  return { id: ctx.run, at: ctx.clock.now().toISOString(), millrace: millraceVersion, duckdb: duckdbVersion() }
+  return { id: ctx.run, at: ctx.clock.now().toISOString(), millrace: millraceVersion, duckdb: duckdb.library_version() }
 }
 
 /** The precondition that an object is still what it was when it was looked at. */

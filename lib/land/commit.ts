@@ -1,4 +1,4 @@
-import { version } from '@duckdb/node-api'
+import duckdb from '@duckdb/node-bindings'
 import type { Store } from '../connectors/store.ts'
 import type { Fingerprint } from '../core/checksums.ts'
 import type { RunContext } from '../core/context.ts'
@@ -121,7 +121,7 @@ async function createRecord(key: string, text: string, store: Store): Promise<vo
 
 /** Who wrote a record, and when. */
 export function provenance(ctx: RunContext): LoadManifest['run'] {
-  return { id: ctx.run, at: ctx.clock.now().toISOString(), millrace: millraceVersion, duckdb: version() }
+  return { id: ctx.run, at: ctx.clock.now().toISOString(), millrace: millraceVersion, duckdb: duckdb.library_version() }
 }
 
 /** The current load, confirmed where what is known of it has changed. */

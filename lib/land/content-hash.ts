@@ -1,4 +1,4 @@
-import { version } from '@duckdb/node-api'
+import duckdb from '@duckdb/node-bindings'
 import type { Columns } from '../core/dataset.ts'
 import { CheckError } from '../core/errors.ts'
 import { hashOf } from '../core/hash.ts'
@@ -21,7 +21,7 @@ export interface Content extends ContentName {
 }
 
 /** The name of the hash of rows that this process computes. */
-const rowsHashName = `millrace1-duckdb-${version()}`
+const rowsHashName = `millrace1-duckdb-${duckdb.library_version()}`
 
 /** Names the content of Parquet files of ours by their bytes, which have been read for a checksum anyway: the same rows in the same order and files make the same bytes. */
 export function contentOfBytes(all: readonly string[], columns: Columns): ContentName {

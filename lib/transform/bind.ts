@@ -64,7 +64,7 @@ class Binder implements AsyncDisposable {
   async bindAll(): Promise<Bound> {
     const { extracted, steps } = this.#input
     await refuseBuiltIns(this.#db, steps)
-    this.#udfs = registerUdfs(this.#db, steps)
+    this.#udfs = await registerUdfs(this.#db, steps)
     for (const [name, extract] of Object.entries(extracted)) {
       await this.#bindExtracted(name, extract)
       if (extract.by === 'cursor') await this.#bindExtracted(`${name}.changes`, extract)

@@ -51,7 +51,7 @@ export class Transformer {
   }
 
   async run(): Promise<Record<string, Dataset>> {
-    registerUdfs(this.#db, this.#bound.steps)
+    await registerUdfs(this.#db, this.#bound.steps)
     const results = new Map<string, Dataset>()
     for (const name of this.#plan.inputs) await this.#offer(name, given(this.#request, name))
     for (const { name, cut } of this.#plan.extracted) {

@@ -1,42 +1,27 @@
-import {
-  BIGINT,
-  BOOLEAN,
-  DOUBLE,
-  type DuckDBDataChunk,
-  DuckDBScalarFunction,
-  type DuckDBType,
-  type DuckDBValue,
-  type DuckDBVector,
-  FLOAT,
-  INTEGER,
-  SMALLINT,
-  TINYINT,
-  UBIGINT,
-  UINTEGER,
-  USMALLINT,
-  UTINYINT,
-  VARCHAR,
-} from '@duckdb/node-api'
+import type * as Vendor from '@duckdb/node-api'
+import duckdb from '@duckdb/node-bindings'
 import { ConfigError, messageOf } from '../core/errors.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
 import type { LoadedStep } from './bound.ts'
 import { isUdf, type Udf } from './steps.ts'
 
-/** Types whose values are plain JavaScript values: int64 and uint64 are bigint, the other numbers number. */
-const types: Readonly<Record<string, DuckDBType>> = {
-  boolean: BOOLEAN,
-  int8: TINYINT,
-  int16: SMALLINT,
-  int32: INTEGER,
-  int64: BIGINT,
-  uint8: UTINYINT,
-  uint16: USMALLINT,
-  uint32: UINTEGER,
-  uint64: UBIGINT,
-  float32: FLOAT,
-  float64: DOUBLE,
-  text: VARCHAR,
-}
+/** Types whose values are plain JavaScript values, by the vendor's names: int64 and uint64 are bigint, the other numbers number. */
+const types = {
+  boolean: 'BOOLEAN',
+  int8: 'TINYINT',
+  int16: 'SMALLINT',
+  int32: 'INTEGER',
+  int64: 'BIGINT',
+  uint8: 'UTINYINT',
+  uint16: 'USMALLINT',
+  uint32: 'UINTEGER',
+  uint64: 'UBIGINT',
+  float32: 'FLOAT',
+  float64: 'DOUBLE',
+  text: 'VARCHAR',
+} as const
+
+type TypeName = (typeof types)[keyof typeof types]
 
 /** The UDF whose error a message of DuckDB's is, if it is one. */
 export function udfOfError(message: string): string | undefined {
@@ -57,7 +42,7 @@ export function usesUdfs(steps: Readonly<Record<string, LoadedStep>>): boolean {
  * Registers the steps' UDFs under their names in an engine; gives the names in lower case. Each is called with whole columns of a chunk (up to 2,048 rows, NULL as null) on
  * the event loop's thread. @throws ConfigError for a type other than boolean, integers, floats and text, or one name for two functions.
  */
-export function registerUdfs(db: DuckDB, steps: Readonly<Record<string, LoadedStep>>): ReadonlySet<string> {
+export async function registerUdfs(db: DuckDB, steps: Readonly<Record<string, LoadedStep>>): Promise<ReadonlySet<string>> {
   const known = new Map<string, { readonly step: string; readonly udf: Udf }>()
   for (const [dataset, step] of Object.entries(steps)) {
     if (step.engine !== 'duckdb') continue
@@ -70,12 +55,12 @@ export function registerUdfs(db: DuckDB, steps: Readonly<Record<string, LoadedSt
       known.set(name.toLowerCase(), { step: dataset, udf })
       if (!isUdf(udf)) throw new ConfigError(`udf ${name} is none; write udf: { ${name}: udf(['text'], 'int32', (texts) => …) }`, place)
       const typed = [...udf.parameters, udf.returns].map((type) => {
-        const found = types[type]
+        const found = Object.hasOwn(types, type) ? types[type as keyof typeof types] : undefined
         if (!found)
           throw new ConfigError(`udf ${name}() cannot take or give ${type}; expected ${Object.keys(types).join(', ')}: cast in SQL`, place)
         return found
       })
-      register(db, name, udf, typed)
+      register(await import('@duckdb/node-api'), db, name, { udf, typed })
     }
   }
   return new Set(known.keys())
@@ -104,11 +89,17 @@ export async function refuseBuiltIns(db: DuckDB, steps: Readonly<Record<string, 
     })
 }
 
-function register(db: DuckDB, name: string, udf: Udf, typed: readonly DuckDBType[]): void {
-  const scalar = DuckDBScalarFunction.create({
+interface TypedUdf {
+  readonly udf: Udf
+  /** Of its parameters, and of what it returns. */
+  readonly typed: readonly TypeName[]
+}
+
+function register(vendor: typeof Vendor, db: DuckDB, name: string, { udf, typed }: TypedUdf): void {
+  const scalar = vendor.DuckDBScalarFunction.create({
     name,
-    parameterTypes: typed.slice(0, -1),
-    returnType: typed.at(-1) ?? VARCHAR,
+    parameterTypes: typed.slice(0, -1).map((type) => vendor[type]),
+    returnType: vendor[typed.at(-1) ?? 'VARCHAR'],
     // Without it DuckDB would answer NULL itself where an argument is NULL.
     specialHandling: true,
     mainFunction: (info, chunk, output) => {
@@ -120,18 +111,18 @@ function register(db: DuckDB, name: string, udf: Udf, typed: readonly DuckDBType
     },
   })
   try {
-    db.connection.registerScalarFunction(scalar)
+    duckdb.register_scalar_function(db.connection.handle, scalar.scalar_function)
     registered.set(db.connection, (registered.get(db.connection) ?? new Set()).add(name.toLowerCase()))
   } finally {
     scalar.destroySync()
   }
 }
 
-function apply(udf: Udf, chunk: DuckDBDataChunk, output: DuckDBVector): void {
+function apply(udf: Udf, chunk: Vendor.DuckDBDataChunk, output: Vendor.DuckDBVector): void {
   const columns = Array.from({ length: chunk.columnCount }, (_, i) => chunk.getColumnVector(i).toArray())
   const results = udf.apply(...columns)
   if (results.length !== chunk.rowCount) throw new Error(`gave ${results.length} values for ${chunk.rowCount} rows`)
   // Values, not rows: one column of a chunk of at most 2,048.
-  for (const [i, value] of results.entries()) output.setItem(i, value as DuckDBValue)
+  for (const [i, value] of results.entries()) output.setItem(i, value as Vendor.DuckDBValue)
   output.flush()
 }

@@ -1,4 +1,4 @@
-import { version } from '@duckdb/node-api'
+import duckdb from '@duckdb/node-bindings'
 import { type Finding, fault, fine, looking, warning } from '../../core/finding.ts'
 import { openDuckDB } from '../../engines/duckdb.ts'
 import { EXTENSIONS, extensionPath, extensionsIn } from '../../engines/extensions.ts'
@@ -46,7 +46,7 @@ async function duckdbFindings(temp: string): Promise<readonly Finding[]> {
     const had = await faultsOf(db)
     const held = KNOWN_FAULTS.filter((each) => !had.includes(each)).map(({ issue }) => issue)
     return [
-      fine('duckdb', `${version()} loads`),
+      fine('duckdb', `${duckdb.library_version()} loads`),
       ...(held.length > 0 ? [fine('known faults', `${held.join(', ')}: held off, each tried just now`)] : []),
       ...had.map(({ issue, what }) =>
         fault('known faults', `${issue}: ${what}`, { advice: 'do not trust results of this build; report it to millrace' }),
