@@ -4,6 +4,7 @@ import type { Contract } from '../contract/contract.ts'
 import { readStored } from '../prove/read-stored.ts'
 import { members } from './members.ts'
 import { deliverySelect, quotedColumns } from './rows.ts'
+import { cutIntoFiles } from './split.ts'
 import type { FileWriter, Writing } from './writer.ts'
 
 /** CSV by DuckDB in UTF-8, then in the contract's encoding, then compressed. */
@@ -13,7 +14,7 @@ export function csvWriter({ db, dataset, contract, inOrder, threads }: Writing<C
   const select = deliverySelect(dataset, contract, inOrder)
   return {
     contentType: compression === 'none' ? `text/csv; charset=${charsetOf(encoding)}` : `application/${compression}`,
-    cut: split && { limit: split, header, quote, escape: escaper },
+    cut: split && ((plain) => cutIntoFiles(plain, { limit: split, header, quote, escape: escaper })),
     convert: asItIs
       ? undefined
       : (chunks) => {

@@ -10,6 +10,7 @@ import { readTableBack } from '../prove/read-back.ts'
 import { roundOf } from './delivered-text.ts'
 import { FORMS } from './file-forms.ts'
 import { members } from './members.ts'
+import { cutIntoFiles } from './split.ts'
 import type { FileWriter, Writing } from './writer.ts'
 
 /** Lines of JSON, made as text by DuckDB, then compressed; read back by DuckDB's reader of JSON, which shares nothing with that text. */
@@ -19,7 +20,7 @@ export function ndjsonWriter({ db, dataset, contract, inOrder, threads, workspac
   return {
     contentType: compression === 'none' ? FORMS.ndjson.mediaType : `application/${compression}`,
     // In JSON a line end inside a text is written \n: every LF ends a row.
-    cut: split && { limit: split, header: false, quote: '', escape: '' },
+    cut: split && ((plain) => cutIntoFiles(plain, { limit: split, header: false, quote: '', escape: '' })),
     convert: compression === 'none' ? undefined : (chunks) => members(chunks, compression, threads),
     readBack: (before) => readTableBack(contract, { db, folder: workspace, signal }, before),
     produce: (path, stop) => db.run(copyLines(select, path), undefined, stop),

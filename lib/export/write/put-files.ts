@@ -4,7 +4,7 @@ import { checksums, type Fingerprint } from '../../core/checksums.ts'
 import { PermanentError } from '../../core/errors.ts'
 import type { CsvSums } from '../../formats/csv-sums.ts'
 import type { StoredReader } from '../prove/read-stored.ts'
-import { type Cut, cutIntoFiles, type Piece } from './split.ts'
+import type { Piece } from './split.ts'
 
 /** How a stream becomes objects. */
 export interface FilesRequest {
@@ -13,8 +13,8 @@ export interface FilesRequest {
   readonly contentType: string
   /** What the bytes of each file become before they are stored: encoded, compressed, packed. undefined: they are stored as they come. */
   readonly convert: ((chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>) | undefined
-  /** Where the stream is cut into files; undefined: it is one. */
-  readonly cut: Cut | undefined
+  /** Cuts the stream into files, of which each ends with how many rows it has; undefined: it is one. */
+  readonly cut: ((plain: AsyncIterable<Uint8Array>) => AsyncGenerator<Piece>) | undefined
   /** Of the whole stream. */
   readonly rows: number
   readonly signal: AbortSignal
@@ -43,7 +43,7 @@ export async function putFiles(
   store: Store,
 ): Promise<readonly Written[]> {
   const { cut, rows } = request
-  const pieces = (cut ? cutIntoFiles(plain, cut) : wholeFile(plain, rows))[Symbol.asyncIterator]()
+  const pieces = (cut ? cut(plain) : wholeFile(plain, rows))[Symbol.asyncIterator]()
   const files: Written[] = []
   let before = 0
   try {
