@@ -44,6 +44,7 @@ export type { Columns } from './core/dataset.ts'
 export type { MaybeSecret, Secret } from './core/secret.ts'
 export { type Contract, type ContractOptions, contract } from './export/contract/contract.ts'
 export {
+  type ArrowOptions,
   arrow,
   csv,
   type DeliveryOptions,

@@ -8,22 +8,27 @@ import { loadPolars } from './polars.ts'
 const BATCH_ROWS = 122_880
 
 /**
- * Writes a Parquet file that we wrote as an Arrow IPC file, batch by batch, into a path that may be a FIFO: Polars makes Arrow's memory of the rows, apache-arrow frames it. Polars 0.26 frames no file of its own as the specification has it: the
+ * Writes rows `[from, to)` of a Parquet file that we wrote as an Arrow IPC file, batch by batch, into a path that may be a FIFO: Polars makes Arrow's memory of the rows, apache-arrow frames it. Polars 0.26 frames no file of its own as the specification has it: the
  * length before its schema is missing. Memory is bounded by one batch; the same rows give the same bytes.
  */
-export async function arrowFromParquet(parquet: string, rows: number, path: string, signal: AbortSignal): Promise<void> {
+export async function arrowFromParquet(
+  parquet: string,
+  [from, to]: readonly [from: number, to: number],
+  path: string,
+  signal: AbortSignal,
+): Promise<void> {
   const pl = await loadPolars()
   const writer = new HeldWriter()
   async function* bytes(): AsyncGenerator<Uint8Array> {
-    for (let at = 0; at < Math.max(rows, 1); at += BATCH_ROWS) {
+    for (let at = from; at < Math.max(to, from + 1); at += BATCH_ROWS) {
       signal.throwIfAborted()
       const frame = await pl
         .scanParquet(parquet, { glob: false, hivePartitioning: false })
-        .slice(at, BATCH_ROWS)
+        .slice(at, Math.min(BATCH_ROWS, to - at))
         .collect({ streaming: true })
       const reader = RecordBatchReader.from(frame.rechunk().writeIPCStream({ compression: 'uncompressed' }))
       for (const batch of reader) writer.write(batch)
-      if (rows === 0) writer.reset(undefined, reader.schema)
+      if (from === to) writer.reset(undefined, reader.schema)
       yield* writer.take()
     }
     writer.finish()

@@ -29,10 +29,10 @@ type Columns = typeof columns
 
 /** An export of each format but CSV. */
 const exports: readonly Export<never>[] = [
-  arrow('a.arrow', { contract: table }),
+  arrow('a.arrow', { contract: table, split: { bytes: 10_000 } }),
   excel('a.xlsx', { contract: table, sheet: 'Rows', zone: 'Europe/Warsaw' }),
   ndjson('a.ndjson', { contract: table, compression: 'zstd', zone: 'Europe/Warsaw', split: { rows: 2 } }),
-  parquet('a.parquet', { contract: table }),
+  parquet('a.parquet', { contract: table, split: { rows: 2 } }),
 ]
 
 test('an export refuses the contract of another kind, and an option that its format has not', () => {
@@ -44,13 +44,10 @@ test('an export refuses the contract of another kind, and an option that its for
   )
   const delimited = { contract: table, delimiter: ';' }
   expect(() => parquet('a.parquet', delimited)).toThrow(
-    'export "a.parquet": delimiter is no option of parquet; there are contract, plain, delivery, notify, compression',
+    'export "a.parquet": delimiter is no option of parquet; there are contract, plain, delivery, notify, compression, split',
   )
   const split = { contract: table, split: { rows: 2 } }
-  for (const make of [parquet, arrow, excel])
-    expect(() => make('a', split)).toThrow(
-      expect.objectContaining({ hint: expect.stringContaining('CSV and NDJSON alone are cut into files') }),
-    )
+  expect(() => excel('a', split)).toThrow(expect.objectContaining({ hint: expect.stringContaining('a workbook is one file of one sheet') }))
 })
 
 test('checkContract refuses what a table cannot keep', () => {
@@ -58,6 +55,8 @@ test('checkContract refuses what a table cannot keep', () => {
   expect(bad(parquet('a.parquet', { contract: table, compression: 'lz4' as 'zstd' }))).toThrow(
     'compression "lz4" is unknown; expected "none", "snappy", "zstd"',
   )
+  for (const make of [arrow, parquet])
+    expect(bad(make('a', { contract: table, split: { rows: 0 } }))).toThrow('contract split {"rows":0} must be { rows: n } or { bytes: n }')
   const headerOnly = tableContract({ ...options, zeroRows: 'headerOnly' as 'emptyFile' })
   for (const { format, contract: of } of exports)
     expect(() => checkContract({ ...of, ...headerOnly, format } as Export['contract'], columns)).toThrow('zeroRows "headerOnly" is unknown')

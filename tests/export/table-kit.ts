@@ -15,6 +15,8 @@ export interface DeliveredFile {
   readonly path: string
   readonly bytes: Buffer
   readonly files: readonly string[]
+  /** Of all files. */
+  readonly paths: readonly string[]
   readonly faults: readonly string[]
 }
 
@@ -37,7 +39,8 @@ export async function deliverDataset(dataset: Dataset, target: Export<never>, th
     if (verified.files.proved < verified.files.count && verified.faults.length === 0) faults.push('not all rows were read again')
   }
   const [first = ''] = files
-  return { path: join(root, 'store', first), bytes: first === '' ? Buffer.alloc(0) : await readBytes(store, first), files, faults }
+  const paths = files.map((key) => join(root, 'store', key))
+  return { path: join(root, 'store', first), bytes: first === '' ? Buffer.alloc(0) : await readBytes(store, first), files, paths, faults }
 }
 
 /** Rows of a query, each value as DuckDB's text. */

@@ -50,9 +50,11 @@ export function checkContract(contract: FormatContract, columns: Columns): void 
       break
     case 'arrow':
       checkChoices(contract, { zeroRows: ZERO_ROWS })
+      checkSplit(contract.split)
       break
     case 'parquet':
       checkChoices(contract, { compression: ['none', 'snappy', 'zstd'], zeroRows: ZERO_ROWS })
+      checkSplit(contract.split)
   }
 }
 

@@ -48,9 +48,9 @@ function optionsOf(stated: StatedResource, format: ExportFormat, file: string): 
     case 'xlsx':
       return { format, bigNumbers, zone, sheet: stated.dialect?.sheetName ?? 'Sheet1', zeroRows: zeroRowsOf(stated) }
     case 'arrow':
-      return { format, zeroRows: zeroRowsOf(stated) }
+      return { format, split, zeroRows: zeroRowsOf(stated) }
     case 'parquet':
-      return { format, ...tableOptions(stated) }
+      return { format, split, ...tableOptions(stated) }
   }
 }
 

@@ -55,12 +55,13 @@ const ndjson = z.strictObject({
   zeroRows,
 })
 
-const arrow = z.strictObject({ format: z.literal('arrow'), ...common, zeroRows })
+const arrow = z.strictObject({ format: z.literal('arrow'), ...common, split, zeroRows })
 
 const parquet = z.strictObject({
   format: z.literal('parquet'),
   ...common,
   compression: z.enum(['none', 'snappy', 'zstd']),
+  split,
   zeroRows,
 })
 

@@ -184,17 +184,18 @@ function ownPart(path: string, contract: WrittenContract): OwnPart {
 }
 
 function ownOptions(contract: WrittenContract): Partial<OwnPart> {
-  if (contract.format === 'arrow') return {}
+  const files = contract.format !== 'xlsx' && contract.split ? { split: contract.split } : {}
+  if (contract.format === 'arrow') return files
   if (contract.format === 'xlsx') {
     const { bigNumbers, zone } = contract
     return { ...(bigNumbers !== null && { bigNumbers }), zone }
   }
-  if (contract.format === 'parquet') return { compression: contract.compression }
+  if (contract.format === 'parquet') return { compression: contract.compression, ...files }
   if (contract.format === 'ndjson') {
-    const { bigNumbers, compression, zone, split } = contract
-    return { ...(bigNumbers !== null && { bigNumbers }), compression, zone, ...(split && { split }) }
+    const { bigNumbers, compression, zone } = contract
+    return { ...(bigNumbers !== null && { bigNumbers }), compression, zone, ...files }
   }
-  const { unfit, dateFormat, timestampFormat, split } = contract
+  const { unfit, dateFormat, timestampFormat } = contract
   return {
     formulas: contract.formulas,
     quoting: contract.quoting,
@@ -206,6 +207,6 @@ function ownOptions(contract: WrittenContract): Partial<OwnPart> {
     ...(dateFormat !== null && { dateFormat }),
     ...(timestampFormat !== null && { timestampFormat }),
     zone: contract.zone,
-    ...(split && { split }),
+    ...files,
   }
 }

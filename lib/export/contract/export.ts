@@ -71,6 +71,14 @@ export interface NdjsonOptions<R extends Columns> extends TableExportOptions<R> 
 export interface ParquetOptions<R extends Columns> extends TableExportOptions<R> {
   /** Of the pages inside the file. Default `zstd`. */
   readonly compression?: 'none' | 'snappy' | 'zstd'
+  /** Cuts the rows into several files, each a whole one: after so many rows, or so that none has more bytes as it is stored, unless a single row has. Default one file. The manifest names the files in order. */
+  readonly split?: SplitRows
+}
+
+/** How a dataset is delivered as Arrow. */
+export interface ArrowOptions<R extends Columns> extends TableExportOptions<R> {
+  /** Cuts the rows into several files, each a whole one: after so many rows, or so that none has more bytes, unless a single row has. Default one file. The manifest names the files in order. */
+  readonly split?: SplitRows
 }
 
 /** How a dataset is delivered as an Excel workbook. */
@@ -96,14 +104,14 @@ export function ndjson<const R extends Columns>(path: string, options: NdjsonOpt
   return exportOf(path, options, 'ndjson', { bigNumbers: undefined, compression: 'none', zone: 'UTC', split: undefined }, options)
 }
 
-/** Delivers a dataset as one Arrow IPC file, not compressed. A partitioned dataset needs `{partition}` in the path. */
-export function arrow<const R extends Columns>(path: string, options: TableExportOptions<R>): Export<R> {
-  return exportOf(path, options, 'arrow', {}, options)
+/** Delivers a dataset as Arrow IPC, not compressed. A partitioned dataset needs `{partition}` in the path. */
+export function arrow<const R extends Columns>(path: string, options: ArrowOptions<R>): Export<R> {
+  return exportOf(path, options, 'arrow', { split: undefined }, options)
 }
 
-/** Delivers a dataset as one Parquet file. A partitioned dataset needs `{partition}` in the path. */
+/** Delivers a dataset as Parquet. A partitioned dataset needs `{partition}` in the path. */
 export function parquet<const R extends Columns>(path: string, options: ParquetOptions<R>): Export<R> {
-  return exportOf(path, options, 'parquet', { compression: 'zstd' }, options)
+  return exportOf(path, options, 'parquet', { compression: 'zstd', split: undefined }, options)
 }
 
 /** Delivers a dataset as an Excel workbook of one sheet. A partitioned dataset needs `{partition}` in the path. */
@@ -111,7 +119,8 @@ export function excel<const R extends Columns>(path: string, options: ExcelOptio
   return exportOf(path, options, 'xlsx', { sheet: 'Sheet1', bigNumbers: undefined, zone: 'UTC' }, options)
 }
 
-const ONE_FILE = 'CSV and NDJSON alone are cut into files; deliver this one partition by partition, with {partition} in the path'
+const ONE_FILE =
+  'a workbook is one file of one sheet; deliver it partition by partition, with {partition} in the path, or in another format'
 
 const DECLARED = { csv: 'contract({ … })', table: 'tableContract({ … })' } as const
 

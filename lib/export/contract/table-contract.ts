@@ -64,15 +64,17 @@ export interface NdjsonContract extends Omit<TableContract, 'format'> {
   readonly split: SplitRows | undefined
 }
 
-/** A table as an Arrow IPC file. */
+/** A table as Arrow IPC files. */
 export interface ArrowContract extends Omit<TableContract, 'format'> {
   readonly format: 'arrow'
+  readonly split: SplitRows | undefined
 }
 
 /** A table as Parquet. */
 export interface ParquetContract extends Omit<TableContract, 'format'> {
   readonly format: 'parquet'
   readonly compression: 'none' | 'snappy' | 'zstd'
+  readonly split: SplitRows | undefined
 }
 
 /** A table as the one sheet of an Excel workbook. */

@@ -33,7 +33,7 @@ export function writtenContract({
       return { ...contract, ...common, bigNumbers: contract.bigNumbers ?? null }
     case 'arrow':
     case 'parquet':
-      return { ...contract, ...common }
+      return { ...contract, ...common, split: contract.split ?? null }
   }
 }
 
@@ -63,6 +63,6 @@ export function contractOf({ columns, ...written }: DeliveryManifest['contract']
       return { ...written, ...common, bigNumbers: written.bigNumbers ?? undefined }
     case 'arrow':
     case 'parquet':
-      return { ...written, ...common }
+      return { ...written, ...common, split: written.split ?? undefined }
   }
 }
