@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { duckdb } from '../../../lib/connectors/duckdb/index.ts'
@@ -102,6 +102,24 @@ describe('duckdb file', () => {
     await warehouse.load(request, testContext())
     expect(calls.slice(calls.indexOf('syncFile'))).toEqual(['syncFile', 'link', 'syncFolder'])
     expect(readdirSync(dirname(file))).toEqual([basename(file)])
+  })
+
+  it('keeps no second name that a kill left beside it, once it was linked into place', async () => {
+    const { file, warehouse, request } = await setup()
+    await warehouse.load(request, testContext())
+    linkSync(file, join(dirname(file), `.${basename(file)}.new-dead`))
+    await warehouse.load({ ...request, expected: request.token }, testContext())
+    expect(readdirSync(dirname(file))).toEqual([basename(file)])
+    expect(await queryFile(file, 'SELECT count(*) AS n FROM _millrace_tokens')).toEqual([{ n: '1' }])
+  })
+
+  it('is not made where a link leads to no file', async () => {
+    const { file, warehouse, request, folder } = await setup()
+    mkdirSync(dirname(file), { recursive: true })
+    symlinkSync(join(folder, 'gone.duckdb'), file)
+    const error = await thrownBy(warehouse.load(request, testContext()))
+    expect(error).toBeInstanceOf(PermanentError)
+    expect(error.message).toBe(`the warehouse ${file} is a link to ${join(folder, 'gone.duckdb')}, which is not there`)
   })
 
   it('is made once by two who make it at the same time', async () => {
