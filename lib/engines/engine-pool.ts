@@ -69,10 +69,14 @@ export function enginePool(temp: string): EnginePool {
         if (/^(INTERNAL|FATAL) Error/.test(messageOf(error))) sound = false
         throw error
       }
+      const watched = (of: DuckDB): DuckDB => ({
+        ...of,
+        run: (...asked) => of.run(...asked).catch(noticed),
+        meta: (...asked) => of.meta(...asked).catch(noticed),
+        connect: async (zone) => watched(await of.connect(zone)),
+      })
       return {
-        ...session,
-        run: (...of) => session.run(...of).catch(noticed),
-        meta: (...of) => session.meta(...of).catch(noticed),
+        ...watched(session),
         close: () => {
           if (closed) return
           closed = true

@@ -25,3 +25,17 @@ test('sideBySide begins nothing after a failure, waits for what is under way, an
   await expect(sideBySide(2, [3, 1, 7], work)).rejects.toThrow('one')
   expect(ended).toEqual([3])
 })
+
+test('sideBySide throws the failure of the first thing that has failed, and tells of the others', async () => {
+  const others: unknown[] = []
+  const work = async (n: number) => {
+    for (let i = 0; i < n; i++) await setImmediate()
+    throw new Error(`after ${n}`)
+  }
+  const done = sideBySide(3, [5, 1, 3, 0], work, (thing, failure) => others.push([thing, String(failure)]))
+  await expect(done).rejects.toThrow('after 5')
+  expect(others).toEqual([
+    [1, 'Error: after 1'],
+    [3, 'Error: after 3'],
+  ])
+})

@@ -1,10 +1,12 @@
 import type { RunContext } from '../../core/context.ts'
+import { together } from '../../core/together.ts'
 import type { Target } from '../define/bind.ts'
 import { inputKey, isKeyOf, type KeyInputs } from '../define/input-key.ts'
 import type { Partition } from '../define/partitions.ts'
 import { keepRecipe } from '../define/recipe.ts'
 import { checkedDatasets } from './checked.ts'
 import { commit, isCommitted, unchanged } from './commit.ts'
+import { commitAll } from './commit-all.ts'
 import { checkAll, compute, sharedIsCurrent } from './compute.ts'
 import { type Contents, contentsOf } from './contents.ts'
 import { does, readableOf, type Session } from './session.ts'
@@ -47,20 +49,25 @@ export async function makeTargets(
   ])
   const datasets = await compute(session, wanted, partition, ctx)
   if (does(choices, 'check')) await checkAll(session, checked, datasets, partition, ctx)
-  for (const { target, key } of pending) {
+  // Exports side by side share a look.
+  const look = together(Number.POSITIVE_INFINITY, async (asked: readonly undefined[]) => {
+    const seen = { shared: await sharedIsCurrent(session), inputs: inputsOf(await contents()) }
+    return asked.map(() => seen)
+  })
+  const computed = pending.map(({ target, key }) => {
     const dataset = datasets[target.dataset]
     if (!dataset) throw new RangeError(`${target.dataset} was not computed`)
+    return { target, key, dataset }
+  })
+  const make = async (by: Session, { target, key, dataset }: (typeof computed)[number]) => {
     await keepRecipe(session.recipes, pipeline, target, inputs, key)
-    await commit(
-      session,
-      target,
-      {
-        ...{ dataset, key, loads: {}, load: String(now.loads.get(target.dataset)?.id ?? key.slice(0, 12)) },
-        isCurrent: async () => (await sharedIsCurrent(session)) && inputKey(pipeline, target, inputsOf(await contents())) === key,
-      },
-      partition,
-      ctx,
-    )
+    const isCurrent = async () => {
+      const { shared, inputs } = await look(undefined)
+      return shared && inputKey(pipeline, target, inputs) === key
+    }
+    const load = String(now.loads.get(target.dataset)?.id ?? key.slice(0, 12))
+    await commit(by, target, { dataset, key, loads: {}, load, isCurrent }, partition, ctx)
   }
+  await commitAll(session, computed, make, ctx)
   return pending.length > 0 || choices.only !== undefined
 }
