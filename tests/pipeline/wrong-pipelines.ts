@@ -32,21 +32,18 @@ export default pipeline({
 /** [what is wrong, what stands there, what is put in its place, the whole error that a person sees]. */
 export type WrongPipeline = readonly [name: string, right: string, wrong: string, message: string]
 
-/** Tests that `plan` refuses each with its error, exit 2. */
-export function testWrongPipelines(cases: readonly WrongPipeline[]): void {
+/** Tests that `plan` refuses each with its error, exit 2. `more`: files of the project beside the pipelines. */
+export function testWrongPipelines(cases: readonly WrongPipeline[], more: Readonly<Record<string, string>> = {}): void {
   let project: TestProject
   let opened: Project
 
   beforeAll(async () => {
-    project = makeProject(
-      Object.fromEntries(
-        cases.map(([name, right, wrong]) => {
-          const text = RIGHT.replace(right, () => wrong)
-          if (text === RIGHT) throw new Error(`case ${name} changes nothing`)
-          return [`pipelines/${name}/pipeline.ts`, text.replace('$NAME', name)]
-        }),
-      ),
-    )
+    const pipelines = cases.map(([name, right, wrong]) => {
+      const text = RIGHT.replace(right, () => wrong)
+      if (text === RIGHT) throw new Error(`case ${name} changes nothing`)
+      return [`pipelines/${name}/pipeline.ts`, text.replace('$NAME', name)]
+    })
+    project = makeProject({ ...more, ...Object.fromEntries(pipelines) })
     opened = await openProject(project.folder)
   })
 

@@ -55,8 +55,8 @@ export function errorOfNetwork(error: unknown, what: string): TransientError | P
     cause.message === '' ? code : code === '' || cause.message.includes(code) ? cause.message : `${cause.message} (${code})`,
   )
   if (CERTIFICATE.test(code))
-    return new PermanentError(`${what} was not sent: the server's certificate does not hold: ${reason}`, { stage: 'extract', cause: error })
-  return new TransientError(`${what} failed: ${reason}`, { stage: 'extract', cause: error })
+    return new PermanentError(`${what} was not sent: the server's certificate does not hold: ${reason}`, { stage: 'extract', cause })
+  return new TransientError(`${what} failed: ${reason}`, { stage: 'extract', cause })
 }
 
 /** Undici says "fetch failed" or "terminated"; why stands in the innermost cause. */

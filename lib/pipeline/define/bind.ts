@@ -18,6 +18,7 @@ import { bindSteps } from '../../transform/bind.ts'
 import { type Bound, type BoundDataset, datasetOfName } from '../../transform/bound.ts'
 import { loadStepTexts } from '../../transform/load-steps.ts'
 import type { Sql } from '../../transform/steps.ts'
+import { checkEach } from './check-each.ts'
 import { checkExtract, readForEachPartition } from './check-extract.ts'
 import { checkForward } from './check-forward.ts'
 import { checkShape } from './check-shape.ts'
@@ -93,7 +94,10 @@ export async function bindPipeline(
   try {
     checkShape(definition)
     const schedule = scheduleOf(definition)
-    for (const [dataset, extract] of Object.entries(definition.extract)) checkExtract(dataset, extract, definition, schema, connections)
+    for (const [dataset, extract] of Object.entries(definition.extract)) {
+      checkExtract(dataset, extract, definition, schema, connections)
+      checkEach(dataset, definition, schema)
+    }
     const zone = definition.partition?.by === 'time' ? definition.partition.zone : 'UTC'
     const wanted = [...new Set([...keysOf(definition.check), ...keysOf(definition.load), ...keysOf(definition.export)])]
     const steps = await bindSteps(

@@ -102,12 +102,6 @@ export function checkExtract(
         },
       )
   }
-  if ('each' in request && request.each) {
-    const parent = schema[request.each.parent]
-    if (!parent) throw new ConfigError(`each: unknown parent dataset "${request.each.parent}"`, place)
-    if (!Object.hasOwn(parent, request.each.column))
-      throw new ConfigError(`each: parent "${request.each.parent}" has no column "${request.each.column}"`, place)
-  }
 }
 
 /** Types with an order in which "later" means something. */
