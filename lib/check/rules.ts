@@ -46,6 +46,8 @@ export function accepted<const C extends string>(column: C, values: readonly (st
 
 /** `low <= value <= high`, for numbers of any type, compared exactly; NULL passes, NaN does not. */
 export function between<const C extends string>(column: C, low: number, high: number): Check<never, C> {
+  if (low === undefined || high === undefined)
+    throw new ConfigError(`between(${column}) needs both bounds, as between('${column}', 0, 100)`)
   return { rule: { rule: 'between', column, low, high }, severity: 'error' }
 }
 
@@ -71,6 +73,7 @@ export function rowCount(options: { readonly min?: number; readonly max?: number
 
 /** The newest value is at most `within` (`'36h'`, `'2d'`) before the window's end, or before now where there is none. An empty dataset fails. */
 export function freshness<const C extends string>(column: C, within: string): Check<never, never, never, C> {
+  if (typeof within !== 'string') throw new ConfigError(`freshness(${column}) needs a duration, as '36h'`)
   return { rule: { rule: 'freshness', column, within }, severity: 'error' }
 }
 

@@ -35,6 +35,7 @@ export type ScalarName = keyof typeof scalars
 
 /** Parses a type text as it stands in schema.ts. @throws ConfigError on anything else, listing what is allowed. */
 export function parseType(text: string): ColumnType {
+  if (typeof text !== 'string') throw new ConfigError(`a type is a text, as 'int32', not ${JSON.stringify(text)}`)
   const trimmed = text.trim()
   if (trimmed in scalars) return { name: trimmed as ScalarName }
   const decimal = /^decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)$/.exec(trimmed)

@@ -1,6 +1,6 @@
 import type { FileFormat, FilesRequest, HttpRequest, QueryRequest, SourceRequest, TableRequest } from '../connectors/requests.ts'
 import { ConfigError } from '../core/errors.ts'
-import { type KnownOptions, requireKnown } from '../core/known-options.ts'
+import { type KnownOptions, requireKnown, requireOneOf } from '../core/known-options.ts'
 
 /** Which rows of a source are read, and when. */
 export type ReadKind =
@@ -127,6 +127,7 @@ const TABLE: KnownOptions<TableOptions & ReadOptions<string>> = { schema: true, 
 export function source(connection: string): SourceBuilder {
   return {
     files: (paths: string | readonly string[], options: FileFormat & ReadOptions<string> = {}) => {
+      if (![paths].flat().every((path) => typeof path === 'string')) throw new ConfigError('files() needs a path, or a list of paths')
       requireKnown('files()', options, FILES)
       const [read, rest] = split(options)
       return {
@@ -181,6 +182,7 @@ function readKind({ window, lookback, cursor, key, overlap, deletes, compact }: 
     if (lookback !== undefined) throw new ConfigError('lookback belongs to a window, not to a cursor (use overlap)')
     if (compact !== undefined && !(Number.isInteger(compact) && compact >= 2))
       throw new ConfigError(`compact is ${compact}; expected a whole number of loads, at least 2`)
+    if (deletes !== undefined) requireOneOf('deletes', deletes, ['ignore', 'keys'])
     return {
       by: 'cursor',
       column: cursor,

@@ -40,6 +40,6 @@ export function merge<const C extends string>(table: string, options: { readonly
 }
 
 function named(table: string): string {
-  if (table === '') throw new ConfigError('a table needs a name')
+  if (typeof table !== 'string' || table === '') throw new ConfigError('a table needs a name')
   return table
 }

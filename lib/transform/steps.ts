@@ -74,6 +74,20 @@ const SQL: KnownOptions<SqlOptions> = { window: true, keep: true, udf: true }
 /** The options of a frame. */
 export const FRAME: KnownOptions<FrameStep<never, unknown>> = { frame: true, window: true, keep: true }
 
+/** What an error says that a value may be. */
+export const SQL_VALUES = 'expected a text, number, bigint, boolean, Date or null'
+
+/** Whether a value, which untyped code may have given, is one that SQL takes. */
+export function isSqlValue(value: unknown): value is SqlValue {
+  return value === null || value instanceof Date || ['string', 'number', 'bigint', 'boolean'].includes(typeof value)
+}
+
+/** What a value that SQL does not take is, for an error. */
+export function kindOf(value: unknown): string {
+  if (value === undefined) return 'undefined'
+  return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}
+
 type Values = readonly SqlValue[]
 // Without a window nothing may be inferred, hence the overloads.
 type Uncut = SqlOptions<never> & { readonly window?: never }
@@ -98,7 +112,13 @@ export const sql: {
   },
 })
 
+/** @throws ConfigError for a value that SQL cannot take: the engine's error would not name it */
 function template(options: SqlOptions, text: TemplateStringsArray, values: Values): Sql<never> {
+  const odd = values.findIndex((value) => !isSqlValue(value))
+  if (odd >= 0)
+    throw new ConfigError(`value ${odd + 1} of a sql template is ${kindOf(values[odd])}; ${SQL_VALUES}`, {
+      hint: `it stands after ${JSON.stringify((text[odd] ?? '').trim().slice(-40))}`,
+    })
   return made({
     engine: 'duckdb',
     text: text.reduce((all, part, i) => `${all}$_${i}${/^\w/.test(part) ? ' ' : ''}${part}`),

@@ -111,6 +111,8 @@ export function tableContract<const R extends Columns>(options: TableContractOpt
 export function commonContract<R extends Columns>({ columns, orderBy, ...rest }: CommonOptions<R>): CommonContract<R> {
   if (Object.keys(columns ?? {}).length === 0) throw new ConfigError('a contract needs columns')
   if (!orderBy?.length) throw new ConfigError('a contract needs orderBy, a total order of its rows')
+  for (const [option, names] of Object.entries({ orderBy, notNull: rest.notNull ?? [] }))
+    if (!Array.isArray(names)) throw new ConfigError(`contract ${option} ${JSON.stringify(names)} must be a list of columns`)
   if (rest.gate) requireKnown('gate', rest.gate, GATE)
   const { version = 1, notNull = [], round = {}, fileName, gate } = rest
   return { columns, orderBy, version, notNull, round, fileName, gate }

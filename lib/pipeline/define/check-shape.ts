@@ -1,4 +1,5 @@
 import { ConfigError } from '../../core/errors.ts'
+import { isSqlValue, kindOf, SQL_VALUES } from '../../transform/steps.ts'
 import type { AnyPipeline } from './definition.ts'
 
 /**
@@ -6,12 +7,14 @@ import type { AnyPipeline } from './definition.ts'
  * @throws ConfigError
  */
 export function checkShape(definition: AnyPipeline): void {
-  const { partition, transform, check, load, export: exports } = definition
+  const { partition, parameters, transform, check, load, export: exports } = definition
   if (partition !== undefined && !has(partition, 'by'))
     throw new ConfigError(`partition is ${shown(partition)}; expected hour, day, week, month or year({ from: '…' }), or keys([…])`)
   for (const [name, record] of Object.entries({ transform, check, load, export: exports }))
     if (record !== undefined && !isRecord(record))
       throw new ConfigError(`${name} is ${shown(record)}; expected an object with a name for each dataset`)
+  for (const [name, value] of Object.entries(parameters ?? {}))
+    if (!isSqlValue(value)) throw new ConfigError(`parameter "${name}" is ${kindOf(value)}; ${SQL_VALUES}`)
   for (const [dataset, given] of Object.entries(check ?? {})) {
     if (!Array.isArray(given)) throw new ConfigError("rules stand in a list, as [notNull('id')]", { stage: 'check', dataset })
     for (const rule of given)

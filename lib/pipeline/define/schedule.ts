@@ -1,5 +1,6 @@
 import { Cron } from 'croner'
-import { ConfigError, messageOf } from '../../core/errors.ts'
+import { ConfigError, messageOf, placed } from '../../core/errors.ts'
+import { requireKnown } from '../../core/known-options.ts'
 import type { Partitioning } from './partitions.ts'
 import { instantOf } from './zoned-time.ts'
 
@@ -42,6 +43,11 @@ export function scheduleOf({ name, schedule, partition }: Scheduled): BoundSched
   const wrong = (message: string) => new ConfigError(message, { pipeline: name, hint: HINT })
   const given: Partial<ScheduleOptions> | null = typeof schedule === 'string' ? { cron: schedule } : schedule
   if (given === null || typeof given !== 'object' || typeof given.cron !== 'string') throw wrong('schedule is no cron expression')
+  try {
+    requireKnown<Partial<ScheduleOptions>>('schedule', given, { cron: true, zone: true })
+  } catch (error) {
+    throw placed(error, { pipeline: name })
+  }
   const cron = given.cron.trim().replace(/\s+/g, ' ')
   const zone = given.zone ?? (partition?.by === 'time' ? partition.zone : 'UTC')
   const said = `schedule ${JSON.stringify(given.cron)}`
