@@ -4,6 +4,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { codePlace } from '../core/code-place.ts'
 import type { Limits } from '../core/context.ts'
 import { ConfigError, MillraceError, messageOf } from '../core/errors.ts'
+import { missingPackageHint } from '../core/missing-package.ts'
 import { didYouMean } from '../core/nearest.ts'
 import { type Config, config, MADE_BY, type Profile } from './config.ts'
 import { type GivenLimits, limitsOf } from './limits.ts'
@@ -152,5 +153,10 @@ function called(make: () => Profile, place: string, file: string): unknown {
 /** The user's own code threw: an error of ours keeps its message, any other says where in the file it came from. */
 function failed(error: unknown, what: string, file: string): unknown {
   if (error instanceof MillraceError) return error.at({ file })
-  return new ConfigError(`${what}: ${messageOf(error)}${codePlace(error, file)}`, { file, cause: error })
+  const hint = missingPackageHint(error)
+  return new ConfigError(`${what}: ${messageOf(error)}${codePlace(error, file)}`, {
+    file,
+    cause: error,
+    ...(hint !== undefined && { hint }),
+  })
 }

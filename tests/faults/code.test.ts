@@ -37,6 +37,12 @@ const PIPELINES: readonly (readonly [what: string, name: string, more: { before?
     "error: misses: pipelines/misses/pipeline.ts cannot be loaded: Cannot find module '<project>/pipelines/misses/nowhere.ts' imported from <project>/pipelines/misses/pipeline.ts",
   ],
   [
+    'that imports a package that the project has not',
+    'needs',
+    { before: "import 'left-behind'" },
+    "error: needs: pipelines/needs/pipeline.ts cannot be loaded: Cannot find package 'left-behind' imported from <project>/pipelines/needs/pipeline.ts\n  hint: install it into this project: npm install left-behind",
+  ],
+  [
     'that imports what is no TypeScript',
     'imports',
     { before: "import './helper.ts'" },
@@ -72,6 +78,11 @@ const CONFIGS: readonly (readonly [what: string, text: string, error: string])[]
     'that is no TypeScript',
     FILES_CONFIG.replace('export default', 'export defalt'),
     "error: <project>/millrace.config.ts cannot be loaded: Expected '{', got 'ident' (line 2)",
+  ],
+  [
+    'of a project that millrace is not installed in',
+    FILES_CONFIG.replace('#millrace', 'millrace'),
+    "error: <project>/millrace.config.ts cannot be loaded: Cannot find package 'millrace' imported from <project>/millrace.config.ts\n  hint: install millrace into this project: its docs/guide.md says how",
   ],
   ['without a warehouse', FILES_CONFIG.replace(/ {2}warehouse.*\n/, ''), 'error: config profile "dev": warehouse is missing'],
   [

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { codePlace } from '../../core/code-place.ts'
 import { disk, exists, readText } from '../../core/disk.ts'
 import { ConfigError, MillraceError, messageOf } from '../../core/errors.ts'
+import { missingPackageHint } from '../../core/missing-package.ts'
 import { nearest } from '../../core/nearest.ts'
 import type { AnyPipeline } from './definition.ts'
 
@@ -88,10 +89,13 @@ async function importDefault(project: string, file: string, pipeline: string): P
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause.at({ pipeline, file: where })
     const place = codePlace(cause, file)
+    const hint = missingPackageHint(cause)
     const generated = /^ \(schema\.[jt]s line/.test(place) || /'\.\/schema\.[jt]s'/.test(messageOf(cause))
     throw new ConfigError(`${where} cannot be loaded: ${messageOf(cause)}${place}`, {
       ...{ cause, pipeline, file: where },
-      ...(generated && { hint: `schema.ts is generated: delete it, and run millrace plan ${pipeline} --discover` }),
+      ...(generated
+        ? { hint: `schema.ts is generated: delete it, and run millrace plan ${pipeline} --discover` }
+        : hint !== undefined && { hint }),
     })
   }
   const value = typeof module === 'object' && module !== null && 'default' in module ? module.default : undefined

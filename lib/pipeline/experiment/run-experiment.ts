@@ -12,6 +12,7 @@ import type { RunContext } from '../../core/context.ts'
 import type { Columns, Dataset } from '../../core/dataset.ts'
 import { exists } from '../../core/disk.ts'
 import { CheckError, ConfigError, MillraceError, messageOf, placed } from '../../core/errors.ts'
+import { missingPackageHint } from '../../core/missing-package.ts'
 import { type DuckDB, openDuckDB } from '../../engines/duckdb.ts'
 import { openReader } from '../../engines/reader.ts'
 import { bindSteps } from '../../transform/bind.ts'
@@ -173,9 +174,12 @@ async function loadExperiment(project: string, name: string): Promise<AnyExperim
   }
   const where = relative(project, file)
   const module: { readonly default?: unknown } = await import(pathToFileURL(file).href).catch((cause: unknown) => {
-    throw cause instanceof MillraceError
-      ? cause.at({ file: where })
-      : new ConfigError(`${where} cannot be loaded: ${messageOf(cause)}${codePlace(cause, file)}`, { cause, file: where })
+    if (cause instanceof MillraceError) throw cause.at({ file: where })
+    const hint = missingPackageHint(cause)
+    throw new ConfigError(`${where} cannot be loaded: ${messageOf(cause)}${codePlace(cause, file)}`, {
+      ...{ cause, file: where },
+      ...(hint !== undefined && { hint }),
+    })
   })
   const value = module.default
   if (value === null || typeof value !== 'object' || !('cells' in value) || !('inputs' in value))
