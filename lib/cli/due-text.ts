@@ -6,6 +6,7 @@ import { zonedTime } from '../observe/zoned.ts'
 import type { DueReport, ScheduleReport } from '../pipeline/report.ts'
 import type { DueRun, DueRuns } from '../pipeline/schedule/run-due.ts'
 import { brokenPipelines } from './broken-pipelines.ts'
+import { scheduleCells } from './schedule-text.ts'
 
 const NONE = "no pipeline has a schedule; give one, as schedule: '0 5 * * *'"
 
@@ -17,22 +18,6 @@ export function dueText(pipelines: readonly DueReport[], color: boolean): string
     pipelines.map(({ pipeline, schedule }) => [pipeline, schedule.due ? 'due' : 'done', ...scheduleCells(schedule)]),
   ).split('\n')
   return lines.map((line, i) => (pipelines[i]?.schedule.due ? paint('yellow', line) : line)).join('\n')
-}
-
-function scheduleCells(schedule: ScheduleReport): string[] {
-  const { cron, zone, last, next, due, run } = schedule
-  return [
-    `${cron} (${zone})`,
-    `since ${zonedTime(last, zone)}`,
-    next === undefined ? 'no next time' : `next ${zonedTime(next, zone)}`,
-    run === undefined ? 'not run since' : `${due ? 'last run' : 'run'} ${run.run} ${run.outcome}${due ? ` (exit ${run.exitCode})` : ''}`,
-  ]
-}
-
-/** A pipeline's schedule in one line, for plan and status. */
-export function scheduleText(schedule: ScheduleReport): string {
-  const [cron = '', ...rest] = scheduleCells(schedule)
-  return `schedule ${cron}: ${schedule.due ? 'due' : 'done'} ${rest.join('; ')}`
 }
 
 /** What `millrace run --due` did: each run's summary, what was left out and why. */

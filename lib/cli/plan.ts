@@ -7,8 +7,7 @@ import { formatCount, formatDuration } from '../observe/units.ts'
 import { truncate } from '../observe/width.ts'
 import type { PlannedDataset, PlanReport } from '../pipeline/report.ts'
 import { command } from './command.ts'
-import { scheduleText } from './due-text.ts'
-import { stalePlanText } from './stale-text.ts'
+import { scheduleText } from './schedule-text.ts'
 
 /** `millrace plan`: binds a pipeline on zero rows and says what a run would do. */
 export const plan = command({
@@ -24,9 +23,10 @@ export const plan = command({
   handler: async ({ pipeline, stale, discover, frozen }, { folder, profile, signal, color }) => {
     if (stale && (discover || frozen)) throw new ConfigError(`--stale and --${discover ? 'discover' : 'frozen'} exclude each other`)
     if (stale) {
-      const [{ openProject }, { stalePlan }] = await Promise.all([
+      const [{ openProject }, { stalePlan }, { stalePlanText }] = await Promise.all([
         import('../pipeline/project.ts'),
         import('../pipeline/state/stale-plan.ts'),
+        import('./stale-text.ts'),
       ])
       const report = await stalePlan(await openProject(folder, profile), pipeline, { signal })
       return { text: stalePlanText(report, color), json: report, exitCode: 0 }

@@ -9,8 +9,8 @@ import { formatCount } from '../observe/units.ts'
 import type { PendingNotice, PipelineStatus } from '../pipeline/report.ts'
 import { brokenPipelines } from './broken-pipelines.ts'
 import { type CommandContext, type CommandResult, command } from './command.ts'
-import { scheduleText } from './due-text.ts'
 import { named } from './plan.ts'
+import { scheduleText } from './schedule-text.ts'
 
 /** `millrace status`: which partitions, and what they share, are done, due, open, failed. */
 export const status = command({

@@ -27,6 +27,7 @@ export async function columnsReadByFrame(
   inputs: readonly BoundDataset[],
   call: CallOver,
 ): Promise<Readonly<Record<string, readonly string[]>>> {
+  if (!inputs.some(({ engine }) => engine === 'extract')) return {}
   const meaning = meaningOf(over)
   if (!meaning) return {}
   const strings = stringsIn(JSON.parse(meaning.built))

@@ -8,6 +8,7 @@ import { putJson, recordOf, runOf, unchangedSince, won } from '../objects.ts'
 import type { Pointed } from '../pointer.ts'
 import type { PointerLayout } from '../pointer-layout.ts'
 import { type HeldRecord, isWaiting, readHeld } from './held.ts'
+import { HELD } from './held-message.ts'
 
 /** A delivery before its switch, whose exports have gates. */
 export interface Gated {
@@ -70,13 +71,6 @@ export async function release(store: Store, pointer: PointerLayout, record: Held
   await store.delete(pointer.held, { ifVersion: record.info.version }).catch((error: unknown) => {
     if (!(error instanceof PreconditionFailed || error instanceof NotFound)) throw error
   })
-}
-
-const HELD = 'held, since it differs too much from the last delivery'
-
-/** Whether an error's message, as the ledger has kept it, is that of a delivery that was held. */
-export function isHeldMessage(message: string | undefined): boolean {
-  return message?.startsWith(HELD) ?? false
 }
 
 function gateError(held: Held): GateError {

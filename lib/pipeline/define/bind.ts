@@ -24,7 +24,7 @@ import { checkForward } from './check-forward.ts'
 import { checkShape } from './check-shape.ts'
 import type { AnyPipeline, Schema } from './definition.ts'
 import type { LoadedPipeline } from './load-definition.ts'
-import { type BoundSchedule, scheduleOf } from './schedule.ts'
+import type { BoundSchedule } from './schedule.ts'
 import { withSchemaSeen } from './seen-schema.ts'
 
 /** A place that a dataset goes to: one table, or one delivered file. */
@@ -93,7 +93,7 @@ export async function bindPipeline(
   const { definition } = loaded
   try {
     checkShape(definition)
-    const schedule = scheduleOf(definition)
+    const schedule = definition.schedule === undefined ? undefined : (await import('./schedule.ts')).scheduleOf(definition)
     for (const [dataset, extract] of Object.entries(definition.extract)) {
       checkExtract(dataset, extract, definition, schema, connections)
       checkEach(dataset, definition, schema)

@@ -5,7 +5,7 @@ import { extensionsIn } from '../../engines/extensions.ts'
 import { checkExport } from '../../export/check-export.ts'
 import type { Export } from '../../export/contract/export.ts'
 import type { SplitRows } from '../../export/contract/table-contract.ts'
-import { isHeldMessage } from '../../export/gate/hold.ts'
+import { isHeldMessage } from '../../export/gate/held-message.ts'
 import { requestText } from '../../extract/request-text.ts'
 import type { ReadKind } from '../../extract/source.ts'
 import { formatCount } from '../../observe/units.ts'
@@ -16,17 +16,14 @@ import { openBinder } from '../open-binder.ts'
 import type { Project } from '../project.ts'
 import type { PlannedDataset, PlannedTarget, PlanReport } from '../report.ts'
 import { keepsGoneKeys } from '../run/gone-keys.ts'
-import { scheduleState } from '../schedule/schedule-state.ts'
 import { staleReport } from '../state/stale.ts'
 import { type BoundPipeline, bindPipeline, hasPartitions, type Target, targetName } from './bind.ts'
 import type { AnyPipeline, Schema } from './definition.ts'
-import { partitionCode } from './input-key.ts'
 import { type LoadedPipeline, loadPipeline } from './load-definition.ts'
 import { partitionsUntil } from './partitions.ts'
 import { isReadWhole } from './read-whole.ts'
 import { extractedPart, resultingSchema } from './schema-check.ts'
 import { renderSchema, schemaDifference } from './schema-file.ts'
-import { stepHashes } from './step-code.ts'
 
 export interface PlanOptions {
   /** Ask the sources for their columns and write them into schema.ts. */
@@ -45,12 +42,16 @@ export async function plan(project: Project, name: string, options: PlanOptions 
   const begun = performance.now()
   if (options.discover && options.frozen) throw new ConfigError('--discover and --frozen exclude each other')
   const { config } = project
+  await using done = new AsyncDisposableStack()
+  const place = done.use(await lookingPlace(config.state))
+  // It opens on another thread while this one imports the pipeline.
+  const opening = openBinder(place.workspaces)
+  const opened = opening.catch(() => undefined)
+  done.defer(async () => (await opened)?.close())
   const loaded = await loadPipeline(config.folder, name)
   const known: Schema = loaded.definition.schema ?? {}
-  await using place = await lookingPlace(config.state)
-  let binder: DuckDB | undefined
   try {
-    binder = await openBinder(place.workspaces)
+    const binder = await opening
     const extracted = options.discover
       ? await (await import('./discover-columns.ts')).discoverColumns(project, place.workspaces, loaded.definition, options.signal)
       : extractedPart(loaded.definition, known)
@@ -72,7 +73,7 @@ export async function plan(project: Project, name: string, options: PlanOptions 
       profile: config.profile,
       datasets: plannedDatasets(pipeline, extracted, scanNotes(config, pipeline, partitions.due.length)),
       targets: pipeline.targets.map(plannedTarget),
-      ...(pipeline.schedule && { schedule: await scheduleState(project, name, pipeline.schedule) }),
+      ...(await scheduleAsLastSeen(project, pipeline)),
       partitions,
       ...forecastsAsLearned(place, name, [...partitions.due, ...partitions.failed]),
       held: await heldAsLastSeen(project, place, name),
@@ -83,8 +84,6 @@ export async function plan(project: Project, name: string, options: PlanOptions 
     }
   } catch (error) {
     throw placed(error, { pipeline: name })
-  } finally {
-    binder?.close()
   }
 }
 
@@ -216,6 +215,18 @@ function forecastsAsLearned(place: LookingPlace, name: string, due: readonly str
   return { ...(forecast && { forecast }), ...(last && { lastForecast: last }) }
 }
 
+/** Reading the code of frames takes 40 ms. */
+async function codeOf(pipeline: BoundPipeline, binder: DuckDB): Promise<string> {
+  const [{ partitionCode }, { stepHashes }] = await Promise.all([import('./input-key.ts'), import('./step-code.ts')])
+  return partitionCode(pipeline, await stepHashes(pipeline, binder))
+}
+
+async function scheduleAsLastSeen(project: Project, { definition, schedule }: BoundPipeline): Promise<Pick<PlanReport, 'schedule'>> {
+  if (!schedule) return {}
+  const { scheduleState } = await import('../schedule/schedule-state.ts')
+  return { schedule: await scheduleState(project, definition.name, schedule) }
+}
+
 async function partitionsAsLastSeen(
   project: Project,
   place: LookingPlace,
@@ -234,8 +245,7 @@ async function partitionsAsLastSeen(
       .filter((each) => !open.includes(each))
       .map(({ name: label }) => ({ label, state: isHeldMessage(seen.get(label)?.error) ? 'held' : seen.get(label)?.state }))
     const those = (state: string) => rest.flatMap((each) => (each.state === state ? [each.label] : []))
-    // Reading the code of frames takes 40 ms.
-    const code = those('done').length > 0 ? partitionCode(pipeline, await stepHashes(pipeline, binder)) : ''
+    const code = those('done').length > 0 ? await codeOf(pipeline, binder) : ''
     const isStale = (label: string) => {
       const { state, inputKey: made = code } = seen.get(label) ?? {}
       return state === 'done' && made !== code

@@ -1,5 +1,5 @@
 import { accept } from '../../export/accept.ts'
-import { isHeldMessage } from '../../export/gate/hold.ts'
+import { isHeldMessage } from '../../export/gate/held-message.ts'
 import { filesOf, type There } from '../../export/go-to.ts'
 import { switches } from '../../export/named.ts'
 import { rollBack } from '../../export/roll-back.ts'

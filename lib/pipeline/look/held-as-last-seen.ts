@@ -1,5 +1,5 @@
 import { GateError } from '../../core/errors.ts'
-import { isHeldMessage } from '../../export/gate/hold.ts'
+import { isHeldMessage } from '../../export/gate/held-message.ts'
 import { readRunRecord } from '../../observe/record.ts'
 import type { Project } from '../project.ts'
 import type { LookingPlace } from './looking.ts'
