@@ -149,6 +149,19 @@ for (const [road, extensions] of ROADS) {
     await nothingWorks()
   })
 
+  test(`load is made again when its connection is lost before the server has answered the COPY, ${road}`, async () => {
+    const proxy = await proxied()
+    const { load, rows } = await warehouseOn(server, { host: proxy.host, port: proxy.port, retries: 1 }, extensions)
+    await load('t', append, ONE)
+    for (const fault of ['cutBefore', 'loseReply'] as const) {
+      proxy.once('COPY ', fault)
+      expect(await load('t', append, MANY, { ctx: testContext({ clock: systemClock }) })).toMatchObject({ rows: 100_000 })
+    }
+    expect(proxy.faults).toBe(2)
+    expect(await rows('SELECT count(*) FROM t')).toEqual(['200001'])
+    await nothingWorks()
+  })
+
   test(`load survives the server’s restart in the middle, ${road}`, async () => {
     const { load, rows, database } = await warehouseOn(server, { retries: 6 }, extensions)
     await load('t', replace, ONE)

@@ -60,12 +60,17 @@ const SMALL_BYTES = 2 ** 17
 
 /** Writes chunks, each when the one before has left for the server: their memory is used again. An end that comes early fails the COPY. */
 async function writeEach(chunks: ByteStream, into: Writable): Promise<void> {
+  let failure: { readonly error: unknown } | undefined
   let refuse: (error: unknown) => void = () => undefined
   const ended = finished(into)
-  // A stream that fails does not answer the write that is under way.
-  ended.catch((error: unknown) => refuse(error))
+  // A stream that fails answers neither the write that is under way nor those that come.
+  ended.catch((error: unknown) => {
+    failure = { error }
+    refuse(error)
+  })
   const write = (chunk: Uint8Array) =>
     new Promise<void>((resolve, reject) => {
+      if (failure) return reject(failure.error)
       refuse = reject
       into.write(chunk, (error) => (error ? reject(error) : resolve()))
     })
