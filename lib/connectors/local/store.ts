@@ -92,7 +92,7 @@ export function openLocalStore(root: string): Store & Required<Pick<Store, 'swee
     } catch (error) {
       if (!isErrno(error, 'EEXIST')) throw error
       // On a network disk the reply to a link that was made can get lost: then the file there is ours.
-      if ((await identify(path))?.version !== identity.version) throw isThere(key)
+      if ((await identify(path))?.version !== identity.version) throw (await isNoFile(path)) ? inTheWay(path) : isThere(key)
     }
     try {
       await folders.sync(dirname(path))
@@ -275,6 +275,16 @@ async function mustIdentify(path: string): Promise<Identity> {
 
 function isThere(key: string): PreconditionFailed {
   return new PreconditionFailed(`${key} is there already`)
+}
+
+/** Whether a folder, a link or a device is there. */
+async function isNoFile(path: string): Promise<boolean> {
+  const there = await lstat(path).catch(() => undefined)
+  return there !== undefined && !there.isFile()
+}
+
+function inTheWay(path: string): PermanentError {
+  return new PermanentError(`what is at ${path} is no file`, { file: path, hint: 'move it away, then run again' })
 }
 
 function notFound(key: string, root: string): NotFound {

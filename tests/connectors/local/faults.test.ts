@@ -1,10 +1,22 @@
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { projectUrl, startNode } from '../../kit/child.ts'
 import { temporaryFolder } from '../../kit/context.ts'
 import { failDisk } from '../../kit/failing-disk.ts'
 import { keysOf, openStore } from './kit.ts'
+
+test.each<[what: string, make: (path: string) => void]>([
+  ['a folder', (path) => mkdirSync(path, { recursive: true })],
+  ['a link', (path) => symlinkSync('nowhere', path)],
+])('%s at an object’s name is said to be in the way: it is no object, nor was another writer faster', async (_what, make) => {
+  const store = openStore()
+  await store.put('a', { bytes: 'x' })
+  make(join(store.folder, 'b'))
+  expect(await store.head('b')).toBeUndefined()
+  for (const write of [() => store.put('b', { bytes: 'y' }, { ifAbsent: true }), () => store.copy('a', 'b', { ifAbsent: true })])
+    await expect(write()).rejects.toMatchObject({ exitCode: 1, message: `what is at ${join(store.folder, 'b')} is no file` })
+})
 
 test('a put whose folder cannot be fsynced is an error, and create-if-absent takes its object back', async () => {
   const store = openStore()
