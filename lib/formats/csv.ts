@@ -7,6 +7,10 @@ import { type Dialect, duckdbCompression } from './dialect.ts'
 const MAX_LINE_BYTES = 8 * 2 ** 20
 const BUFFER_BYTES = 32 * 2 ** 20
 
+/** What to do where a file has not the column that schema.ts wants. */
+export const NO_COLUMN =
+  'where the files are other ones now, millrace plan … --discover asks them; a column under another name: columns: { … }'
+
 /** DuckDB's read_csv of files that have so many columns, all text, or columns of these DuckDB types, under the names `c0`, `c1`, …: nothing is sniffed. */
 export function readCsv(
   files: readonly string[],
@@ -57,6 +61,7 @@ export function positionsOf(
       throw new CheckError(`${place.file} has no column "${column}"; it has ${header.map((name) => `"${name}"`).join(', ')}`, {
         ...place,
         column,
+        hint: NO_COLUMN,
       })
     if (header.indexOf(column, at + 1) >= 0) throw new CheckError(`${place.file} has column "${column}" twice`, { ...place, column })
     return at

@@ -6,7 +6,7 @@ import type { FileStep } from '../engines/file-steps.ts'
 import type { Reader } from '../engines/reader.ts'
 import { emptyRelation } from '../engines/relation.ts'
 import { type ColumnType, duckdbType, parseType, typeText } from '../engines/types.ts'
-import { positionsOf, provenType, readCsv } from './csv.ts'
+import { NO_COLUMN, positionsOf, provenType, readCsv } from './csv.ts'
 import { firstRecord } from './csv-head.ts'
 import type { FormatOptions } from './dialect.ts'
 import { NOT_UTF8 } from './file-faults.ts'
@@ -74,7 +74,12 @@ async function csvParts({ dataset, columns }: ForeignRead, files: readonly Ready
       const header = await firstRecord(path, dialect.compression, dialect.csv)
       if (header?.some((field) => field.includes('\uFFFD')))
         throw new CheckError(`line 1 of ${name} is not UTF-8 text`, { dataset, file: name, hint: NOT_UTF8 })
-      if (!header && dialect.csv.header) throw new CheckError(`${name} is empty: it has no header`, { dataset, file: name })
+      if (!header && dialect.csv.header)
+        throw new CheckError(`${name} is empty: it has no header`, {
+          dataset,
+          file: name,
+          hint: 'put the whole file there; where lines begin with data, say header: false',
+        })
       return { file, header }
     }),
   )
@@ -143,7 +148,7 @@ async function parquetParts(read: ForeignRead, files: readonly ReadyFile[]): Pro
           `${name} has no column "${column}"; it has ${Object.keys(group.columns)
             .map((each) => `"${each}"`)
             .join(', ')}`,
-          { dataset, file: name, column },
+          { dataset, file: name, column, hint: NO_COLUMN },
         )
       return [column, found] as const
     })

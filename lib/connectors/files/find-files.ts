@@ -36,7 +36,7 @@ export async function findFiles(folder: string, paths: readonly string[], partit
     const names = await namesOf(root, path, partition)
     if (names.length === 0) {
       const what = path.replaceAll('{partition}', partition ?? '{partition}')
-      throw new PermanentError(`no file matches "${what}" in ${folder}`, { file: what })
+      throw new PermanentError(`no file matches "${what}" in ${folder}`, { file: what, hint: 'put it there, or correct the path' })
     }
     for (const name of names) found.set(name, await look(root, name))
   }

@@ -47,6 +47,8 @@ export function errorOfAnswer(refused: Refused): TransientError | PermanentError
 
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(GET_ISSUER|VERIFY)|ERR_TLS|ERR_SSL/
 
+const UNREACHED: readonly string[] = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']
+
 /** The error of a request that got no answer, or lost it on the way. Certificates that do not hold are not retried. */
 export function errorOfNetwork(error: unknown, what: string): TransientError | PermanentError {
   const cause = deepest(error)
@@ -56,7 +58,8 @@ export function errorOfNetwork(error: unknown, what: string): TransientError | P
   )
   if (CERTIFICATE.test(code))
     return new PermanentError(`${what} was not sent: the server's certificate does not hold: ${reason}`, { stage: 'extract', cause })
-  return new TransientError(`${what} failed: ${reason}`, { stage: 'extract', cause })
+  const hint = UNREACHED.includes(code) ? 'check the base URL, the network and the service' : undefined
+  return new TransientError(`${what} failed: ${reason}`, { stage: 'extract', cause, ...(hint !== undefined && { hint }) })
 }
 
 /** Undici says "fetch failed" or "terminated"; why stands in the innermost cause. */

@@ -68,7 +68,8 @@ export async function receivePage(answer: Answer, options: PageOptions): Promise
   }
   const { problem, misplaced, unexpected, ...facts } = scanner.end()
   const type = answer.headers.get('content-type')
-  const wrong = broken ?? missingBytes(answer.headers, received) ?? (isHtml(type, start.toString()) ? 'it is HTML' : problem)
+  const html = isHtml(type, start.toString())
+  const wrong = broken ?? missingBytes(answer.headers, received) ?? (html ? 'it is HTML' : problem)
   const came = received === 0 ? '' : `; ${received} bytes of ${type ?? 'no declared type'} came${quoted(start.toString(), 80)}`
   if (wrong === undefined && misplaced !== undefined)
     throw new CheckError(`${what} has its rows elsewhere: ${misplaced}${came}`, {
@@ -81,7 +82,10 @@ export async function receivePage(answer: Answer, options: PageOptions): Promise
       hint: 'look at what the service answers, and at `rows` and `paging` of the request',
     })
   if (wrong === undefined) return { ...head, ...facts, bytes }
-  return new TransientError(`${what} is not whole ${(request.format ?? 'json').toUpperCase()}: ${wrong}${came}`, { stage: 'extract' })
+  return new TransientError(`${what} is not whole ${(request.format ?? 'json').toUpperCase()}: ${wrong}${came}`, {
+    stage: 'extract',
+    ...(html && { hint: 'it is a page for people: check the path, and whether the service wants credentials' }),
+  })
 }
 
 function tooLarge(what: string, maxBytes: number): CheckError {

@@ -29,7 +29,12 @@ const misfit = (file: string, column: string, row: number, value: string, what: 
 })
 
 const bad: Readonly<Record<string, Bad>> = {
-  'an empty CSV file': { file: 'x.csv', content: '', message: 'x.csv is empty: it has no header' },
+  'an empty CSV file': {
+    file: 'x.csv',
+    content: '',
+    message: 'x.csv is empty: it has no header',
+    more: { hint: 'put the whole file there; where lines begin with data, say header: false' },
+  },
   'a truncated gzip stream': {
     file: 'x.csv.gz',
     content: gzipSync(rows).subarray(0, 20_000),
@@ -92,7 +97,7 @@ const bad: Readonly<Record<string, Bad>> = {
     file: 'x.csv',
     content: 'a,c d\n1,2\n',
     message: 'x.csv has no column "b"; it has "a", "c d"',
-    more: { column: 'b' },
+    more: { column: 'b', hint: expect.stringContaining('--discover') },
   },
   'a column that is there twice': {
     file: 'x.csv',
@@ -234,6 +239,7 @@ describe('files refuses', () => {
       message: `no file matches "in/{partition}/*.csv" in ${folder}`,
       dataset: 'd',
       file: 'in/{partition}/*.csv',
+      hint: 'put it there, or correct the path',
     })
   })
 

@@ -268,6 +268,7 @@ describe('files reads Parquet', () => {
       dataset: 'd',
       file: '2.parquet',
       column: 'b',
+      hint: expect.stringContaining('--discover'),
     })
   })
 
