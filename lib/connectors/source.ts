@@ -68,6 +68,8 @@ export interface Relation {
   readonly zone?: string
   /** What is read, for messages: file names or URLs. */
   readonly names?: readonly string[]
+  /** What people call a file that it wrote itself, by the last part of its path: a URL. */
+  called?(name: string): string | undefined
   /** The moment that the rows are of, where that is before the read began: what happened later is not in them. */
   readonly asOf?: Date
   /** Bytes that were read from outside, as far as known. */

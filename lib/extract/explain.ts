@@ -21,7 +21,7 @@ export async function explainMisfit(
   ctx: RunContext,
 ): Promise<unknown> {
   if (!(error instanceof CheckError) || !(error.cause instanceof Error)) return error
-  const structural = withStructure(error, request.dataset)
+  const structural = withStructure(error, request.dataset, relation.called)
   if (structural !== error) return structural
   const found = await search(relation, request, reader, ctx)
   return found ? misfit(found, request, error) : error

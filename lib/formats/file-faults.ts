@@ -73,16 +73,17 @@ function parquetFault(message: string): StructureFault | undefined {
   return { message: `${basename(path)} is not a whole Parquet file`, file: basename(path) }
 }
 
-/** The error for a file that could not be read, in our words where its structure is at fault. */
-export function withStructure(error: unknown, dataset: string): unknown {
+/** The error for a file that could not be read, in our words where its structure is at fault. `called`: what people call a file of this name, where they call it otherwise. */
+export function withStructure(error: unknown, dataset: string, called?: (name: string) => string | undefined): unknown {
   if (!(error instanceof CheckError) || !(error.cause instanceof Error)) return error
   const fault = structureFault(error.cause.message)
   if (!fault) return error
   const { message, file, hint } = fault
-  return new CheckError(message, {
+  const known = (file !== undefined ? called?.(file) : undefined) ?? file
+  return new CheckError(file === undefined || known === undefined ? message : message.replace(file, () => known), {
     ...error.place,
     dataset,
-    ...(file !== undefined && { file }),
+    ...(known !== undefined && { file: known }),
     ...(hint !== undefined && { hint }),
     cause: error.cause,
   })

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Relation } from '../../lib/connectors/source.ts'
+import { CheckError } from '../../lib/core/errors.ts'
 import { type DuckDB, openDuckDB } from '../../lib/engines/duckdb.ts'
 import { openReader, type Reader } from '../../lib/engines/reader.ts'
 import { explainMisfit } from '../../lib/extract/explain.ts'
@@ -288,6 +289,27 @@ describe('explainMisfit', () => {
       window,
     } as const
     expect(await explain(relation, request)).toMatchObject(expected('t'))
+  })
+
+  it('names a file that the source wrote itself as people know it', async () => {
+    const said =
+      'JSON transform error in file "/w/http-x/000000-000001.json", in record/value 1: Object {"id":1,"id":2} has duplicate key "id"'
+    const error = new CheckError('reading "d"', { cause: new Error(said) })
+    const explained = (more: Partial<Relation>) =>
+      explainMisfit(
+        texts(['a'], [['1']], more),
+        { dataset: 'd', columns: { a: 'int8' }, kind: { by: 'whole' } },
+        error,
+        reader,
+        testContext(),
+      )
+    const record = (file: string) => ({
+      message: `record 1 of ${file}: Object {"id":1,"id":2} has duplicate key "id"`,
+      place: { dataset: 'd', file },
+    })
+    const called = (name: string) => (name === '000000-000001.json' ? 'https://api.example.com/things?page=1' : undefined)
+    expect(await explained({ called })).toMatchObject(record('https://api.example.com/things?page=1'))
+    expect(await explained({})).toMatchObject(record('000000-000001.json'))
   })
 
   it('gives other errors back as they are', async () => {

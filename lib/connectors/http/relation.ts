@@ -1,5 +1,5 @@
 import { rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Columns } from '../../core/dataset.ts'
 import { quoteIdentifier, quoteLiteral } from '../../core/quote.ts'
 import { emptyRelation } from '../../engines/relation.ts'
@@ -29,6 +29,7 @@ export async function relationOfPages({ files, request, read, folder, zone }: Pa
     before: [],
     bytes: files.reduce((sum, file) => sum + file.bytes, 0),
     ...(zone !== undefined && { zone }),
+    called: (name: string) => files.find(({ file }) => basename(file) === name)?.url,
     close: () => rm(folder, { recursive: true, force: true }),
   }
   if (files.length === 0) return { ...common, sql: emptyRelation(raw), located: emptyRelation({ ...raw, _file: 'text', _row: 'int64' }) }
