@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { LazyDataFrame } from 'nodejs-polars'
+import { shareExpressionMembers } from './polars-expressions.ts'
 
 /** nodejs-polars' module, loaded when first asked for (70 ms): a plan without frames never pays for it. */
 export type Polars = typeof import('nodejs-polars')['default']
@@ -17,7 +18,10 @@ export function limitPolars(threads: number): void {
 
 /** Loads Polars. */
 export function loadPolars(): Promise<Polars> {
-  loaded ??= import('nodejs-polars').then((module) => module.default)
+  loaded ??= import('nodejs-polars').then((module) => {
+    shareExpressionMembers()
+    return module.default
+  })
   return loaded
 }
 
