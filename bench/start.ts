@@ -30,7 +30,7 @@ interface Command {
 
 const ROOT = resolve(import.meta.dirname, '..')
 const MILLRACE = join(ROOT, 'bin/millrace.js')
-const SHIPPED = ['quakes', 'weather', 'flights']
+const SHIPPED = ['quakes', 'weather', 'flights', 'rentals']
 
 /** Runs every command so often, one after the other, round by round. */
 export async function measureStart(runs = 15): Promise<readonly StartFigures[]> {
