@@ -7,7 +7,6 @@ import type { Store } from '../lib/connectors/store.ts'
 import type { RunContext } from '../lib/core/context.ts'
 import type { Columns, Dataset } from '../lib/core/dataset.ts'
 import { openDuckDB } from '../lib/engines/duckdb.ts'
-import { enginePool } from '../lib/engines/engine-pool.ts'
 import { fifoStock } from '../lib/engines/fifo-stock.ts'
 import { type Contract, contract } from '../lib/export/contract/contract.ts'
 import { csv } from '../lib/export/contract/export.ts'
@@ -25,12 +24,11 @@ import { usageOf } from './processes.ts'
 // One work of bench/delivery.ts in a process of its own, answered over IPC.
 
 export interface DeliveryJob {
-  /** `proved`: what a run does. `written`: the same without reading back. `engine`: the CSV into /dev/null. `upload`: the finished file into the store. `small`: `exports` exports of ten rows. */
-  readonly work: 'proved' | 'written' | 'engine' | 'upload' | 'small'
+  /** `proved`: what a run does. `written`: the same without reading back. `engine`: the CSV into /dev/null. `upload`: the finished file into the store. */
+  readonly work: 'proved' | 'written' | 'engine' | 'upload'
   readonly compression: 'none' | 'gzip'
   readonly parquet: string
   readonly rows: number
-  readonly exports: number
   /** Of `upload`. */
   readonly csv: string
   readonly folder: string
@@ -78,23 +76,7 @@ async function written(dataset: Dataset, target: Contract, store: Store, ctx: Ru
   }
 }
 
-async function small(store: Store, ctx: RunContext, exports: number): Promise<void> {
-  const columns = { id: 'int64', name: 'text', day: 'date' } as const
-  const pool = enginePool(join(ctx.workspace, 'pool'))
-  const file = join(ctx.workspace, 'small.parquet')
-  const db = await openDuckDB({ ...ctx.limits, temp: join(ctx.workspace, 'spill') })
-  await db.run(`COPY (SELECT i AS id, 'name ' || i AS name, DATE '2018-02-04' AS day FROM range(10) AS r(i)) TO '${file}' (FORMAT parquet)`)
-  db.close()
-  const dataset: Dataset = { name: 'small', columns, files: [file], rows: 10, hash: '' }
-  const target = csv('small/{partition}.csv', { contract: contract({ columns, orderBy: ['id'], formulas: 'raw' }) })
-  for (let i = 0; i < exports; i++) {
-    const request = { pipeline: 'bench', dataset, export: target as never, partition: `p${i}`, inputKey: 'a'.repeat(64) }
-    await deliver(request, store, ctx, pool.open)
-  }
-  await pool.close()
-}
-
-async function run({ work, compression, parquet, rows, exports, csv: finished, folder, memoryBytes }: DeliveryJob): Promise<void> {
+async function run({ work, compression, parquet, rows, csv: finished, folder, memoryBytes }: DeliveryJob): Promise<void> {
   const workspace = join(folder, randomUUID())
   await mkdir(workspace, { recursive: true })
   const store = local(join(workspace, 'store')).openStore()
@@ -113,8 +95,7 @@ async function run({ work, compression, parquet, rows, exports, csv: finished, f
   }) as unknown as Contract
   const now = () => ({ at: performance.timeOrigin + performance.now(), cpu: usageOf(process.pid).cpuSeconds })
   const begun = now()
-  if (work === 'small') await small(store, ctx, exports)
-  else if (work === 'upload')
+  if (work === 'upload')
     await store.put('lineitem.csv', { stream: createReadStream(finished, { highWaterMark: 2 ** 20 }) }, { ifAbsent: true })
   else if (work === 'written') await written(dataset, terms, store, ctx)
   else if (work === 'engine') {

@@ -11,17 +11,16 @@ import { lineitemCsv, lineitemSql } from './lineitem.ts'
 import { least, type Measured, mostRss, type Stretch } from './measured.ts'
 import { table } from './postgres-report.ts'
 
-// `node bench/delivery.ts`: a proved delivery into a folder beside the same without the proof, the engine's CSV into /dev/null, a plain upload of the finished file, and pigz where it is there. Options: --rows 6000000 --rounds 3 --exports 1000.
+// `node bench/delivery.ts`: a proved delivery into a folder beside the same without the proof, the engine's CSV into /dev/null, a plain upload of the finished file, and pigz where it is there. Options: --rows 6000000 --rounds 3.
 
 const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '6000000' },
     rounds: { type: 'string', default: '3' },
-    exports: { type: 'string', default: '1000' },
     folder: { type: 'string', default: resolve(import.meta.dirname, '../.millrace/bench') },
   },
 })
-const [rows, rounds, exports] = [Number(values.rows), Number(values.rounds), Number(values.exports)]
+const [rows, rounds] = [Number(values.rows), Number(values.rounds)]
 const cache = resolve(values.folder)
 const work = join(cache, 'delivery-work')
 const MEMORY = { wide: 2 ** 30, narrow: 256 * 1_000_000 }
@@ -47,7 +46,7 @@ const { file: csv, bytes } = await lineitemCsv(cache, rows)
 async function measured(job: Pick<DeliveryJob, 'work'> & Partial<DeliveryJob>): Promise<Measured> {
   rmSync(work, { recursive: true, force: true })
   mkdirSync(work, { recursive: true })
-  const whole: DeliveryJob = { compression: 'none', parquet, rows, exports, csv, folder: work, memoryBytes: MEMORY.wide, ...job }
+  const whole: DeliveryJob = { compression: 'none', parquet, rows, csv, folder: work, memoryBytes: MEMORY.wide, ...job }
   const { message, rss } = await answerOf<Stretch>('./delivery-child.ts', {}, whole)
   const { from, to, cpuSeconds } = message
   return { wallSeconds: (to - from) / 1000, cpuSeconds, peakRssBytes: rss.peakBytes(from, to) }
@@ -68,7 +67,6 @@ const works: Readonly<Record<string, Pick<DeliveryJob, 'work'> & Partial<Deliver
   'gzip, delivered and proved': { work: 'proved', compression: 'gzip' },
   'gzip, without the proof': { work: 'written', compression: 'gzip' },
   'delivered and proved, 256 MB': { work: 'proved', memoryBytes: MEMORY.narrow },
-  'small exports of 10 rows': { work: 'small' },
 }
 const figures = new Map<string, Measured[]>()
 const packed: Measured[] = []
@@ -109,7 +107,6 @@ const ratios = [
   ['proof, CPU', cpu('delivered and proved') / cpu('the same without the proof'), '1.35'],
   ['proof with gzip, wall', wall('gzip, delivered and proved') / wall('gzip, without the proof'), '1.35'],
   ['proof with gzip, CPU', cpu('gzip, delivered and proved') / cpu('gzip, without the proof'), '1.35'],
-  ['ms for a small export', (wall('small exports of 10 rows') * 1000) / exports, '10'],
 ] as const
 process.stdout.write(
   `${table(

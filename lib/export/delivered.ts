@@ -1,5 +1,6 @@
 import type { ObjectInfo, Store } from '../connectors/store.ts'
 import { PermanentError } from '../core/errors.ts'
+import { together } from '../core/together.ts'
 import type { Export } from './contract/export.ts'
 import { type DeliveryLayout, deliveryLayout, TEMPORARY } from './layout.ts'
 import type { SetManifest } from './manifest.ts'
@@ -89,7 +90,19 @@ export async function sweepTemporary(store: Store, isAlive: (run: string) => boo
 
 /** The same for one export's partition, whose lock the caller holds: whatever lies there is a dead delivery's. */
 export async function sweepDelivery(store: Store, layout: DeliveryLayout): Promise<void> {
-  await store.sweep?.(TEMPORARY)
+  const look = looks.get(store) ?? together(Number.POSITIVE_INFINITY, (asked: readonly undefined[]) => temporaryKeys(store, asked))
+  looks.set(store, look)
+  const keys = await look(undefined)
   await store.sweep?.(`${layout.folder}/`)
-  for await (const key of store.list(TEMPORARY)) if (key.split('/')[2]?.startsWith(`${layout.id}-`)) await store.delete(key)
+  for (const key of keys) if (key.split('/')[2]?.startsWith(`${layout.id}-`)) await store.delete(key)
+}
+
+/** Exports that begin at the same time share a look at what is left. */
+const looks = new WeakMap<Store, (asked: undefined) => Promise<readonly string[]>>()
+
+async function temporaryKeys(store: Store, asked: readonly undefined[]): Promise<readonly (readonly string[])[]> {
+  await store.sweep?.(TEMPORARY)
+  const keys: string[] = []
+  for await (const key of store.list(TEMPORARY)) keys.push(key)
+  return asked.map(() => keys)
 }

@@ -1,5 +1,4 @@
-import { lstatSync } from 'node:fs'
-import { realpath } from 'node:fs/promises'
+import { lstatSync, realpathSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { disk, isErrno, makeFolderDurable } from '../../core/disk.ts'
 import { PermanentError } from '../../core/errors.ts'
@@ -52,10 +51,12 @@ export function foldersOf(root: string): Folders {
     ensure,
     forget,
     sync,
+    // Asked of the kernel at once, as is whether a file is there: before each look at an object.
     has: async (folder) => {
       try {
-        const real = await realpath(folder)
-        if (real !== join(await realpath(root), relative(root, folder))) throw linked(folder)
+        if (!lstatSync(folder, { throwIfNoEntry: false })) return false
+        const real = realpathSync.native(folder)
+        if (real !== join(realpathSync.native(root), relative(root, folder))) throw linked(folder)
         return true
       } catch (error) {
         if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false

@@ -1,4 +1,5 @@
-import { lstat, readdir } from 'node:fs/promises'
+import { lstatSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { disk, isErrno } from '../../core/disk.ts'
 import { refusedByDisk } from '../../core/disk-refusal.ts'
@@ -20,6 +21,7 @@ async function* walk(folder: string, within: string, start: string): AsyncIterab
 /** A folder sorts by the keys in it, which go on with a slash: `a-b` comes before `a/b`. */
 async function sortedEntries(folder: string, start: string): Promise<{ name: string; isFolder: boolean }[]> {
   try {
+    if (!lstatSync(folder, { throwIfNoEntry: false })) return []
     const entries = (await readdir(folder, { withFileTypes: true })).filter(
       (entry) => (entry.isFile() || entry.isDirectory()) && !entry.name.startsWith(OWN) && entry.name.startsWith(start),
     )
@@ -45,6 +47,6 @@ const SETTLED_AFTER_MS = 600_000
  * acts on having seen it must not be wiser than the disk. Folders that nobody has changed for long are left alone: an fsync costs a millisecond.
  */
 export async function settle(folder: string): Promise<void> {
-  const { mtimeMs } = await lstat(folder)
+  const { mtimeMs } = lstatSync(folder)
   if (Date.now() - mtimeMs < SETTLED_AFTER_MS) await disk.syncFolder(folder)
 }

@@ -17,6 +17,8 @@ import { findMetadata, readSidecar, removeSidecars, writeSidecar } from './sidec
 import { crcOfFile, crcOfStream, discard, type Staged, stage } from './staging.ts'
 import { temporariesOf } from './temporaries.ts'
 
+/** Records, mostly. */
+const SMALL_BYTES = 2 ** 16
 const LOCK_SLOTS = 64
 const LOCK_WAIT_MS = 60_000
 
@@ -164,6 +166,7 @@ export function openLocalStore(root: string): Store & Required<Pick<Store, 'swee
   async function get(key: string, range?: { readonly start: number; readonly end: number }): Promise<Readable> {
     const opened = await openObject(key)
     if (!opened) throw notFound(key, root)
+    if (range === undefined && opened.stats.size <= SMALL_BYTES) return wholeOf(opened.file)
     if (range === undefined) return opened.file.createReadStream()
     if (range.end > range.start) return opened.file.createReadStream({ start: range.start, end: range.end - 1 })
     await opened.file.close()
@@ -265,6 +268,16 @@ async function newIdentity(path: string, current: Identity | undefined): Promise
   await utimes(path, seconds, seconds)
   await disk.syncFile(path)
   return mustIdentify(path)
+}
+
+/** A small object at once: a stream that reads a file has 64 KiB of memory for each of its reads. */
+async function wholeOf(file: FileHandle): Promise<Readable> {
+  try {
+    const bytes = await file.readFile()
+    return Readable.from(bytes.byteLength === 0 ? [] : [bytes], { objectMode: false })
+  } finally {
+    await file.close()
+  }
 }
 
 async function mustIdentify(path: string): Promise<Identity> {

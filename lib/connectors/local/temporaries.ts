@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { lstatSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { disk, exists, isErrno } from '../../core/disk.ts'
@@ -90,6 +91,7 @@ const TEMPORARY_NAME = new RegExp(`^${TEMPORARY.replaceAll('.', '\\.')}([0-9a-f-
 
 async function entriesOf(folder: string) {
   try {
+    if (!lstatSync(folder, { throwIfNoEntry: false })) return []
     return await readdir(folder, { withFileTypes: true })
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return []
