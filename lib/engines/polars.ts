@@ -50,6 +50,8 @@ export function releaseFrames(): void {
   if (!collectGarbage) {
     setFlagsFromString('--expose-gc')
     collectGarbage = runInNewContext('gc') as typeof collectGarbage
+    // Code that is compiled under other flags is not taken from the compile cache: without this a run of frames would never find its own.
+    setFlagsFromString('--no-expose-gc')
   }
   collectGarbage?.({ type: ++releases % 8 === 0 ? 'major' : 'minor' })
 }

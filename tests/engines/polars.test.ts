@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { cachedDataVersionTag } from 'node:v8'
 import { expect, test } from 'vitest'
-import { isLazyFrame, loadPolars, polarsWords, scanParquet, sinkParquet } from '../../lib/engines/polars.ts'
+import { isLazyFrame, loadPolars, polarsWords, releaseFrames, scanParquet, sinkParquet } from '../../lib/engines/polars.ts'
 import { temporaryFolder } from '../kit/context.ts'
 
 test('scanParquet and sinkParquet take paths as they are, in their order', async () => {
@@ -64,4 +65,10 @@ test('isLazyFrame knows a lazy frame from anything else', async () => {
     false,
     false,
   ])
+})
+
+test('releaseFrames leaves V8 as it was, so that compiled code stays of use', () => {
+  const version = cachedDataVersionTag()
+  releaseFrames()
+  expect(cachedDataVersionTag()).toBe(version)
 })
