@@ -11,7 +11,7 @@ export interface Sent {
   readonly bytes: number
 }
 
-/** Takes a chunk; the next one comes when it has resolved. */
+/** Takes a chunk, whose memory is used again when it has resolved: then the next one comes. */
 export type TakeFrames = (chunk: Uint8Array) => Promise<void>
 
 /**

@@ -6,6 +6,7 @@ import type { RunContext } from '../../core/context.ts'
 import { ConfigError, messageOf } from '../../core/errors.ts'
 import { reveal } from '../../core/secret.ts'
 import { explained } from './faults.ts'
+import { lendingSocket } from './lending-socket.ts'
 import { protectionOf, type Settings } from './options.ts'
 import { refusePooledTransactions } from './pooler.ts'
 
@@ -63,6 +64,8 @@ export async function connect(settings: Settings, address: Address, application:
       user: settings.user,
       ...(settings.password !== undefined && { password: reveal(settings.password) }),
       ssl,
+      // Where TLS is, reads are TLS's own.
+      ...(ssl === false && { stream: lendingSocket }),
       application_name: application,
       connectionTimeoutMillis: settings.connectTimeoutMs,
       keepAlive: true,

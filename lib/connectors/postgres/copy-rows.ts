@@ -55,8 +55,13 @@ export async function copyRows(session: LoadSession, db: DuckDB, rows: RowsToCop
   }
 }
 
-/** What a socket takes without asking for a pause, and more: when that has left for the server nobody says, so it has memory of its own. */
+/** What a socket takes without asking for a pause, and more. */
 const SMALL_BYTES = 2 ** 17
+
+/** A chunk as a COPY's stream may have it whose memory is used again once the write is done: when a small one has left for the server nobody says, so that has memory of its own. */
+export function lasting(chunk: Uint8Array): Uint8Array {
+  return chunk.length < SMALL_BYTES ? Buffer.from(chunk) : chunk
+}
 
 /** Writes chunks, each when the one before has left for the server: their memory is used again. An end that comes early fails the COPY. */
 async function writeEach(chunks: ByteStream, into: Writable): Promise<void> {
@@ -75,7 +80,7 @@ async function writeEach(chunks: ByteStream, into: Writable): Promise<void> {
       into.write(chunk, (error) => (error ? reject(error) : resolve()))
     })
   try {
-    for await (const chunk of chunks) await write(chunk.length < SMALL_BYTES ? Buffer.from(chunk) : chunk)
+    for await (const chunk of chunks) await write(lasting(chunk))
     into.end()
   } catch (error) {
     into.destroy(error instanceof Error ? error : new Error(String(error)))

@@ -1,6 +1,7 @@
 import type { Client } from 'pg'
 import { elapsedMs } from '../../core/clock.ts'
 import type { RunContext } from '../../core/context.ts'
+import { copyTo } from './copy-to.ts'
 import type { FifoEnd } from './fifo.ts'
 import type { Pace } from './throttle.ts'
 
@@ -44,15 +45,11 @@ export async function copyIntoFifo(
   ctx: Pick<RunContext, 'clock' | 'signal'>,
 ): Promise<Copied> {
   const { signal } = ctx
-  // Loaded late, as the driver is.
-  const { copyTo } = await import('./copy-to.ts')
   signal.throwIfAborted()
-  const stream = client.query(copyTo(sql, { highWaterMark: 2 ** 18 }))
-  let fault: unknown
-  stream.on('error', (error) => {
-    fault = error
+  const copying = copyTo(client, sql, () => {
+    progress.lastMs = elapsedMs(ctx.clock)
   })
-  const stop = () => stream.destroy(signal.reason)
+  const stop = () => copying.stop(signal.reason)
   signal.addEventListener('abort', stop, { once: true })
   const began = () => {
     progress.lastMs = elapsedMs(ctx.clock)
@@ -60,7 +57,7 @@ export async function copyIntoFifo(
   }
   try {
     began()
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
+    for await (const chunk of copying.chunks()) {
       progress.bytes += chunk.length
       progress.waiting = false
       await pace(chunk, ctx)
@@ -70,12 +67,13 @@ export async function copyIntoFifo(
     }
     // The count comes after the data; an error may, too.
     await client.query('SELECT 1')
-    if (fault) throw fault
+    const fault = copying.fault()
+    if (fault !== undefined) throw fault
     progress.ended = true
     progress.waiting = false
-    return { rows: stream.rowCount, bytes: progress.bytes }
+    return { rows: copying.rowCount(), bytes: progress.bytes }
   } catch (error) {
-    throw signal.aborted ? signal.reason : (fault ?? error)
+    throw signal.aborted ? signal.reason : (copying.fault() ?? error)
   } finally {
     signal.removeEventListener('abort', stop)
   }

@@ -5,6 +5,7 @@ import { quoteIdentifier } from '../../core/quote.ts'
 import type { Frames, Sent } from '../frames.ts'
 import type { ReceiveReceipt, ReceiveRequest } from '../warehouse.ts'
 import { loadInAttempts, type Reach } from './attempts.ts'
+import { lasting } from './copy-rows.ts'
 import { requireLoadable } from './fit-table.ts'
 import { createFrameTable, fitFrameTable, requireSameMeaning } from './frame-tables.ts'
 import { buildIndexes } from './indexes.ts'
@@ -107,7 +108,7 @@ function sinkOf(into: Writable) {
     failure ??= error
     wake()
   })
-  into.on('drain', wake).on('finish', wake).on('close', wake)
+  into.on('finish', wake).on('close', wake)
   const woken = async (): Promise<void> => {
     if (!failure)
       await new Promise<void>((resolve) => {
@@ -116,9 +117,15 @@ function sinkOf(into: Writable) {
     if (failure) throw failure
   }
   return {
+    /** Resolves once the chunk has left for the server: its memory is used again. */
     write: async (chunk: Uint8Array): Promise<void> => {
       if (failure) throw failure
-      if (!into.write(chunk)) await woken()
+      let left = false
+      into.write(lasting(chunk), () => {
+        left = true
+        wake()
+      })
+      while (!left) await woken()
     },
     /** Resolves once the server has taken all. */
     end: async (): Promise<void> => {
