@@ -14,8 +14,8 @@ export interface Pending {
   readonly dataset: Dataset
 }
 
-/** An export of at most so much goes beside others. What an engine does not count (buffers, copies of a file that is read back) is a few times that; a larger one has work for all cores anyway. */
-const SMALL = { rows: 20_000, fileBytes: 2 ** 22 }
+/** An export of at most so much goes beside others. What an engine does not count (buffers, copies of a file that is read back, Polars) grows with the rows: four of 20,000 rows of half a kilobyte took a run from 530 to 701 MB. */
+const SMALL = { rows: 5_000, fileBytes: 2 ** 20 }
 
 /** So many at a time: half of what one takes is waiting for the disk or the network, and one thread of JavaScript leads them all. */
 const mostOf = (threads: number) => Math.min(4, 2 * threads)
