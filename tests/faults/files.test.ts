@@ -45,8 +45,20 @@ const FILES: Readonly<Record<string, string>> = { lines: 'in.csv', docs: 'in.jso
 
 /** What is wrong, in which pipeline, what the file holds (null: there is none), the error after `failed shared datasets: `, the exit code. */
 const BAD: readonly (readonly [what: string, pipeline: string, content: string | Uint8Array | null, error: string, code: number])[] = [
-  ['a missing file', 'lines', null, 'lines extract line: no file matches "in.csv" in <project>/data', 1],
-  ['an empty file', 'lines', '', 'lines extract line: in.csv is empty: it has no header', 3],
+  [
+    'a missing file',
+    'lines',
+    null,
+    'lines extract line: no file matches "in.csv" in <project>/data\n  hint: put it there, or correct the path',
+    1,
+  ],
+  [
+    'an empty file',
+    'lines',
+    '',
+    'lines extract line: in.csv is empty: it has no header\n  hint: put the whole file there; where lines begin with data, say header: false',
+    3,
+  ],
   [
     'a truncated file',
     'packed',
@@ -74,7 +86,7 @@ const BAD: readonly (readonly [what: string, pipeline: string, content: string |
     'a missing column',
     'lines',
     CSV.replace('amount', 'amt'),
-    'lines extract line: in.csv has no column "amount"; it has "id", "shop", "amt", "note"',
+    'lines extract line: in.csv has no column "amount"; it has "id", "shop", "amt", "note"\n  hint: where the files are other ones now, millrace plan … --discover asks them; a column under another name: columns: { … }',
     3,
   ],
   ['JSON that ends early', 'docs', JSON_TEXT.slice(0, -20), 'docs extract line: in.json ends early: its JSON array has no end', 3],

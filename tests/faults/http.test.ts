@@ -21,7 +21,7 @@ export default pipeline({
 const SCHEMA = `export const schema = { thing: { id: 'int64', name: 'text' }, named: { id: 'int64', name: 'text' } } as const\n`
 const configOf = (url: string) => `import { config, duckdb, http, local } from '#millrace'
 export default config({ profiles: { dev: {
-  connections: { api: http({ baseUrl: '${url}', retries: 2, timeoutMs: 300 }) },
+  connections: { api: http({ baseUrl: '${url}', retries: 2, timeoutMs: 1500 }) },
   warehouse: duckdb('.millrace/dev/warehouse.duckdb'), landing: local('.millrace/dev/landing'), store: local('.millrace/dev/export'),
   limits: { memory: '512MB', threads: 2 },
 } } })
@@ -108,14 +108,14 @@ const BAD: readonly (readonly [what: string, answer: Answer, error: string, code
   [
     'a time-out',
     () => {},
-    'extract thing partition north: page 1 of GET <url>/things/north?limit=2&offset=0 timed out: nothing arrived for 0.3 s (tried 3 times)',
+    'extract thing partition north: page 1 of GET <url>/things/north?limit=2&offset=0 timed out: nothing arrived for 1.5 s (tried 3 times)',
     75,
     3,
   ],
   [
     'HTML with 200',
     refusing(200, '<!doctype html><html><body>Log in</body></html>', { 'content-type': 'text/html' }),
-    'extract thing partition north: page 1 of GET <url>/things/north?limit=2&offset=0 is not whole JSON: it is HTML; 47 bytes of text/html came: "<!doctype html><html><body>Log in</body></html>" (tried 3 times)',
+    'extract thing partition north: page 1 of GET <url>/things/north?limit=2&offset=0 is not whole JSON: it is HTML; 47 bytes of text/html came: "<!doctype html><html><body>Log in</body></html>" (tried 3 times)\n  hint: it is a page for people: check the path, and whether the service wants credentials',
     75,
     3,
   ],
