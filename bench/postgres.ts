@@ -1,8 +1,8 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFile, execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { parseArgs, promisify } from 'node:util'
 import pg from 'pg'
 import { startPostgres } from '../fixtures/postgres-server.ts'
 import { extensionsFolder } from '../lib/config/load.ts'
@@ -47,9 +47,15 @@ if (!extension) throw new Error('DuckDB\'s postgres_scanner is not in place: run
 
 const data = await lineitemCsv(cache, rows)
 const [parquet, binary] = [join(data.folder, 'lineitem.parquet'), join(data.folder, 'lineitem.pgcopy')]
+const halves = [join(data.folder, 'lineitem-1.pgcopy'), join(data.folder, 'lineitem-2.pgcopy')] as const
 const ROADS = [
   ['yes', ''],
   ['no', ', COPY stream'],
+] as const
+/** A first load by one connection and by two, each beside as many of psql. */
+const PUSHES = [
+  [1, [binary], ''],
+  [4, halves, ', two connections'],
 ] as const
 const server = await startPostgres({ settings: ['shared_buffers=512MB', 'max_wal_size=8GB', 'checkpoint_timeout=1h'] })
 try {
@@ -58,19 +64,21 @@ try {
   const [roads, many, engine] = [sides(), sides(), bareSides()]
   for (let round = 1; round <= rounds; round++) {
     const out = async () => psql('shop', `\\copy lineitem to '/dev/null' (format binary)`)
-    const into = async () => {
+    const into = async (...files: readonly string[]) => {
       await ask('mart', 'DROP TABLE IF EXISTS bare; CREATE TABLE bare (LIKE shape)')
-      return psql('mart', `\\copy bare from '${binary}' (format binary)`)
+      return psql('mart', ...files.map((file) => `\\copy bare from '${file}' (format binary)`))
     }
     engine.note('PG → Parquet', await bareTable('pull'))
     engine.note('Parquet → PG', await bareTable('push'))
     for (const [road, suffix] of ROADS) {
       roads.note(`PG → Parquet${suffix}`, await millrace('pull', ['extract', 'land'], road), await out())
       if (round === 1) await verifyPull()
-      await ask('mart', 'DROP TABLE IF EXISTS lineitem, _millrace_tokens')
-      const ours = await millrace('push', ['load'], road)
-      if (round === 1) await verifyPush()
-      roads.note(`Parquet → PG${suffix}`, ours, await into())
+      for (const [connections, files, two] of PUSHES) {
+        await ask('mart', 'DROP TABLE IF EXISTS lineitem, _millrace_tokens')
+        const ours = await millrace('push', ['load'], road, connections)
+        if (round === 1) await verifyPush()
+        roads.note(`Parquet → PG${suffix}${two}`, ours, await into(...files))
+      }
     }
     say(`round ${round} of ${rounds} done`)
   }
@@ -106,6 +114,11 @@ async function prepare(): Promise<void> {
   )
   await ask('shop', many.join(';'))
   if (!existsSync(binary)) await psql('shop', `\\copy lineitem to '${binary}' (format binary)`)
+  const middle = "(select pg_relation_size('lineitem') / 16384)"
+  for (const [i, file] of halves.entries()) {
+    const where = `ctid ${i === 0 ? '<' : '>='} format('(%s,0)', ${middle})::tid`
+    if (!existsSync(file)) await psql('shop', `\\copy (select * from lineitem where ${where}) to '${file}' (format binary)`)
+  }
   if (existsSync(parquet)) return
   const db = await openDuckDB({ memoryBytes: 2 ** 30, threads: 2, temp: join(cache, 'spill') })
   const select = Object.entries(LINEITEM).map(
@@ -129,22 +142,22 @@ async function ask(database: string, sql: string): Promise<void> {
   }
 }
 
-/** One command of psql: what its process took. */
-async function psql(database: string, command: string): Promise<Measured> {
-  const args = ['-h', server.host, '-p', String(server.port), '-U', server.user, '-d', database, '-qXc', command]
+/** Commands of psql, each in a process of its own and all at once: what those took. */
+async function psql(database: string, ...commands: readonly string[]): Promise<Measured> {
+  const args = ['-h', server.host, '-p', String(server.port), '-U', server.user, '-d', database, '-qXc']
+  const env = { ...process.env, PGPASSWORD: server.password }
   spawnSync('sync')
   const [begun, cpu] = [performance.now(), usageOf(process.pid).cpuSeconds]
-  const { status, stderr } = spawnSync('psql', args, { env: { ...process.env, PGPASSWORD: server.password }, encoding: 'utf8' })
-  if (status !== 0) throw new Error(`psql ${command}: ${stderr}`)
+  await Promise.all(commands.map((command) => promisify(execFile)('psql', [...args, command], { env })))
   return { wallSeconds: (performance.now() - begun) / 1000, cpuSeconds: usageOf(process.pid).cpuSeconds - cpu, peakRssBytes: 0 }
 }
 
-async function millrace(pipeline: string, stages: readonly string[], road: 'yes' | 'no'): Promise<Measured> {
+async function millrace(pipeline: string, stages: readonly string[], road: 'yes' | 'no', connections = 1): Promise<Measured> {
   rmSync(work, { recursive: true, force: true })
   mkdirSync(work, { recursive: true })
   const env = {
     ...{ BENCH_DATA: data.folder, BENCH_WORK: work, BENCH_PORT: String(server.port), BENCH_PASSWORD: server.password },
-    ...{ BENCH_MEMORY: values.memory, BENCH_TABLES: values.tables, BENCH_EXTENSION: road },
+    ...{ BENCH_MEMORY: values.memory, BENCH_TABLES: values.tables, BENCH_EXTENSION: road, BENCH_CONNECTIONS: String(connections) },
     MILLRACE_EXTENSIONS: extensions,
   }
   const { message, rss } = await answerOf<Stretch>('./postgres-child.ts', env, { pipeline, stages })

@@ -8,12 +8,14 @@ const {
   BENCH_PASSWORD = '',
   BENCH_MEMORY = '256MB',
   BENCH_EXTENSION = 'yes',
+  BENCH_CONNECTIONS = '1',
 } = process.env
 
 const server = (database: string) =>
   postgres({
     ...{ host: '127.0.0.1', port: Number(BENCH_PORT), database, user: 'postgres', password: BENCH_PASSWORD },
     extension: BENCH_EXTENSION === 'yes',
+    ...(database === 'mart' && { maxConnections: Number(BENCH_CONNECTIONS) }),
   })
 
 export default config({

@@ -8,14 +8,14 @@ import { casts, mapScalars } from '../../lib/engines/relation.ts'
 import { parseType, typeText } from '../../lib/engines/types.ts'
 import { connectToTestEngine } from './engine.ts'
 
-/** A Dataset in one Parquet file, as the road writes it (uuid, json and interval as text): the columns of a SELECT, taken by name. */
-export async function datasetOf(folder: string, name: string, columns: Columns, select: string): Promise<Dataset> {
+/** A Dataset in one Parquet file, as the road writes it (uuid, json and interval as text), in row groups of `groupRows` (a multiple of 2048): the columns of a SELECT, taken by name. */
+export async function datasetOf(folder: string, name: string, columns: Columns, select: string, groupRows = 122_880): Promise<Dataset> {
   const file = join(folder, `${randomUUID()}.parquet`)
   const written = Object.fromEntries(Object.entries(columns).map(([column, type]) => [column, fileType(type)]))
   const db = await connectToTestEngine()
   try {
     await db.run(
-      `COPY (SELECT ${casts(written)} FROM (SELECT ${casts(columns)} FROM (${select}))) TO ${quoteLiteral(file)} (FORMAT parquet)`,
+      `COPY (SELECT ${casts(written)} FROM (SELECT ${casts(columns)} FROM (${select}))) TO ${quoteLiteral(file)} (FORMAT parquet, ROW_GROUP_SIZE ${groupRows})`,
     )
     const [row] = await db.meta(`SELECT count(*) AS n FROM read_parquet(${quoteLiteral(file)})`)
     return { name, columns, files: [file], rows: Number(row?.n), hash: hashOf({ name, select }) }

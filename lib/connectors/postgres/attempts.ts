@@ -33,6 +33,8 @@ export interface Attempt<T> {
   prepare?(session: LoadSession): Promise<void>
   /** Inside of it: everything but the token. */
   write(session: LoadSession): Promise<Written<T>>
+  /** After the transaction, each time, whatever came of it. */
+  finish?(session: LoadSession): Promise<void>
   /** What an error that was not foreseen means. */
   explain(error: unknown): unknown
 }
@@ -116,6 +118,7 @@ async function attemptOnce<T>(reach: Reach, attempt: Attempt<T>, ctx: RunContext
     if (await settledOutcome(reach.open, lost, retries, ctx)) return asked.receipt
     throw error
   } finally {
+    await attempt.finish?.(session)
     await session.close()
   }
 }

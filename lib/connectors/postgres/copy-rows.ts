@@ -8,10 +8,11 @@ import { PermanentError } from '../../core/errors.ts'
 import { quoteIdentifier, quoteLiteral } from '../../core/quote.ts'
 import type { DuckDB, SqlValues } from '../../engines/duckdb.ts'
 import { makeFifo, openFifo } from '../../engines/fifo-source.ts'
+import { relationOfFiles } from '../../engines/relation.ts'
 import { notTaken } from './kept-rows.ts'
 import type { LoadSession } from './load-session.ts'
 import { refusedValue } from './refused-value.ts'
-import { type RowsToCopy, wireOptions, wireSelect } from './wire.ts'
+import { type Part, type RowsToCopy, wireOptions, wireSelect } from './wire.ts'
 
 /**
  * Copies rows into a table, in the session's transaction: DuckDB writes them into a FIFO, PostgreSQL reads them as COPY … FROM STDIN; none is parsed on the way. The end of file is ours: when DuckDB fails, the COPY is
@@ -19,11 +20,11 @@ import { type RowsToCopy, wireOptions, wireSelect } from './wire.ts'
  * @throws CheckError naming table, column and value for one that PostgreSQL refuses; ConfigError for a trigger that leaves rows out; the driver's or the engine's error otherwise
  */
 export async function copyRows(session: LoadSession, db: DuckDB, rows: RowsToCopy, ctx: RunContext): Promise<number> {
-  const { columns, files, wire, into, more = {} } = rows
+  const { columns, files, part, wire, into, more = {} } = rows
   const names = [...Object.keys(columns), ...Object.keys(more)].map(quoteIdentifier).join(', ')
   const parameters = Object.keys(more).map((_, i) => `CAST($m${i} AS VARCHAR)`)
   const values: SqlValues = Object.fromEntries(Object.values(more).map((value, i) => [`m${i}`, value]))
-  const select = wireSelect(columns, files, wire, parameters)
+  const select = wireSelect(columns, part?.relation ?? relationOfFiles(columns, files), wire, parameters)
   const options = wireOptions(columns, wire, parameters.length)
   const folder = await mkdtemp(join(ctx.workspace, 'load-'))
   try {
@@ -40,7 +41,7 @@ export async function copyRows(session: LoadSession, db: DuckDB, rows: RowsToCop
     ctx.signal.removeEventListener('abort', stop)
     ctx.signal.throwIfAborted()
     if (accepted.status === 'rejected' && (fifo.stopped() || produced.status === 'fulfilled'))
-      throw await refusedValue(accepted.reason, db, rows)
+      throw await refusedValue(inDataset(accepted.reason, part), db, rows)
     if (produced.status === 'rejected') throw await refusedValue(produced.reason, db, rows)
     if (accepted.status === 'rejected') throw accepted.reason
     const [given, took, { table }] = [produced.value, accepted.value, rows]
@@ -53,6 +54,16 @@ export async function copyRows(session: LoadSession, db: DuckDB, rows: RowsToCop
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** The server counts the lines of what it was sent; said are those of the dataset. */
+function inDataset(error: unknown, part: Part | undefined): unknown {
+  if (!part || !(error instanceof Error && 'where' in error && typeof error.where === 'string')) return error
+  const where = error.where.replace(
+    /((?:^|\n)COPY .*?, line )(\d+)/s,
+    (_, said: string, line: string) => `${said}${part.before + Number(line)}`,
+  )
+  return Object.assign(error, { where })
 }
 
 /** What a socket takes without asking for a pause, and more. */

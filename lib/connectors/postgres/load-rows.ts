@@ -1,7 +1,9 @@
-import { CheckError, ConfigError, OutrunError, TransientError } from '../../core/errors.ts'
+import { CheckError, ConfigError, OutrunError } from '../../core/errors.ts'
 import { quoteIdentifier } from '../../core/quote.ts'
 import { deletesAnyones, refuseOtherWriter } from '../other-writers.ts'
 import type { LoadReceipt, LoadRequest, Token } from '../warehouse.ts'
+import type { Filled } from './fill-by-two.ts'
+import { adoptFilling, sweepFillings } from './filling.ts'
 import { missingColumns, requireLoadable } from './fit-table.ts'
 import { buildIndexes, dropIndexes } from './indexes.ts'
 import { requireGone } from './kept-rows.ts'
@@ -11,19 +13,20 @@ import { ownRows, referenceTo } from './own-rows.ts'
 import { addOwnColumns, FROM_SETTINGS, hasDefaults, setOwnValues, valuesThemselves } from './own-values.ts'
 import { addColumns, createTable, describeTable, type Table } from './tables.ts'
 import { forgetTokens, otherWriter, readToken, sameToken, tokensOf } from './tokens.ts'
+import { releaseTurns, takeTurn } from './turn.ts'
 import { insertRows, mergeRows, type Work } from './write-rows.ts'
 
-/** How long another load of the same table is waited for, as the contract of `Warehouse` says. */
-const TURN_MS = 60_000
-
 /**
- * Everything of a load but its token, inside the transaction: the turn at the table, the token that must still be the expected one, the table made or evolved, the rows, the indexes and keys after them.
+ * Everything of a load but its token, inside the transaction: the turn at the table, the token that must still be the expected one, the table made, adopted or evolved, the rows, the indexes and keys after them. A table that was filled
+ * before (`filled`) is adopted where the target is not there and nobody has it open; else the rows come as they do without one.
  * @throws ConfigError, CheckError, TransientError as the contract of `Warehouse` says, the driver's error otherwise
  */
-export async function loadRows(work: Work, settings: Settings): Promise<LoadReceipt> {
+export async function loadRows(work: Work, settings: Settings, filled?: Filled): Promise<LoadReceipt> {
   const { session, request, name, ctx } = work
   const { dataset, table, disposition, token } = request
   await takeTurn(work, settings)
+  if (filled) await releaseTurns(session)
+  await sweepFillings(session, { table, settings }, filled?.filling, ctx)
   const existing = await describeTable(session, settings.schema, table)
   if (!existing) await forgetTokens(session, settings.schema, table)
   await requireToken(session, settings, token, request.expected)
@@ -33,11 +36,12 @@ export async function loadRows(work: Work, settings: Settings): Promise<LoadRece
   const added = existing
     ? await missingColumns(session, { schema, table }, { ...existing, there: existing.columns, given: dataset.columns })
     : []
+  const adopted = !existing && filled && (await adoptFilling(session, filled.filling, { table, settings })) ? filled : undefined
   if (existing) await addColumns(session, name, Object.fromEntries(added.map((column) => [column, dataset.columns[column] ?? ''])))
-  else await createTable(session, name, dataset.columns)
+  else if (!adopted) await createTable(session, name, dataset.columns)
   const merging = existing && disposition.mode === 'merge'
   const { removed, indexes } = existing ? await makeRoom(work, settings, existing, token.partition) : { removed: 0, indexes: [] }
-  const insert = async () => insertRows(work, existing ? await fillsItself(work, token.partition) : true)
+  const insert = async () => adopted?.rows ?? insertRows(work, existing ? await fillsItself(work, token.partition) : true)
   const written = merging ? await mergeRows(work, disposition, existing) : { rows: await insert(), removed: 0, superseded: 0 }
   if (!existing) await addOwnColumns(session, name, valuesThemselves(token.partition, request.load), FROM_SETTINGS)
   if (written.rows + written.superseded !== dataset.rows) throw miscounted(request, written)
@@ -57,27 +61,6 @@ async function fillsItself({ session, name, request }: Work, partition: string):
 /** What the steps before and after the rows need of a load. */
 export interface Turn extends Pick<Work, 'session' | 'name' | 'ctx'> {
   readonly request: Pick<LoadRequest, 'table' | 'disposition'>
-}
-
-/** One load of a table at a time; readers are not concerned. */
-export async function takeTurn({ session, request, ctx }: Turn, settings: Settings): Promise<void> {
-  const { table } = request
-  await session.query(`SET LOCAL lock_timeout = ${TURN_MS}`)
-  try {
-    await session.query('SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))', [
-      `millrace load ${settings.schema}.${table}`,
-    ])
-  } catch (error) {
-    // After a minute, or what a statement may take.
-    const waited = error instanceof Error && 'code' in error && (error.code === '55P03' || error.code === '57014')
-    if (!waited || ctx.signal.aborted) throw error
-    throw new TransientError(`another run is loading "${table}", and has not ended in the time that it was waited for`, {
-      table,
-      hint: 'run again when it has ended',
-      cause: error,
-    })
-  }
-  await session.query(`SET LOCAL lock_timeout = ${settings.lockTimeoutMs}`)
 }
 
 /** @throws OutrunError when the token of the place is not the expected one any more */

@@ -7,7 +7,9 @@ import type { DuckDB } from '../../engines/duckdb.ts'
 import { checkMergeKeys } from '../../engines/merge-keys.ts'
 import type { LoadReceipt, LoadRequest } from '../warehouse.ts'
 import { loadInAttempts, type Reach } from './attempts.ts'
+import { fillerByTwo, type TwoConnections, worthTwo } from './fill-by-two.ts'
 import { loadRows } from './load-rows.ts'
+import type { LoadSession } from './load-session.ts'
 import { checkNames } from './tables.ts'
 import { columnType } from './write-rows.ts'
 
@@ -17,6 +19,8 @@ export interface LoadTarget extends Reach {
   readonly db: DuckDB
   /** `db` has postgres_scanner. */
   readonly extension: boolean
+  /** When two connections fill a table that is not there. */
+  readonly two: TwoConnections
 }
 
 /** `Warehouse.load` for PostgreSQL. */
@@ -32,11 +36,12 @@ export async function loadTable(target: LoadTarget, request: LoadRequest, ctx: R
     const why = ctx.signal.aborted && error === ctx.signal.reason ? error : explain(error)
     throw why instanceof MillraceError ? why.at({ table, dataset: dataset.name }) : why
   }
-  const write = async (session: Parameters<typeof loadRows>[0]['session']) => ({
-    receipt: await loadRows({ session, db, extension, request, name, ctx }, settings),
+  const filler = worthTwo(target, request, ctx) ? fillerByTwo(target, request, ctx) : undefined
+  const write = async (session: LoadSession) => ({
+    receipt: await loadRows({ session, db, extension, request, name, ctx }, settings, filler?.filled()),
     token,
   })
-  return loadInAttempts(target, { table, dataset: dataset.name, write, explain }, ctx)
+  return loadInAttempts(target, { table, dataset: dataset.name, ...filler, write, explain }, ctx)
 }
 
 /** What can be known to be wrong with a merge before a server is asked. */

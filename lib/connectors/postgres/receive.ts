@@ -6,16 +6,18 @@ import type { Frames, Sent } from '../frames.ts'
 import type { ReceiveReceipt, ReceiveRequest } from '../warehouse.ts'
 import { loadInAttempts, type Reach } from './attempts.ts'
 import { lasting } from './copy-rows.ts'
+import { sweepFillings } from './filling.ts'
 import { requireLoadable } from './fit-table.ts'
 import { createFrameTable, fitFrameTable, requireSameMeaning } from './frame-tables.ts'
 import { buildIndexes } from './indexes.ts'
 import { notTaken } from './kept-rows.ts'
 import { COPY_BINARY } from './known.ts'
-import { buildKeys, makeRoom, refuseOthersRows, requireToken, type Turn, takeTurn } from './load-rows.ts'
+import { buildKeys, makeRoom, refuseOthersRows, requireToken, type Turn } from './load-rows.ts'
 import type { LoadSession } from './load-session.ts'
 import { addOwnColumns, hasDefaults, ownDefaults, setDefaults, setOwnValues, valuesThemselves } from './own-values.ts'
 import { checkNames, describeTable } from './tables.ts'
 import { forgetTokens } from './tokens.ts'
+import { takeTurn } from './turn.ts'
 
 /** `Warehouse.receive` for PostgreSQL: binary COPY of another server goes into COPY … FROM STDIN as it comes. */
 export async function receiveFrames(reach: Reach, request: ReceiveRequest, frames: Frames, ctx: RunContext): Promise<ReceiveReceipt> {
@@ -52,6 +54,7 @@ async function writeFrames(turn: Turn, { settings }: Reach, request: ReceiveRequ
   const { session, name, ctx } = turn
   const { table, place, expected, load, dataset } = request
   await takeTurn(turn, settings)
+  await sweepFillings(session, { table, settings }, undefined, ctx)
   const existing = await describeTable(session, settings.schema, table)
   if (!existing) await forgetTokens(session, settings.schema, table)
   await requireToken(session, settings, place, expected)

@@ -5,6 +5,7 @@ import type { Warehouse, WarehouseTools } from '../warehouse.ts'
 import { applicationName, placeText } from './client.ts'
 import { copyOutOf } from './copy-out.ts'
 import { explained } from './faults.ts'
+import { TWO_CONNECTIONS } from './fill-by-two.ts'
 import { type LoadTarget, loadTable } from './load.ts'
 import { loadEngine } from './load-engine.ts'
 import { type LoadSession, openLoadSession } from './load-session.ts'
@@ -19,6 +20,7 @@ export function openWarehouse(
   settings: Settings,
   server: ServerUse,
   tools: WarehouseTools,
+  two = TWO_CONNECTIONS,
 ): Warehouse & Required<Pick<Warehouse, 'receive'>> {
   const extension = settings.extension ? tools.extensions.file('postgres_scanner') : undefined
   const engine = loadEngine(extension)
@@ -43,7 +45,7 @@ export function openWarehouse(
     const reached = await toLoad(ctx)
     const db = await engine.connect(ctx)
     try {
-      return await work({ ...reached, db })
+      return await work({ ...reached, db, two })
     } finally {
       db.close()
     }

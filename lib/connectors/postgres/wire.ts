@@ -1,6 +1,5 @@
 import type { Columns } from '../../core/dataset.ts'
 import { quoteIdentifier } from '../../core/quote.ts'
-import { relationOfFiles } from '../../engines/relation.ts'
 import { type ColumnType, duckdbType, parseType } from '../../engines/types.ts'
 import { isElement } from './postgres-types.ts'
 
@@ -13,11 +12,21 @@ export interface RowsToCopy {
   readonly table: string
   readonly columns: Columns
   readonly files: readonly string[]
+  /** Only a part of their rows. Absent: all. */
+  readonly part?: Part
   readonly wire: Wire
   /** The table to copy into, quoted. */
   readonly into: string
   /** More columns, each of one text value. */
   readonly more?: Readonly<Record<string, string>>
+}
+
+/** Rows of a dataset that follow each other. */
+export interface Part {
+  /** Their SELECT, each column of its declared type. */
+  readonly relation: string
+  /** Rows of the dataset before them. */
+  readonly before: number
 }
 
 /** Types that PostgreSQL has in another width, as DuckDB must give them. */
@@ -40,11 +49,11 @@ export function wireFor(columns: Columns, extension: boolean): Wire {
   return extension && !no ? 'binary' : 'csv'
 }
 
-/** SELECT of a dataset's columns as they travel, in order, then `more` expressions; named by place. */
-export function wireSelect(columns: Columns, files: readonly string[], wire: Wire, more: readonly string[] = []): string {
+/** SELECT of a relation's columns as they travel, in order, then `more` expressions; named by place. */
+export function wireSelect(columns: Columns, relation: string, wire: Wire, more: readonly string[] = []): string {
   const each = Object.entries(columns).map(([name, type]) => wireExpression(quoteIdentifier(name), parseType(type), wire))
   const list = [...each, ...more].map((expression, i) => `${expression} AS c${i}`).join(', ')
-  return `SELECT ${list} FROM (${relationOfFiles(columns, files)})`
+  return `SELECT ${list} FROM (${relation})`
 }
 
 /** Options of DuckDB's COPY … TO for it. Texts are always quoted: '' is not NULL, and a line `\.` is no end of data. */

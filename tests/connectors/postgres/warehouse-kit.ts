@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { expect, onTestFinished } from 'vitest'
 import { extensionsFolder } from '../../../lib/config/load.ts'
+import type { TwoConnections } from '../../../lib/connectors/postgres/fill-by-two.ts'
 import { type PostgresOptions, postgres } from '../../../lib/connectors/postgres/index.ts'
+import { settingsOf } from '../../../lib/connectors/postgres/options.ts'
+import { sharedServer } from '../../../lib/connectors/postgres/server.ts'
+import { openWarehouse } from '../../../lib/connectors/postgres/warehouse.ts'
 import type { Disposition, LoadReceipt, Warehouse } from '../../../lib/connectors/warehouse.ts'
 import type { Columns, Dataset } from '../../../lib/core/dataset.ts'
 import type { MillraceError } from '../../../lib/core/errors.ts'
@@ -46,16 +50,20 @@ export interface WarehouseSetup {
   tokens(): Promise<readonly string[]>
 }
 
-/** A warehouse in a database of its own; `options` go before the server's address. */
+/** A warehouse in a database of its own; `options` go before the server's address, `two` says which first loads have two connections. */
 export async function warehouseOn(
   server: TestPostgres,
   options: Partial<PostgresOptions> = {},
   extensions = NO_EXTENSIONS,
+  two?: TwoConnections,
 ): Promise<WarehouseSetup> {
   const folder = temporaryFolder()
   const database = options.database ?? (await server.createDatabase())
   const { host, port, user, password } = server
-  const warehouse = postgres({ host, port, user, password, database, retries: 0, ...options }).openWarehouse({ extensions })
+  const given = { host, port, user, password, database, retries: 0, ...options }
+  const warehouse = two
+    ? openWarehouse(settingsOf(given), sharedServer(given)(), { extensions }, two)
+    : postgres(given).openWarehouse({ extensions })
   onTestFinished(() => warehouse.close())
   const reading = postgres({ host, port, user, password, database, ...(options.schema && { schema: options.schema }) }).openWarehouse({
     extensions,
