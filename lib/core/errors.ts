@@ -4,6 +4,7 @@ export interface ErrorPlace {
   readonly stage?: Stage
   readonly partition?: string
   readonly dataset?: string
+  /** A table, or the path of an export. */
   readonly table?: string
   readonly column?: string
   /** 1-based row in `file`, or in the dataset where there is no file. */

@@ -33,7 +33,13 @@ export async function delivering<T>(
 ): Promise<T> {
   const { dataset, partition, pipeline } = request
   const about = { stage: 'export', dataset: dataset.name, target: request.export.path } as const
-  const place: ErrorPlace = { stage: 'export', pipeline, dataset: dataset.name, ...(partition !== undefined && { partition }) }
+  const place: ErrorPlace = {
+    stage: 'export',
+    pipeline,
+    dataset: dataset.name,
+    table: about.target,
+    ...(partition !== undefined && { partition }),
+  }
   const begun = performance.now()
   ctx.emit({ type: 'stage', phase: 'start', ...about })
   const read = { inputRows: dataset.rows, inputBytes: await bytesOfFiles(dataset.files), inputKey: request.inputKey }

@@ -15,12 +15,13 @@ export function errorReport(error: unknown): ErrorReport {
   })
 }
 
-/** `error: quakes land quake partition 2018-02-04: message` and a hint line, for people. Redacted. */
+/** `error: quakes land quake partition 2018-02-04: message` and a hint line, for people; of an export with its path. Redacted. */
 export function errorText(report: ErrorReport): string {
-  const { pipeline, stage, dataset, partition } = report
-  const place = [pipeline, stage, dataset ?? report.table, partition && `partition ${partition}`].filter(Boolean).join(' ')
-  const [first, ...more] = report.message.split('\n')
-  const { column, row, file, message } = report
+  const { pipeline, stage, dataset, table, partition, column, row, file, message } = report
+  // A dataset may have any number of exports.
+  const path = stage === 'export' && dataset !== undefined && table !== undefined && !message.includes(table) ? table : undefined
+  const place = [pipeline, stage, dataset ?? table, path, partition && `partition ${partition}`].filter(Boolean).join(' ')
+  const [first, ...more] = message.split('\n')
   const details = [
     ...(column === undefined || message.includes(`"${column}"`) || message.includes(`column ${column}`) ? [] : [`column "${column}"`]),
     ...(row === undefined || message.includes(`row ${row}`) ? [] : [`row ${row}`]),

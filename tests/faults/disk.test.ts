@@ -65,7 +65,7 @@ const FULL: readonly (readonly [pipeline: string, folder: string, size: string, 
     'sql',
     'export',
     '512k',
-    `export twice: the disk is full: <project>/.millrace/dev/export/_tmp/<run>/<object>.csv (ENOSPC)\n  ${FREE}`,
+    `export twice twice.csv: the disk is full: <project>/.millrace/dev/export/_tmp/<run>/<object>.csv (ENOSPC)\n  ${FREE}`,
     [],
   ],
   [

@@ -34,7 +34,7 @@ const LOCKED: readonly (readonly [what: string, folder: string, error: string])[
   [
     'store',
     '.millrace/dev/export',
-    `failed shared datasets: p export out: permission denied: <project>/.millrace/dev/export/out/<object>.csv (EACCES)\n  ${HINT}`,
+    `failed shared datasets: p export out out.csv: permission denied: <project>/.millrace/dev/export/out/<object>.csv (EACCES)\n  ${HINT}`,
   ],
   ['profile’s folder', '.millrace/dev', `error: permission denied: <project>/.millrace/dev/workspace (EACCES)\n  ${HINT}`],
 ]

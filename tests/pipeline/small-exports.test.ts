@@ -24,7 +24,7 @@ const project = () =>
 
 interface Report {
   readonly partitions: readonly {
-    readonly error?: { readonly message: string; readonly dataset?: string }
+    readonly error?: { readonly message: string; readonly dataset?: string; readonly table?: string }
     readonly steps: readonly { readonly stage: string; readonly target?: string; readonly outcome: string }[]
   }[]
   readonly warnings: readonly string[]
@@ -35,6 +35,7 @@ test('run commits small exports side by side: one that fails leaves those beside
   const failed = await millrace(folder, 'run', 'items', '--json')
   expect(failed.code, failed.stderr).toBe(3)
   const { partitions, warnings } = JSON.parse(failed.stdout) as Report
+  expect(partitions[0]?.error?.table).toBe('e1.csv')
   expect(partitions[0]?.error?.message).toContain('orderBy (name) is no total order: 1 of 2 rows repeat the one before, first name=bolt')
   expect(warnings).toEqual([expect.stringContaining('e2.csv has failed as well: orderBy (name) is no total order')])
   const outcomes = Object.fromEntries(partitions[0]?.steps.map(({ stage, target, outcome }) => [target ?? stage, outcome]) ?? [])

@@ -65,19 +65,19 @@ testWrongPipelines([
     'contract-column',
     "amount: 'decimal(38,2)' }, orderBy",
     "amount: 'decimal(38,2)', tax: 'float64' }, orderBy",
-    'error: contract-column export daily: contract column "tax" is not in the dataset; it has day, amount',
+    'error: contract-column export daily daily/{partition}.csv: contract column "tax" is not in the dataset; it has day, amount',
   ],
   [
     'contract-type',
     "amount: 'decimal(38,2)' }, orderBy",
     "amount: 'float64' }, orderBy",
-    'error: contract-type export daily: contract column "amount" is float64, but the dataset has decimal(38,2)',
+    'error: contract-type export daily daily/{partition}.csv: contract column "amount" is float64, but the dataset has decimal(38,2)',
   ],
   [
     'order-column',
     "orderBy: ['day']",
     "orderBy: ['month']",
-    'error: order-column export daily: orderBy names "month", which is no column of the contract',
+    'error: order-column export daily daily/{partition}.csv: orderBy names "month", which is no column of the contract',
   ],
   [
     'path-partition',

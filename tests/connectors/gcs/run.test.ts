@@ -26,7 +26,7 @@ it('a run ends with exit 75 while the bucket is away, and is brought to its end 
   const failed = await remote.millrace('run', 'sales')
   expect(failed.code).toBe(75)
   expect(failed.stdout).toMatch(
-    /sales export daily partition 2024-01-01: cannot copy gs:\/\/bucket\/export\/daily\/\S+ to gs:\/\/bucket\/export\/daily\/\S+: Cloud Storage answered 503/,
+    /sales export daily daily\/{partition}.csv partition 2024-01-01: cannot copy gs:\/\/bucket\/export\/daily\/\S+ to gs:\/\/bucket\/export\/daily\/\S+: Cloud Storage answered 503/,
   )
   expect(failed.stdout).toContain('run again later')
   server.calm()
