@@ -65,9 +65,3 @@ export function isLazyFrame(value: unknown): value is LazyDataFrame {
 export function polarsWords(message: string): string {
   return (message.split(/\n\s*\nResolved plan until failure/)[0] ?? message).replace(/\s*\n\s*/g, ' ').trim()
 }
-
-/** An Arrow IPC file that we wrote, as a new Parquet file. `file` must end in `.ipc`: Polars takes a path of another ending as data. */
-export async function parquetFromOwnArrow(file: string, parquet: string): Promise<void> {
-  const pl = await loadPolars()
-  await sinkParquet(pl.scanIPC(file), parquet)
-}

@@ -3,7 +3,7 @@ import type { Store } from '../../connectors/store.ts'
 import type { Dataset } from '../../core/dataset.ts'
 import { ConfigError } from '../../core/errors.ts'
 import { quoteIdentifier, quoteList, quoteLiteral } from '../../core/quote.ts'
-import { parquetFromOwnArrow } from '../../engines/polars.ts'
+import { readArrowInParts } from '../../engines/polars-read.ts'
 import { duckdbTypeFromText } from '../../engines/types.ts'
 import { readCsv } from '../../formats/csv.ts'
 import { readParquet } from '../../formats/parquet.ts'
@@ -60,11 +60,7 @@ export async function sideOfDelivery(manifest: DeliveryManifest, store: Store, f
   for (const [i, file] of files.entries()) {
     const path = join(folder, `${i + 1}${FORMS[contract.format].ending}`)
     await spoolFile(file, manifest.contract, store, path, signal)
-    if (contract.format !== 'arrow') spooled.push(path)
-    else {
-      await parquetFromOwnArrow(path, `${path}.parquet`)
-      spooled.push(`${path}.parquet`)
-    }
+    spooled.push(...(contract.format === 'arrow' ? await readArrowInParts(path, path) : [path]))
   }
   return sideOf(rows, contract, (plain) => relationOf(contract, spooled, plain))
 }

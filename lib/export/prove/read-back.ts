@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { DuckDB } from '../../engines/duckdb.ts'
-import { loadPolars, parquetFromOwnArrow, scanParquet, sinkParquet } from '../../engines/polars.ts'
+import { readArrowInParts, readParquetInParts } from '../../engines/polars-read.ts'
 import type { FormatContract } from '../contract/export.ts'
 import { readJsonLines } from './proved-json.ts'
 import { readSheetRows } from './proved-xlsx.ts'
@@ -29,15 +29,9 @@ export function readTableBack(
     case 'ndjson':
       return reader('.ndjson', async (copy) => readJsonLines(copy, contract, before))
     case 'arrow':
-      return reader('.ipc', async (copy) => {
-        await parquetFromOwnArrow(copy, `${path}.read.parquet`)
-        return readParquetRows([`${path}.read.parquet`], contract, before)
-      })
+      return reader('.ipc', async (copy) => readParquetRows(await readArrowInParts(copy, `${path}.read`), contract, before))
     case 'parquet':
-      return reader('.parquet', async (copy) => {
-        await sinkParquet(scanParquet(await loadPolars(), [copy]), `${path}.read.parquet`)
-        return readParquetRows([`${path}.read.parquet`], contract, before)
-      })
+      return reader('.parquet', async (copy) => readParquetRows(await readParquetInParts(copy, `${path}.read`), contract, before))
     case 'xlsx':
       return reader('.xlsx', (copy) => readSheetRows(copy, `${path}.lines`, contract))
   }
