@@ -93,7 +93,8 @@ function isoText(value: string): string {
 }
 
 function zonedText(value: string, zone: string): string {
-  const utc = `CAST(timezone('UTC', ${value}) AS VARCHAR)`
+  // Not timezone('UTC', …), which is a millisecond off after the year 287396 (DuckDB 1.5.5).
+  const utc = `CAST(make_timestamp(epoch_us(${value})) AS VARCHAR)`
   const utcIso = `replace(${utc}, ' ', 'T') || 'Z'`
   const from1 = `${value} >= TIMESTAMPTZ '0001-01-02 00:00:00+00'`
   return `CASE WHEN NOT isfinite(${value}) THEN CAST(${value} AS VARCHAR) WHEN ${from1} THEN ${isUtc(zone) ? utcIso : offsetText(value, utcIso)} ELSE ${utc} || '+00' END`

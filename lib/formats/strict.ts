@@ -102,7 +102,7 @@ function fromText(value: string, to: ColumnType, zone: string | undefined): stri
 }
 
 const NAIVE = '\\s*\\d{4,6}(-\\d{1,2}-|/\\d{1,2}/)\\d{1,2}([ T]\\d{1,2}:\\d{1,2}(:\\d{1,2}(\\.\\d{1,6}0*)?)?)?\\s*'
-const ZONED = `\\s*\\d{4,6}(-\\d{1,2}-|/\\d{1,2}/)\\d{1,2}[ T]\\d{1,2}:\\d{1,2}(:\\d{1,2}(\\.\\d{1,6}0*)?)?( ?(Z|[+-]\\d{1,2}(:?\\d{2}(:?\\d{2})?)?)| [A-Za-z][A-Za-z0-9_+/-]*)\\s*`
+const ZONED = `\\s*\\d{4,6}(-\\d{1,2}-|/\\d{1,2}/)\\d{1,2}( \\(BC\\))?[ T]\\d{1,2}:\\d{1,2}(:\\d{1,2}(\\.\\d{1,6}0*)?)?( ?(Z|[+-]\\d{1,2}(:?\\d{2}(:?\\d{2})?)?)| [A-Za-z][A-Za-z0-9_+/-]*)\\s*`
 
 function instantFromText(value: string, zone: string | undefined): string {
   const to: ColumnType = { name: 'timestamptz' }

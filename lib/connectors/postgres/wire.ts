@@ -88,12 +88,15 @@ function wireType(type: ColumnType): string {
   return WIDENED[type.name] ?? duckdbType(type)
 }
 
-/** A value as PostgreSQL reads it, where DuckDB writes it otherwise: bytes, and dates before Christ. */
+/** A value as PostgreSQL reads it, where DuckDB writes it otherwise: bytes, and dates before Christ. A timestamptz goes as a naive one in UTC: DuckDB (1.5.5) writes it a millisecond off after the year 287396. */
 function csvValue(name: string, type: ColumnType): string {
   if (type.name === 'bytes') return `'\\x' || hex(${name})`
-  if (['date', 'timestamp', 'timestamptz'].includes(type.name)) return `replace(CAST(${name} AS VARCHAR), ' (BC)', ' BC')`
-  return name
+  if (type.name === 'timestamptz')
+    return `CASE WHEN isfinite(${name}) THEN ${datedText(`make_timestamp(epoch_us(${name}))`)} || '+00' ELSE CAST(${name} AS VARCHAR) END`
+  return type.name === 'date' || type.name === 'timestamp' ? datedText(name) : name
 }
+
+const datedText = (value: string): string => `replace(CAST(${value} AS VARCHAR), ' (BC)', ' BC')`
 
 /** A list as the text of an array (PostgreSQL manual, 8.15.6), each element quoted. */
 function arrayText(name: string, of: ColumnType): string {

@@ -159,6 +159,7 @@ const VALUES: Readonly<Record<string, readonly (readonly [duckdb: string, postgr
     ["'-infinity'", '-infinity'],
     ["'infinity'", 'infinity'],
     ["'0044-03-15 (BC) 01:02:03+00'", '0044-03-15 01:02:03+00 BC'],
+    ["make_timestamptz(epoch_us(TIMESTAMP '294246-12-31 23:59:59.999999'))", '294246-12-31 23:59:59.999999+00'],
   ],
   interval: [
     ["'1 month 2 days 3.000004 seconds'", '1 mon 2 days 00:00:03.000004'],
@@ -191,7 +192,10 @@ const VALUES: Readonly<Record<string, readonly (readonly [duckdb: string, postgr
   'list(date)': [["['infinity', '0044-03-15 (BC)']", '{infinity,"0044-03-15 BC"}']],
   'list(time)': [["['01:02:03']", '{01:02:03}']],
   'list(timestamp)': [["['2013-11-03 01:00:00', '-infinity', NULL]", '{"2013-11-03 01:00:00",-infinity,NULL}']],
-  'list(timestamptz)': [["['2013-11-03 01:00:00-04']", '{"2013-11-03 05:00:00+00"}']],
+  'list(timestamptz)': [
+    ["['2013-11-03 01:00:00-04', 'infinity', NULL]", '{"2013-11-03 05:00:00+00",infinity,NULL}'],
+    ["[make_timestamptz(epoch_us(TIMESTAMP '290000-01-01 00:00:00'))]", '{"290000-01-01 00:00:00+00"}'],
+  ],
   'list(interval)': [["['1 month', NULL]", '{"1 mon",NULL}']],
   'list(boolean)': [['[true, NULL]', '{t,NULL}']],
   'list(uuid)': [["['f81d4fae-7dec-11d0-a765-00a0c91e6bf6']", '{f81d4fae-7dec-11d0-a765-00a0c91e6bf6}']],
