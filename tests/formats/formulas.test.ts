@@ -23,6 +23,7 @@ const FORMULAS = [
   'x","=1+1',
   'x\n=1+1',
   'x\t@SUM(1)',
+  'x;=1+1',
 ]
 const TEXTS = ['', '1', 'a=b', 'a-b', 'user@example.com', 'x, y', 'x ,y', '1,5', 'say "hi"', 'two\nlines', 'ü=', "'=1"]
 const separators = { delimiter: ',', quote: '"' }
@@ -55,7 +56,11 @@ test.each(TEXTS)('%j is no formula, and stays as it is', async (text) => {
 test('a sign after the delimiter counts, whichever that is', () => {
   for (const delimiter of [',', ';', '\t', '|', ']', '^', '\\', '-'])
     expect(formulaIn(`x${delimiter}=1`, { delimiter, quote: '"' })).toBe(true)
-  expect(formulaIn('x;=1', separators)).toBe(false)
+  expect(formulaIn('x|=1', separators)).toBe(false)
+})
+
+test('a sign after what delimits or quotes in a spreadsheet counts, whatever the contract says', () => {
+  for (const between of [',', ';', '\t', '"']) expect(formulaIn(`x${between}=1`, { delimiter: '|', quote: "'" })).toBe(true)
 })
 
 test('NULL is no formula', async () => {

@@ -9,9 +9,9 @@ import { COMMON, type CommonContract, type CommonOptions, commonContract, type S
 /** What readers of a CSV file can rely on, and how values become its text; what text each type has, formats/csv-values.ts lists. Every default is written into the manifest. */
 export interface ContractOptions<R extends Columns> extends CommonOptions<R> {
   /**
-   * What becomes of texts (of columns of type text, json, list and struct, and of the header) that a spreadsheet would run as a formula: they begin with `=`, `+`, `-`, `@`, their full-width forms, tab, CR, LF or NUL, or
-   * one of the signs stands after a delimiter, a quote or a line end inside. `raw`: as they are, for readers that are programs. `escape`: an apostrophe before each, which readers see. `reject`: such a row fails the
-   * delivery. Numbers are never touched. There is no default.
+   * What becomes of texts (of columns of type text and json, of lists and structs that hold such, and of the header) that a spreadsheet would run as a formula: they begin with `=`, `+`, `-`, `@`, their full-width forms,
+   * tab, CR, LF or NUL, or one of the signs stands after a delimiter (the contract's, comma, semicolon or tab, of which a spreadsheet takes its locale's), a quote (the contract's, or `"`) or a line end inside. `raw`: as they are, for readers that
+   * are programs. `escape`: an apostrophe before each, which readers see. `reject`: such a row fails the delivery. Columns of numbers are never touched. There is no default.
    */
   readonly formulas: Formulas
   /** One ASCII character. Default `,`. */

@@ -18,7 +18,17 @@ export function roundOf(name: string, { round }: { readonly round: Readonly<Reco
   return round[name]
 }
 
-/** Whether a value's text is somebody's words: only such texts can be formulas, or have characters that an encoding has not. */
-export function isTextual({ name }: ColumnType): boolean {
-  return name === 'text' || name === 'json' || name === 'list' || name === 'struct'
+/** Whether a value's text holds somebody's words: only such texts can be formulas, or have characters that an encoding has not. A list of numbers has none. */
+export function isTextual(type: ColumnType): boolean {
+  switch (type.name) {
+    case 'text':
+    case 'json':
+      return true
+    case 'list':
+      return isTextual(type.of)
+    case 'struct':
+      return type.fields.some((field) => isTextual(field.type) || !/^\w*$/.test(field.name))
+    default:
+      return false
+  }
 }
