@@ -100,16 +100,24 @@ export function diffText({ export: path, version, against, changes, refused }: C
 /** For each consumer whether what it expects holds; if not, what breaks and what mends it. */
 export function verifiedText({ consumers, leftOut }: VerifiedExpectations, color: boolean): string {
   const paint = painter(color)
-  const blocks = consumers.map(({ consumer, file, export: path, holds, breaches }) =>
+  const blocks = consumers.map(({ consumer, file, export: path, holds, unknown, breaches }) =>
     [
-      `${paint(holds ? 'green' : 'red', holds ? '✓' : '✗')} ${paint('bold', consumer)} reads ${path} (${file}): ${holds ? 'holds' : 'breaks'}`,
+      `${paint(holds ? 'green' : 'red', holds ? '✓' : unknown ? '?' : '✗')} ${paint('bold', consumer)} reads ${path} (${file}): ${holds ? 'holds' : unknown ? 'nobody can tell, since no pipeline that can be read exports it' : 'breaks'}`,
       ...breaches.flatMap(({ what, mend }) => [`  ${what}`, `    → ${mend}`]),
     ].join('\n'),
   )
-  const broken = consumers.filter(({ holds }) => !holds).length
+  const unknown = consumers.filter((each) => each.unknown).length
+  const broken = consumers.filter(({ holds }) => !holds).length - unknown
   const all = counted(consumers.length, 'expectation')
   const others = leftOut === 0 ? '' : `; ${leftOut} of other pipelines left out`
-  const verdict = consumers.length === 0 ? 'nothing is expected' : broken === 0 ? `${all}, all of them hold` : `${broken} of ${all} broken`
+  const verdict =
+    consumers.length === 0
+      ? 'nothing is expected'
+      : broken > 0
+        ? `${broken} of ${all} broken`
+        : unknown > 0
+          ? `${all}, of ${unknown} nobody can tell`
+          : `${all}, all of them hold`
   return [...blocks, ...(consumers.length === 1 && leftOut === 0 ? [] : ['', `${verdict}${others}`])].join('\n').trimStart()
 }
 

@@ -116,6 +116,6 @@ async function verify(context: CommandContext, places: readonly string[], pipeli
   return {
     text: [verifiedText(verified, context.color), ...lines].join('\n'),
     json: { ...found, ...json },
-    exitCode: found.consumers.some(({ holds }) => !holds) ? 3 : exitCode,
+    exitCode: found.consumers.some(({ holds, unknown }) => !holds && !unknown) ? 3 : exitCode,
   }
 }

@@ -200,4 +200,9 @@ test('contract check and verify go on where one pipeline cannot be read', async 
     2,
     expect.stringContaining(`✓ stock reads stock/{partition}.csv (${folder}/stock.json): holds\nbroken: cannot`),
   ])
+
+  // What the broken one may export breaks nobody: nobody can tell.
+  project.write({ 'pipelines/stock/pipeline.ts': 'export default 5' })
+  const unread = await millrace(project, 'contract', 'verify', '--expect', folder, '--json')
+  expect([unread.code, JSON.parse(unread.stdout)]).toMatchObject([2, { consumers: [{ holds: false, unknown: true, breaches: [] }] }])
 })
