@@ -56,6 +56,12 @@ testWrongPipelines([
     "error: bounds-of-keys extract sale: the request names {start} or {end}, but the pipeline's partitions are keys: they have {partition}",
   ],
   [
+    'case-alone',
+    "shop: { code: 'text', name: 'text' }",
+    "shop: { code: 'text', name: 'text', Code: 'text' }",
+    'error: case-alone extract shop: columns "code" and "Code" are the same name to DuckDB, which knows no case\n  hint: name one of them otherwise where it comes from',
+  ],
+  [
     'window-column',
     "window: 'sold'",
     "window: 'sould'",

@@ -19,7 +19,7 @@ function asksForPartition(request: unknown): boolean {
 /** Refuses an extracted dataset that cannot be read as it is declared. @throws ConfigError */
 export function checkExtract(
   dataset: string,
-  { connection, request, kind, expressions }: Extract<string>,
+  { connection, request, kind, expressions, forward }: Extract<string>,
   { name, partition, transform }: AnyPipeline,
   schema: Schema,
   connections: Readonly<Record<string, SourceConnection>>,
@@ -60,6 +60,9 @@ export function checkExtract(
       throw placed(error, { ...place, column })
     }
   }
+  // What is forwarded no engine sees.
+  if (forward === undefined)
+    for (const each of [columns, schema[`${dataset}.source`] ?? {}]) refuseSameNames(Object.keys(each), request.method === 'table', place)
   const named = kind.by === 'whole' ? [] : kind.by === 'window' ? [kind.column] : [kind.column, ...kind.key]
   for (const column of named)
     if (!Object.hasOwn(columns, column))
@@ -101,6 +104,19 @@ export function checkExtract(
           hint: `run millrace plan ${name} --discover`,
         },
       )
+  }
+}
+
+function refuseSameNames(names: readonly string[], table: boolean, place: { readonly stage: 'extract'; readonly dataset: string }): void {
+  const seen = new Map<string, string>()
+  for (const name of names) {
+    const other = seen.get(name.toLowerCase())
+    if (other !== undefined)
+      throw new ConfigError(`columns "${other}" and "${name}" are the same name to DuckDB, which knows no case`, {
+        ...{ ...place, column: name },
+        hint: table ? `read the table by a query that names one of them otherwise` : 'name one of them otherwise where it comes from',
+      })
+    seen.set(name.toLowerCase(), name)
   }
 }
 
