@@ -10,6 +10,10 @@ const SHOWN = 200
 /** NUL in a text, which PostgreSQL has in no text. */
 const NUL = '22021'
 
+/** A character that the database's encoding has not; its message has the bytes of it in ours, and no column. */
+const NO_CHARACTER = '22P05'
+const CHARACTER = /^character with byte sequence ((?:0x[0-9a-f]{2} ?)+) in encoding "UTF8" has no equivalent in encoding "(.*)"$/
+
 /** What the extension refuses by itself, before PostgreSQL sees it, and our guard for it: they name the value, and no column. */
 const OUT_OF_RANGE = /^Invalid Input Error: \w[\w ]* "(.*)" is (out of range for Postgre.*)$/s
 
@@ -30,6 +34,12 @@ export async function refusedValue(error: unknown, db: DuckDB, rows: RowsToCopy)
   if (code === NUL || error.message.includes('NULL-byte')) {
     const found = await firstWhere(db, rows, (text) => `contains(${text}, chr(0))`)
     return found ? refuse(found, 'PostgreSQL has no NUL in a text') : error
+  }
+  const [, bytes, encoding] = (code === NO_CHARACTER && CHARACTER.exec(error.message.split('\n')[0] ?? '')) || []
+  if (bytes !== undefined) {
+    const character = Buffer.from(bytes.replaceAll(/0x| /g, ''), 'hex').toString()
+    const found = await firstWhere(db, rows, (text) => `contains(${text}, ${quoteLiteral(character)})`)
+    return found ? refuse(found, `the database's encoding, ${encoding}, has no "${character}"`) : error
   }
   const [, value, said] = OUT_OF_RANGE.exec(error.message) ?? []
   if (value !== undefined) {

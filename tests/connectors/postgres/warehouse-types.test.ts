@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { columnTypeFromPostgres, noteOf, postgresType } from '../../../lib/connectors/postgres/postgres-types.ts'
@@ -265,6 +266,22 @@ for (const version of [18, 15] as const)
           expect(await rows("SELECT relname FROM pg_class WHERE relname = 'refused'")).toEqual([])
           expect(await tokens()).toEqual([])
         }
+      })
+
+      test(`load refuses a character that the encoding of the database has not, naming column and value ${road}`, async () => {
+        const database = `latin_${randomUUID().slice(0, 8)}`
+        await server.query('postgres', `CREATE DATABASE ${database} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`)
+        const { load, rows } = await warehouseOn(server, { database }, extensions)
+        await load('words', replace, "SELECT 1 AS id, 'é' AS value")
+        for (const [columns, select] of [
+          [{ id: 'int64', value: 'text' }, "SELECT 2 AS id, 'a日b' AS value"],
+          [{ id: 'int64', value: 'list(text)' }, "SELECT 2 AS id, ['a', 'a日b'] AS value"],
+        ] as const) {
+          const error = await failure(load('others', replace, select, { columns }), CheckError)
+          expect(error.message).toMatch(/in column "value": the database's encoding, LATIN1, has no "日"$/)
+          expect(error.place).toMatchObject({ table: 'others', column: 'value' })
+        }
+        expect(await rows("SELECT encode(convert_to(value, 'UTF8'), 'hex') FROM words")).toEqual(['c3a9'])
       })
     }
 
