@@ -13,12 +13,13 @@ import { LINEITEM, lineitemCsv } from './lineitem.ts'
 import { median } from './measured.ts'
 import { usageOf } from './processes.ts'
 
-// `node bench/forward.ts`: a table from one PostgreSQL to another, by `forward: true`, by `forward: 'land'` and by `psql | psql`, one after the other on the same two servers. Options: --rows 2000000 --rounds 5 --folder .millrace/bench.
+// `node bench/forward.ts`: a table from one PostgreSQL to another, by `forward: true`, by `forward: 'land'` and by `psql | psql`, one after the other on the same two servers. Options: --rows 2000000 --rounds 5 --sides bare,same,millrace,land --folder .millrace/bench.
 
 const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '2000000' },
     rounds: { type: 'string', default: '5' },
+    sides: { type: 'string', default: 'bare,same,millrace,land' },
     folder: { type: 'string', default: resolve(import.meta.dirname, '../.millrace/bench') },
   },
 })
@@ -134,7 +135,7 @@ try {
     millrace: () => millrace('forward'),
     land: () => millrace('land'),
   } as const
-  const all = ['bare', 'same', 'millrace', 'land'] as const
+  const all = (Object.keys(sides) as (keyof typeof sides)[]).filter((side) => values.sides.split(',').includes(side))
   const taken: Record<keyof typeof sides, Taken[]> = { bare: [], same: [], millrace: [], land: [] }
   for (const side of all) {
     await sides[side]()
@@ -158,14 +159,17 @@ try {
     const cpu = [of(side, 'cpuSeconds'), of(side, 'between')].map((seconds) => (seconds / million).toFixed(2))
     return `| ${name} | ${of(side, 'seconds').toFixed(1)} s | ${ratios.join(' | ')} | ${cpu.join(' | ')} |`
   }
+  const titles: Readonly<Record<keyof typeof sides, string>> = {
+    bare: `\`${tool}\``,
+    same: `\`${tool}\`, into a table with \`_partition\` and \`_load\`, and ANALYZE`,
+    millrace: '`forward: true`',
+    land: "`forward: 'land'`",
+  }
   process.stdout.write(
     [
       `| ${values.rows} rows × ${names.length} columns | wall, median | millrace ÷ it, wall | millrace ÷ it, CPU | CPU-s per M rows, servers too | between them |`,
       '| --- | --- | --- | --- | --- | --- |',
-      line('bare', `\`${tool}\``),
-      line('same', `\`${tool}\`, into a table with \`_partition\` and \`_load\`, and ANALYZE`),
-      line('millrace', '`forward: true`'),
-      line('land', "`forward: 'land'`"),
+      ...all.map((side) => line(side, titles[side])),
       '',
     ].join('\n'),
   )
