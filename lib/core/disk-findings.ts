@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { access, constants, open, rm, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { exists, isErrno } from './disk.ts'
+import { exists, isErrno, refuseDeadLink } from './disk.ts'
 import { refusedByDisk } from './disk-refusal.ts'
 import { type Finding, fault, fine, warning } from './finding.ts'
 
@@ -46,6 +46,7 @@ export async function lockFinding(what: string, path: string, space: typeof disk
 export async function writableFinding(what: string, folder: string): Promise<Finding> {
   try {
     if (!(await exists(folder))) {
+      await refuseDeadLink(folder)
       let parent = folder
       while (!(await exists(parent)) && dirname(parent) !== parent) parent = dirname(parent)
       await access(parent, constants.W_OK | constants.X_OK)

@@ -1,9 +1,10 @@
 import { closeSync, constants, fsync, open as openFd, openSync, type PathLike, writeFile as writeFd, writeFileSync } from 'node:fs'
-import { access, copyFile, link, mkdir, open, readFile, rename, rm, rmdir, unlink } from 'node:fs/promises'
+import { access, copyFile, link, mkdir, open, readFile, readlink, rename, rm, rmdir, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import type { ByteStream } from './byte-stream.ts'
 import { earlyFlushes } from './early-flush.ts'
+import { PermanentError } from './errors.ts'
 
 /**
  * Every file-system operation that a commit is made of. One object, so that the torture harness can fail the Nth operation, and record which
@@ -38,7 +39,14 @@ export interface Disk {
 }
 
 export const disk: Disk = {
-  mkdir: async (path) => void (await mkdir(path, { recursive: true })),
+  mkdir: async (path) => {
+    try {
+      await mkdir(path, { recursive: true })
+    } catch (error) {
+      await refuseDeadLink(path)
+      throw error
+    }
+  },
   makeFolder: (path) =>
     mkdir(path).catch((error: unknown) => {
       if (!isErrno(error, 'EEXIST')) throw error
@@ -99,11 +107,13 @@ const SMALL_BYTES = 2 ** 16
 /**
  * Makes a folder and its missing parents, each durable in its own parent. The entry of the deepest folder that is there already is made durable too: who made it may have been
  * killed before its fsync. (Those above it are durable if this function made them.)
+ * @throws PermanentError where one of them is a link to what is not there
  */
 export async function makeFolderDurable(path: string): Promise<void> {
   const parent = dirname(path)
   if (parent === path) return
   if (!(await exists(path))) {
+    await refuseDeadLink(path)
     await makeFolderDurable(parent)
     await disk.makeFolder(path)
     await disk.syncFolder(parent)
@@ -115,6 +125,18 @@ export async function makeFolderDurable(path: string): Promise<void> {
     // A parent that may be passed but not read is someone else's, and older than this run.
     if (!isErrno(error, 'EACCES', 'EPERM')) throw error
   }
+}
+
+/** For a path that is not there. @throws PermanentError when it, or a folder above it, is a link to what is not there, as of a disk that is not mounted: nothing can be made in its place */
+export async function refuseDeadLink(path: string): Promise<void> {
+  const target = await readlink(path).catch(() => undefined)
+  if (target !== undefined && !(await exists(path)))
+    throw new PermanentError(`${path} is a link to ${target}, which is not there`, {
+      file: path,
+      hint: 'mount the disk that it leads to, or remove the link',
+    })
+  const parent = dirname(path)
+  if (parent !== path && !(await exists(parent))) await refuseDeadLink(parent)
 }
 
 export async function exists(path: PathLike): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -217,10 +217,20 @@ describe('doctor finds of a warehouse file', () => {
     writeFileSync(here.path('.millrace/dev/warehouse.duckdb'), 'not a database, but long enough to be looked at as one'.repeat(500))
     const report = await examine(here)
     expect(of(report, 'warehouse')).toMatchObject([
-      { state: 'fault', kind: 'other', found: expect.stringContaining('is damaged or of another version') },
+      { state: 'fault', kind: 'other', found: expect.stringContaining('is no DuckDB file, or damaged') },
     ])
     expect(report.exitCode).toBe(1)
   })
+})
+
+test('doctor finds of state and store that they lie behind a link to what is not there', async () => {
+  const here = project()
+  symlinkSync('/not/mounted', here.path('.millrace'))
+  const report = await examine(here)
+  const wanted = { state: 'fault', found: expect.stringMatching(/\/\.millrace is a link to \/not\/mounted, which is not there$/) }
+  expect(of(report, 'store', 'folder')).toMatchObject([wanted])
+  expect(of(report, 'project', 'state')).toMatchObject([wanted])
+  expect(report.exitCode).toBe(1)
 })
 
 test('doctor finds of a store that a file is where its folder should be', async () => {

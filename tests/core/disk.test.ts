@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -21,6 +21,16 @@ test('makeFolderDurable fsyncs the parent of each folder that it makes, and of t
     `syncFolder ${folder}/a`,
   ])
   expect(made.operations[0]).toMatch(/^syncFolder /)
+})
+
+test('makeFolderDurable says of a link to what is not there that it is one, at the folder or above it', async () => {
+  const folder = temporaryFolder()
+  symlinkSync('/not/mounted', join(folder, 'disk'))
+  for (const path of ['disk', 'disk/a', 'disk/a/b']) {
+    const refused = makeFolderDurable(join(folder, path))
+    await expect(refused).rejects.toThrow(`${join(folder, 'disk')} is a link to /not/mounted, which is not there`)
+    await expect(refused).rejects.toMatchObject({ hint: 'mount the disk that it leads to, or remove the link' })
+  }
 })
 
 test('makeFolderDurable makes durable what a killed one has left', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
@@ -25,6 +25,14 @@ test('sweepWorkspaces removes what dead runs have left, and nothing of those tha
   for (const workspace of open) expect(existsSync(await workspace.unit())).toBe(true)
   await Promise.all(open.map((workspace) => workspace.close()))
   expect(folders(workspaces)).toEqual([])
+})
+
+test('a state folder behind a link to what is not there is said to be that, not a file in the way', async () => {
+  const folder = temporaryFolder()
+  symlinkSync('/not/mounted', join(folder, 'disk'))
+  await expect(openWorkspace(join(folder, 'disk/state/workspace'), 'run-1')).rejects.toThrow(
+    `${join(folder, 'disk')} is a link to /not/mounted, which is not there`,
+  )
 })
 
 test('a workspace that cannot be removed ends nothing, and goes with the next sweep', async () => {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { realpath } from 'node:fs/promises'
+import { open, realpath } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { elapsedMs } from '../../core/clock.ts'
 import type { RunContext } from '../../core/context.ts'
-import { TransientError } from '../../core/errors.ts'
+import { PermanentError, TransientError } from '../../core/errors.ts'
 import { type DuckDB, openDuckDB } from '../../engines/duckdb.ts'
 import { createFile } from './create.ts'
 import { explained, holderOf } from './faults.ts'
@@ -26,7 +26,7 @@ export interface OpenOptions {
 /**
  * Opens the file, works, closes it. One at a time in this process: the file's lock is the process's, a second engine here would pass it and destroy the file. While another process holds it:
  * waits for `waitMs` on the context's clock. A missing file is created unless `readOnly`.
- * @throws TransientError when the file stays held; PermanentError when it cannot be opened or the disk is full
+ * @throws TransientError when the file stays held; PermanentError when it is no database of DuckDB's, cannot be opened, or the disk is full
  */
 export async function withFile<T>(options: OpenOptions, ctx: RunContext, work: (db: DuckDB) => Promise<T>): Promise<T> {
   const { kept, ...opened } = options
@@ -54,6 +54,9 @@ export async function aloneAt<T>(file: string, work: () => Promise<T>): Promise<
 
 async function openWaiting(options: OpenOptions, ctx: RunContext): Promise<DuckDB> {
   const { waitMs = WAIT_MS, ...file } = options
+  await requireHeader(options.file).catch((error: unknown) => {
+    throw explained(error, options.file)
+  })
   const begun = elapsedMs(ctx.clock)
   for (let attempt = 0; ; attempt++) {
     ctx.signal.throwIfAborted()
@@ -83,6 +86,23 @@ async function openWaiting(options: OpenOptions, ctx: RunContext): Promise<DuckD
       await ctx.clock.sleep(Math.min(FIRST_POLL_MS * 2 ** attempt, LAST_POLL_MS, waitMs - waited), ctx.signal)
     }
   }
+}
+
+const HEADER = { at: 8, text: 'DUCK' } as const
+
+/** DuckDB (1.5.5) opens a Parquet, CSV, JSON or SQLite file as well, the first three as a database in memory with one view: what is loaded there is gone. It goes by the name where the content does not say. */
+async function requireHeader(file: string): Promise<void> {
+  const handle = await open(file)
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEADER.text.length), 0, HEADER.text.length, HEADER.at)
+    if (buffer.toString('latin1', 0, bytesRead) === HEADER.text) return
+  } finally {
+    await handle.close()
+  }
+  throw new PermanentError(`the warehouse ${file} is no DuckDB file, or damaged: its header is missing`, {
+    file,
+    hint: `name another file; or, if it was one, it can be rebuilt from what has landed: move ${file} and ${file}.wal away, then run again`,
+  })
 }
 
 const queues = new Map<string, Promise<unknown>>()

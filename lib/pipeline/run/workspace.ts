@@ -1,6 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { disk, isErrno } from '../../core/disk.ts'
+import { disk, isErrno, refuseDeadLink } from '../../core/disk.ts'
 import { refusedByDisk } from '../../core/disk-refusal.ts'
 import { isHeld, lock, tryLock } from '../../state/lock.ts'
 
@@ -99,6 +99,7 @@ async function makeFolder(folder: string): Promise<void> {
       throw error
     })
   } catch (error) {
+    await refuseDeadLink(folder)
     throw refusedByDisk(error, folder)
   }
 }

@@ -144,9 +144,9 @@ describe('duckdb file', () => {
     const log = readFileSync(join(folder, 'copy.wal'))
     log.writeUInt8(log.readUInt8(100) ^ 0xff, 100)
     writeFileSync(join(folder, 'copy.wal'), log)
-    writeFileSync(join(folder, 'garbage'), 'no database'.repeat(1000))
-    writeFileSync(join(folder, 'empty'), '')
-    for (const name of ['copy', 'garbage', 'empty']) {
+    const short = join(folder, 'short')
+    writeFileSync(short, readFileSync(file).subarray(0, 100))
+    for (const name of ['copy', 'short']) {
       const damaged = duckdb(join(folder, name)).openWarehouse({ extensions: NO_EXTENSIONS })
       for (const work of [() => damaged.tokens('test', testContext()), () => damaged.load(requestOf(dataset), testContext())]) {
         const error = await thrownBy(work())
@@ -157,6 +157,26 @@ describe('duckdb file', () => {
         )
       }
     }
+  })
+
+  it('that is no database is refused, also where DuckDB would read it as another kind of file, and stays as it is', async () => {
+    const { folder, dataset } = await setup()
+    const contents = { garbage: 'no database'.repeat(1000), empty: '', 'rows.csv': 'a,b\n1,2\n', 'rows.json': '{"a": 1}\n' }
+    for (const [name, text] of Object.entries(contents)) writeFileSync(join(folder, name), text)
+    const parquet = readFileSync(dataset.files[0] ?? '')
+    writeFileSync(join(folder, 'rows.parquet'), parquet)
+    for (const name of [...Object.keys(contents), 'rows.parquet']) {
+      const file = join(folder, name)
+      const other = duckdb(file).openWarehouse({ extensions: NO_EXTENSIONS })
+      for (const work of [() => other.tokens('test', testContext()), () => other.load(requestOf(dataset), testContext())]) {
+        const error = await thrownBy(work())
+        expect(error).toBeInstanceOf(PermanentError)
+        expect(error.message).toBe(`the warehouse ${file} is no DuckDB file, or damaged: its header is missing`)
+        expect(error.hint).toContain(`move ${file} and ${file}.wal away`)
+      }
+    }
+    for (const [name, text] of Object.entries(contents)) expect(readFileSync(join(folder, name), 'utf8')).toBe(text)
+    expect(readFileSync(join(folder, 'rows.parquet'))).toEqual(parquet)
   })
 
   it('keeps rows and token through a kill between commit and checkpoint', async () => {
