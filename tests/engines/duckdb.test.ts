@@ -121,3 +121,13 @@ test('release gives back what an ended statement leaves with the allocator', asy
   expect(before - process.memoryUsage.rss()).toBeGreaterThan(32 * 2 ** 20)
   expect(await db.meta("SELECT current_setting('memory_limit') AS most")).toEqual([{ most: '512.0 MiB' }])
 })
+
+test('a further session has the passes off, and sets nothing for the whole engine: beside a statement of another session that can end the process', async () => {
+  const db = await engine()
+  const off = async (session: DuckDB) =>
+    (await session.meta("SELECT current_setting('disabled_optimizers') AS off"))[0]?.off?.split(',').sort()
+  const passes = ['common_subplan', 'join_elimination', 'top_n_window_elimination']
+  expect([await off(db), await off(await db.connect('Asia/Tokyo'))]).toEqual([passes, passes])
+  await db.run("SET disabled_optimizers = 'join_order'")
+  expect(await off(await db.connect())).toEqual(['join_order'])
+})
