@@ -24,6 +24,12 @@ export async function committedKeys(store: Store, target: Export, partition: str
   return [...keys, keptLast?.metadata[INPUT_KEY]].filter((key) => key !== undefined)
 }
 
+/** Of one without committed keys: whether it is whole but for its plain copy, which is of an earlier delivery. A run was killed between the switch and the copy. */
+export async function isCopyBehind(store: Store, target: Export, partition: string | undefined): Promise<boolean> {
+  if (!target.plain || !(await store.head(deliveryLayout(target, partition).plain))) return false
+  return (await committedKeys(store, { ...target, plain: false }, partition)).length > 0
+}
+
 /** Whether what a `latest.json` names is there: manifest, files, and a plain copy of just this delivery. One whose metadata do not say is none of ours, or was changed by hand. */
 async function isWhole(store: Store, target: Export, layout: DeliveryLayout, latest: ObjectInfo | undefined): Promise<boolean> {
   const { [INPUT_KEY]: key, [MANIFEST]: manifest, [OBJECT]: object, [FILES]: several } = latest?.metadata ?? {}

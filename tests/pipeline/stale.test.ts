@@ -1,4 +1,6 @@
+import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
+import { local } from '../../lib/connectors/local/index.ts'
 import { type TestProject, testProject } from '../kit/project.ts'
 
 const pipelineOf = (least: number, header = '') => ({
@@ -82,4 +84,25 @@ test('another contract makes its partitions stale', async () => {
   await sales.millrace('run', 'p')
   sales.write(pipelineOf(1, "delimiter: ';',"))
   expect((await told(sales)).status?.partitions).toEqual(['2024-01-07', '2024-01-08', '2024-01-09'])
+})
+
+test('run --stale ends what a run that was killed between a switch and its plain copy has made again', async () => {
+  const sales = project()
+  const plain = (header: string) => {
+    const [[file = '', code = ''] = []] = Object.entries(pipelineOf(1, header))
+    return { [file]: code.replace('}) }) },', '}), plain: true }) },') }
+  }
+  sales.write(plain(''))
+  await sales.millrace('run', 'p')
+  const store = local(sales.path('.millrace/dev/export')).openStore()
+  const copy = 'sale/2024-01-07.csv'
+  const before = { bytes: await text(await store.get(copy)), metadata: (await store.head(copy))?.metadata ?? {} }
+  sales.write(plain("quoting: 'all',"))
+  await sales.millrace('run', 'p', '--partition', '2024-01-07')
+  await store.put(copy, { bytes: before.bytes }, { metadata: before.metadata })
+  const { stdout } = await sales.millrace('plan', 'p', '--stale')
+  expect(stdout).toContain('3 of 3 partitions that are done are stale')
+  await sales.millrace('run', 'p', '--stale')
+  expect(await text(await store.get(copy))).toBe('"id"\n"1"\n')
+  store.close()
 })

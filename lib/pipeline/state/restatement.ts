@@ -21,7 +21,7 @@ import { partitionStates } from './states.ts'
 
 /** What would come out under another input key than it was committed under, and why. */
 export interface Restatement extends Omit<StaleReport, 'pipeline' | 'profile' | 'again' | 'partitions' | 'byInputs' | 'due'> {
-  /** Done, and stale in this sense; oldest first. */
+  /** Done, and stale in this sense, or made again by a run that was killed before its end; oldest first. */
   readonly partitions: readonly Partition[]
   /** Those of them that today's code has made. */
   readonly byInputs: readonly Partition[]
@@ -39,14 +39,14 @@ export async function restatement(session: Session, now: Date, ctx: RunContext):
   const { pipeline } = session
   const [stale, byInputs, due]: [Partition[], Partition[], Partition[]] = [[], [], []]
   let [done, waiting] = [0, 0]
-  for (const { partition, state, stale: byCode } of await partitionStates(session, now)) {
-    if (state === 'due') waiting++
+  for (const { partition, state, stale: byCode, unfinished } of await partitionStates(session, now)) {
+    if (state === 'due' && !unfinished) waiting++
     if (state === 'due' && (await findAsked(session, partition, found))) due.push(partition)
-    if (state !== 'done') continue
+    if (state !== 'done' && !unfinished) continue
     done++
-    if (!(await findOther(session, partition, found)).other) continue
+    if (!(await findOther(session, partition, found)).other && !unfinished) continue
     stale.push(partition)
-    if (!byCode) byInputs.push(partition)
+    if (!byCode && !unfinished) byInputs.push(partition)
   }
   const shared = await findOther(session, undefined, found)
   await findAsked(session, undefined, found)

@@ -1,5 +1,6 @@
 import type { Store } from '../../connectors/store.ts'
 import { sideBySide } from '../../core/side-by-side.ts'
+import { isCopyBehind } from '../../export/delivered.ts'
 import { type BoundPipeline, hasPartitions, type Target } from '../define/bind.ts'
 import type { Schema } from '../define/definition.ts'
 import { madeByOtherCode, madeFrom } from '../define/input-key.ts'
@@ -18,6 +19,8 @@ export interface PartitionState {
   readonly state: 'done' | 'due' | 'open'
   /** It is done, and something of it was made by other code than today's: it is made again only when it is named. */
   readonly stale: boolean
+  /** It was done, and is due since a run that made it again was killed before a plain copy had followed: whatever made it again is to end it. */
+  readonly unfinished?: true
 }
 
 type Committed = {
@@ -47,16 +50,16 @@ export async function partitionState(session: Committed, partition: Partition, n
   const { window } = partition
   if (window !== undefined && window.end > now) return { state: 'open', stale: false }
   const keys = await keysOfDone(session, partition)
-  if (!keys) return { state: 'due', stale: false }
+  if (keys === undefined || keys === 'unfinished') return { state: 'due', stale: false, ...(keys && { unfinished: true }) }
   const { pipeline, steps } = session
   return { state: 'done', stale: [...keys].some(([target, committed]) => madeByOtherCode(committed, pipeline, target, steps)) }
 }
 
-/** The committed keys of each target of a partition that is done; undefined when it is due. */
+/** The committed keys of each target of a partition that is done; undefined, or `unfinished`, when it is due. */
 async function keysOfDone(
   { pipeline, schema, store, exports, tokens }: Committed,
   partition: Partition,
-): Promise<ReadonlyMap<Target, readonly string[]> | undefined> {
+): Promise<ReadonlyMap<Target, readonly string[]> | 'unfinished' | undefined> {
   const { name } = partition
   const contents = new Map<string, SeenContent>()
   for (const [dataset, { forward }] of Object.entries(pipeline.definition.extract)) {
@@ -72,6 +75,7 @@ async function keysOfDone(
     if (passed && !isForwardDone({ pipeline, schema, tokens }, passed, partition)) return undefined
     if (passed) continue
     const keys = await committedInputs({ tokens, exports }, target, name)
+    if (keys.length === 0 && target.stage === 'export' && (await isCopyBehind(exports, target.export, name))) return 'unfinished'
     // What landed since the commit may be the rest of a window that was open, or a read whose check failed.
     if (!keys.some((key) => madeFrom(key, pipeline, target, { partition, contentOf: (dataset) => contents.get(dataset) }))) return undefined
     committed.set(target, keys)
