@@ -8,7 +8,8 @@ export type ColumnType =
   | { readonly name: 'list'; readonly of: ColumnType }
   | { readonly name: 'struct'; readonly fields: readonly { readonly name: string; readonly type: ColumnType }[] }
 
-const scalars = {
+/** Scalar types, each as DuckDB calls it. */
+export const scalars = {
   boolean: 'BOOLEAN',
   int8: 'TINYINT',
   int16: 'SMALLINT',

@@ -2,24 +2,13 @@ import type * as Vendor from '@duckdb/node-api'
 import duckdb from '@duckdb/node-bindings'
 import { ConfigError, messageOf } from '../core/errors.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
+import { scalars } from '../engines/types.ts'
 import type { LoadedStep } from './bound.ts'
 import { isUdf, type Udf } from './steps.ts'
 
 /** Types whose values are plain JavaScript values, by the vendor's names: int64 and uint64 are bigint, the other numbers number. */
-const types = {
-  boolean: 'BOOLEAN',
-  int8: 'TINYINT',
-  int16: 'SMALLINT',
-  int32: 'INTEGER',
-  int64: 'BIGINT',
-  uint8: 'UTINYINT',
-  uint16: 'USMALLINT',
-  uint32: 'UINTEGER',
-  uint64: 'UBIGINT',
-  float32: 'FLOAT',
-  float64: 'DOUBLE',
-  text: 'VARCHAR',
-} as const
+const { boolean, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64, text } = scalars
+const types = { boolean, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64, text }
 
 type TypeName = (typeof types)[keyof typeof types]
 
