@@ -46,11 +46,11 @@ afterEach(() => project.remove())
 
 describe('a disk that is too small for what engines spill', () => {
   it.each([
-    ['grouped', 'transform', '8m'],
-    ['ordered', 'export', '60m'],
+    ['grouped', 'transform made', '8m'],
+    ['ordered', 'export made ordered.csv', '60m'],
   ])(
     'stops %s in %s, and says that it is the disk; with room it goes on',
-    async (name, stage, size) => {
+    async (name, place, size) => {
       const run = ['run', name, '--memory', '128MB', '--threads', '2']
       const { code, stdout, stderr } = await project.millrace(...run)
       expect(code, stdout + stderr).toBe(0)
@@ -60,7 +60,7 @@ describe('a disk that is too small for what engines spill', () => {
       const { full, roomy } = await onSmallDisk(project, { folder: 'workspace', size }, ...run)
       expect(full.code).toBe(1)
       expect(full.error).toMatch(SPILL_FULL)
-      expect(full.error).toContain(`${name} ${stage} made: `)
+      expect(full.error).toContain(`${name} ${place}: `)
       expect(filesUnder(project, 'out/left')).toEqual(['_turn.lock'])
       expect(roomy.code, roomy.error).toBe(0)
       expect(await committed(project)).toEqual(clean)

@@ -12,6 +12,10 @@ import type { Content, Guard } from './write.ts'
 /** S3 takes so many parts of one upload. */
 export const MOST_PARTS = 10_000
 const ABORT_MS = 10_000
+const MOST_ABORTS = 5
+const ABORT_AGAIN_MS = 200
+/** How long a begun upload's id is waited for after a stop. */
+const ID_MS = 10_000
 
 /** What an upload makes. */
 export interface Target {
@@ -51,15 +55,31 @@ export interface Upload {
   readonly parts: Part[]
 }
 
-/** Begins an upload whose parts and whole have a CRC32C. */
+/** Begins an upload whose parts and whole have a CRC32C. A stop waits for the answer: without its id, nobody could give the upload up. */
 export async function beginUpload(client: Client, bucket: Bucket, target: Target): Promise<Upload> {
   const doing = doingOf(bucket, target)
+  const later = laterThan(target.signal, ID_MS)
   const checked = { ChecksumAlgorithm: 'CRC32C', ChecksumType: 'FULL_OBJECT' } as const
   const input = { ...placeOf(bucket, target), ...descriptionOf(target), ...checked }
-  const begin = () => client.call(doing, (calls, options) => calls.createMultipartUpload(input, options), target.signal)
-  const { UploadId } = await client.retry(begin, target.signal)
+  const begin = () => client.call(doing, (calls, options) => calls.createMultipartUpload(input, options), later.signal)
+  const { UploadId } = await client.retry(begin, target.signal).finally(later.forget)
   if (UploadId === undefined) throw answeredNothing(doing, 'began no upload')
   return { target, id: UploadId, parts: [] }
+}
+
+/** A signal that aborts some time after another, for the same reason, until it is forgotten. */
+function laterThan(signal: AbortSignal | undefined, ms: number): { readonly signal: AbortSignal; readonly forget: () => void } {
+  const later = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  const wait = () => {
+    timer = setTimeout(() => later.abort(signal?.reason), ms)
+  }
+  signal?.addEventListener('abort', wait)
+  const forget = () => {
+    signal?.removeEventListener('abort', wait)
+    clearTimeout(timer)
+  }
+  return { signal: later.signal, forget }
 }
 
 /** Sends the pieces of a body as parts, each repeated by itself; gives what the whole is. @throws PermanentError for more than 10,000 */
@@ -131,12 +151,22 @@ export async function completeUpload(
   return resourceFor(bucket, target, content, made)
 }
 
-/** Gives up an upload: its parts go. Without the caller's signal, which may have aborted; what cannot be reached now is left to the bucket's lifecycle rule. */
+/**
+ * Gives up an upload: its parts go. Without the caller's signal, which may have aborted; what cannot be reached now is left to the bucket's lifecycle rule. Asked again until S3 knows nothing of it: a part that was under way when
+ * its request was given up may still arrive.
+ */
 export async function abortUpload(client: Client, bucket: Bucket, { target, id }: Upload): Promise<void> {
   const signal = AbortSignal.timeout(ABORT_MS)
   const input = { ...placeOf(bucket, target), UploadId: id }
   const abort = () => client.call(doingOf(bucket, target), (calls, options) => calls.abortMultipartUpload(input, options), signal)
-  await client.retry(abort, signal).catch(() => undefined)
+  try {
+    for (let time = 0; time < MOST_ABORTS; time++) {
+      await client.retry(abort, signal)
+      await client.clock.sleep(ABORT_AGAIN_MS, signal)
+    }
+  } catch {
+    // It is gone, or cannot be reached.
+  }
 }
 
 /** The ranges of a copy as S3 writes them, each of `mostBytes` at most; of what fits into one: all, which needs none. */
