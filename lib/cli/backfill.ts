@@ -4,7 +4,7 @@ import { forecastError, forecastText } from '../observe/forecast.ts'
 import type { ForecastReport } from '../observe/report.ts'
 import { runSummary } from '../observe/summary.ts'
 import { columnsOf, type TableColumn, table } from '../observe/table.ts'
-import { formatBytes, formatCount, formatDuration } from '../observe/units.ts'
+import { formatBytes, formatDuration, formatMany } from '../observe/units.ts'
 import type { RejectReport } from '../pipeline/compare/reject.ts'
 import type { BackfillPlan } from '../pipeline/report.ts'
 import { command, kebab } from './command.ts'
@@ -102,7 +102,7 @@ function refuseTogether(
 }
 
 function rejectText({ pipeline, partitions, bytes, accepted, begun }: RejectReport): string {
-  const count = `${formatCount(partitions.length)} ${partitions.length === 1 ? 'candidate' : 'candidates'}`
+  const count = formatMany(partitions.length, 'candidate')
   const whole = accepted.length === 0 && begun.length === 0
   return [
     ...(partitions.length > 0
@@ -127,7 +127,7 @@ function planText({ pipeline, profile, partitions, jobs, memoryBytes, threads, f
     ...(own ? [formatDuration(own.seconds * 1000), formatBytes(own.peakBytes), formatBytes(own.bytesWritten)] : []),
   ])
   const figures: TableColumn[] = ['time', 'memory', 'written'].map((name) => ({ name, align: 'right' }))
-  const count = `${formatCount(partitions.length)} ${partitions.length === 1 ? 'partition' : 'partitions'}`
+  const count = formatMany(partitions.length, 'partition')
   return [
     `${pipeline} (${profile}): ${count} would be run, in this order`,
     table([{ name: 'partition' }, { name: 'because it is' }, ...(forecast ? figures : [])], rows, { maxCell: 80 }),

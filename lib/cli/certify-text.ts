@@ -1,6 +1,6 @@
 import { type Paint, painter } from '../observe/color.ts'
 import { errorText } from '../observe/error-report.ts'
-import { formatCount, formatDuration, formatRows } from '../observe/units.ts'
+import { formatCount, formatDuration, formatMany, formatRows } from '../observe/units.ts'
 import { truncate, visible } from '../observe/width.ts'
 import type { CertifyDifference } from '../pipeline/certify/certificate.ts'
 import type { Certified } from '../pipeline/certify/certify.ts'
@@ -21,7 +21,7 @@ export function certifyText({ certificate, file }: Certified, color: boolean): s
   return [
     `${paint('bold', pipeline)} (${profile}): ${word} in ${took}`,
     [
-      `computed   ${counted(settings.length + 1, 'time')}: as it is, and ${settings.map(({ when }) => `when ${when}`).join(', ')}`,
+      `computed   ${formatMany(settings.length + 1, 'time')}: as it is, and ${settings.map(({ when }) => `when ${when}`).join(', ')}`,
       ...(partitions.length > 0 ? [`partitions ${partitions.join(', ')}`] : []),
       ...loads.map(
         ([dataset, all = []]) => `changes    ${dataset}: ${all.length === 1 ? 'load' : 'loads'} ${all.map(({ id }) => id).join(', ')}`,
@@ -64,5 +64,3 @@ function exampleText({ example }: CertifyDifference): string[] {
   const row = text(key)
   return [`${row === '' ? 'for example' : `where ${row}`}: ${text(was) || 'no row'}, then ${text(became) || 'no row'}`]
 }
-
-const counted = (count: number, what: string) => `${formatCount(count)} ${what}${count === 1 ? '' : 's'}`

@@ -5,7 +5,7 @@ import { valueForm } from '../export/write/value-form.ts'
 import { painter } from '../observe/color.ts'
 import { errorText } from '../observe/error-report.ts'
 import { columnsOf, table } from '../observe/table.ts'
-import { formatBytes, formatRows } from '../observe/units.ts'
+import { formatBytes, formatMany, formatRows } from '../observe/units.ts'
 import type { CheckedContract } from '../pipeline/define/check-contracts.ts'
 import type { ContractedExport } from '../pipeline/define/contracts.ts'
 import type { ContractDiff } from '../pipeline/define/diff-contracts.ts'
@@ -91,7 +91,7 @@ export function diffText({ export: path, version, against, changes, refused }: C
     ({ breaking, what: change }) => `  ${breaking ? paint('red', '!') : ' '} ${change}${breaking ? ' (breaking)' : ''}`,
   )
   return [
-    `${title}, against version ${other} ${what}: ${changes.length === 0 ? 'nothing differs' : counted(changes.length, 'difference')}`,
+    `${title}, against version ${other} ${what}: ${changes.length === 0 ? 'nothing differs' : formatMany(changes.length, 'difference')}`,
     ...lines,
     ...(refused === undefined ? [] : [`  ${paint('red', 'a run refuses it')}: ${refused}`]),
   ].join('\n')
@@ -108,7 +108,7 @@ export function verifiedText({ consumers, leftOut }: VerifiedExpectations, color
   )
   const unknown = consumers.filter((each) => each.unknown).length
   const broken = consumers.filter(({ holds }) => !holds).length - unknown
-  const all = counted(consumers.length, 'expectation')
+  const all = formatMany(consumers.length, 'expectation')
   const others = leftOut === 0 ? '' : `; ${leftOut} of other pipelines left out`
   const verdict =
     consumers.length === 0
@@ -119,8 +119,4 @@ export function verifiedText({ consumers, leftOut }: VerifiedExpectations, color
           ? `${all}, of ${unknown} nobody can tell`
           : `${all}, all of them hold`
   return [...blocks, ...(consumers.length === 1 && leftOut === 0 ? [] : ['', `${verdict}${others}`])].join('\n').trimStart()
-}
-
-function counted(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? '' : 's'}`
 }

@@ -1,7 +1,7 @@
 import { percent, shareText } from '../export/gate/gate.ts'
 import { painter } from '../observe/color.ts'
 import { table } from '../observe/table.ts'
-import { formatCount, formatRows } from '../observe/units.ts'
+import { formatCount, formatMany, formatRows } from '../observe/units.ts'
 import type { DeliveryDiff, DeliveryHistory, DeliverySwitch, SwitchedReport } from '../pipeline/delivery-report.ts'
 
 /** `names/{partition}.csv 2018-02-04`. */
@@ -55,7 +55,7 @@ export function switchedText(done: SwitchedReport): string {
   const told = (done.notices ?? []).map(({ receiver, pending, error }) =>
     pending === 0 ? `"${receiver}" is told` : `"${receiver}" is not told yet${error ? `: ${error.message}` : ''}; the next run tells it`,
   )
-  const led = `${placeText(done)}: switch ${n} leads to ${manifest} (${formatRows(rows)}, ${formatCount(files)} ${files === 1 ? 'file' : 'files'})`
+  const led = `${placeText(done)}: switch ${n} leads to ${manifest} (${formatRows(rows)}, ${formatMany(files, 'file')})`
   return [led, ...told].join('\n')
 }
 
@@ -85,7 +85,7 @@ export function deliveryDiffText(diff: DeliveryDiff, color: boolean): string {
 /** What was held against the manifest, of one delivery or another alike. */
 export function heldText({ count, proved }: { readonly count: number; readonly proved: number }): string {
   if (count === 0) return 'no file'
-  const all = `${count} ${count === 1 ? 'file' : 'files'}`
+  const all = formatMany(count, 'file')
   if (proved === count) return `${all}: bytes, and NULLs, empty texts, values and order of the rows as proved`
   return `${all}: bytes, columns and number of rows${proved === 0 ? '' : `, of ${proved} the values and order of the rows, too`}; ${proved === 0 ? 'the manifest has' : 'the others have'} no proof of more`
 }

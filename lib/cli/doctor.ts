@@ -1,4 +1,5 @@
 import { painter } from '../observe/color.ts'
+import { formatMany } from '../observe/units.ts'
 import { visible } from '../observe/width.ts'
 import type { DoctorReport } from '../pipeline/doctor/doctor.ts'
 import { command } from './command.ts'
@@ -34,10 +35,8 @@ export function doctorText({ examined, exitCode }: DoctorReport, color: boolean)
   const verdict =
     faults + warnings === 0
       ? paint('green', 'nothing is wrong')
-      : [plural(faults, 'fault'), plural(warnings, 'warning')].filter((part) => part !== '').join(', ')
+      : [faults > 0 && formatMany(faults, 'fault'), warnings > 0 && formatMany(warnings, 'warning')]
+          .filter((part) => part !== false)
+          .join(', ')
   return [...blocks, `${verdict}${exitCode === 0 ? '' : ` (exit ${exitCode})`}`].join('\n\n')
-}
-
-function plural(count: number, word: string): string {
-  return count === 0 ? '' : `${count} ${word}${count === 1 ? '' : 's'}`
 }

@@ -1,5 +1,6 @@
 import { redactJson } from '../core/secret.ts'
 import { millraceVersion } from '../core/version.ts'
+import { formatMany } from '../observe/units.ts'
 import { GRID_STATES, type GridPartition, type PipelineGrid } from '../pipeline/state/grid-report.ts'
 import { PAGE_SCRIPT } from './grid-page-script.ts'
 import { PAGE_STYLE } from './grid-page-style.ts'
@@ -39,7 +40,7 @@ export function gridHtml(grid: PipelineGrid): string {
 <body>
 <header>
 <h1>${escaped(title)}</h1>
-<p>${partitions.length} ${partitions.length === 1 ? 'partition' : 'partitions'}, as of <time>${escaped(at)}</time></p>
+<p>${formatMany(partitions.length, 'partition')}, as of <time>${escaped(at)}</time></p>
 <div class="tools"><label>show <select id="view"><option value="">whole partitions</option>${stages.map((stage) => `<option>${escaped(stage)}</option>`).join('')}</select></label>
 <div id="legend" role="group" aria-label="states"></div></div>
 </header>

@@ -1,5 +1,5 @@
 import { type Paint, painter } from '../observe/color.ts'
-import { formatBytes, formatCount, formatDuration } from '../observe/units.ts'
+import { formatBytes, formatCount, formatDuration, formatMany } from '../observe/units.ts'
 import { displayWidth, pad, truncate, visible } from '../observe/width.ts'
 import { GRID_STATES, type GridPartition, type GridState, type PipelineGrid, worstOf } from '../pipeline/state/grid-report.ts'
 import { foldToFit, labelWidth } from './grid-rows.ts'
@@ -65,7 +65,7 @@ function headline(
     const name = counts[state] > 0 ? `${state} ${formatCount(counts[state])}` : state
     return { text: `${LETTERS[state]} ${name}`, painted: `${paint(STYLES[state], LETTERS[state])} ${name}` }
   })
-  const what = partitions.length === 1 ? '1 partition' : `${formatCount(partitions.length)} partitions`
+  const what = formatMany(partitions.length, 'partition')
   return `${paint('bold', visible(pipeline))} (${visible(profile)}): ${what}${words.length === 0 ? '' : `\n${wrapped(words, width)}`}`
 }
 

@@ -1,3 +1,4 @@
+import { formatMany } from '../observe/units.ts'
 import { brokenPipelines } from './broken-pipelines.ts'
 import { command } from './command.ts'
 
@@ -16,7 +17,7 @@ export const ledger = command({
     ])
     const { broken, ...rebuilt } = await rebuildLedger(await openProject(folder, profile))
     const { lines, json, exitCode } = brokenPipelines(broken, color)
-    const text = `ledger rebuilt: ${rebuilt.runs} runs, ${rebuilt.partitions} partitions`
+    const text = `ledger rebuilt: ${formatMany(rebuilt.runs, 'run')}, ${formatMany(rebuilt.partitions, 'partition')}`
     return { text: [text, ...lines].join('\n'), json: { ...rebuilt, ...json }, exitCode }
   },
 })

@@ -1,6 +1,6 @@
 import { ConfigError } from '../core/errors.ts'
 import { datasetColumns, table } from '../observe/table.ts'
-import { formatBytes, formatCount, formatRows } from '../observe/units.ts'
+import { formatBytes, formatCount, formatMany, formatRows } from '../observe/units.ts'
 import { command } from './command.ts'
 
 /** `millrace show`: a dataset's schema, counts and first rows. */
@@ -27,7 +27,7 @@ export const show = command({
       signal,
     })
     const { undecoded } = found
-    const files = `${formatCount(found.files)} ${found.files === 1 ? 'file' : 'files'}`
+    const files = formatMany(found.files, 'file')
     const head = `${found.pipeline} ${found.dataset}${found.partition ? ` ${found.partition}` : ''}: ${formatRows(found.rows)}, ${files}, ${formatBytes(found.bytes)}`
     if (undecoded) {
       const rows = Object.entries(found.columns).map(([name, type]) => [name, type, undecoded.columns[name] ?? null])

@@ -1,5 +1,5 @@
 import { painter } from '../observe/color.ts'
-import { formatCount } from '../observe/units.ts'
+import { formatCount, formatMany } from '../observe/units.ts'
 import type { Cause, ChangeKind, Consequence, StaleReport } from '../pipeline/stale-report.ts'
 
 /** `plan --stale` for people: each change with the tree of what follows from it, then the command. */
@@ -91,7 +91,7 @@ function branches(nodes: readonly Consequence[], indent: string): string[] {
     title: node.dataset,
     leaves: node.targets.map(
       ({ stage, target, partitions, stays }) =>
-        `${stage} ${target}${stays ? STAYING[stays] : ''}${partitions.length === 0 ? '' : `: ${formatCount(partitions.length)} ${partitions.length === 1 ? 'partition' : 'partitions'} (${span(partitions)})`}`,
+        `${stage} ${target}${stays ? STAYING[stays] : ''}${partitions.length === 0 ? '' : `: ${formatMany(partitions.length, 'partition')} (${span(partitions)})`}`,
     ),
     node,
   }))

@@ -5,7 +5,7 @@ import { ConfigError } from '../core/errors.ts'
 import { painter } from '../observe/color.ts'
 import { staleText } from '../observe/stale.ts'
 import { table } from '../observe/table.ts'
-import { formatCount } from '../observe/units.ts'
+import { formatMany } from '../observe/units.ts'
 import type { PendingNotice, PipelineStatus } from '../pipeline/report.ts'
 import { brokenPipelines } from './broken-pipelines.ts'
 import { type CommandContext, type CommandResult, command } from './command.ts'
@@ -65,7 +65,7 @@ async function showGrid(
   })
   const count = grid.partitions.length
   return {
-    text: `${file}: ${count === 1 ? '1 partition' : `${formatCount(count)} partitions`}`,
+    text: `${file}: ${formatMany(count, 'partition')}`,
     json: { ...grid, html: file },
     exitCode: 0,
   }

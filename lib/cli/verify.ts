@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os'
 import { ConfigError, NotFound } from '../core/errors.ts'
-import { formatBytes, formatRows } from '../observe/units.ts'
+import { formatBytes, formatMany, formatRows } from '../observe/units.ts'
 import { command } from './command.ts'
 import { heldText } from './deliver-text.ts'
 
@@ -40,7 +40,7 @@ export const verify = command({
         ? [`${folder}: not as delivered`, ...faults.map((fault) => `  ${fault}`)]
         : [`${folder}: as delivered, ${formatRows(manifest?.rows ?? 0)}, ${formatBytes(bytes)}, ${manifest?.run.at}; ${heldText(files)}`],
     )
-    const count = `${deliveries.length} ${deliveries.length === 1 ? 'delivery' : 'deliveries'}`
+    const count = formatMany(deliveries.length, 'delivery', 'deliveries')
     if (deliveries.length > 1)
       lines.push('', faulty.length === 0 ? `${count}, all as delivered` : `${faulty.length} of ${count} not as delivered`)
     return { text: lines.join('\n'), json: { deliveries }, exitCode: faulty.length > 0 ? 3 : 0 }

@@ -4,7 +4,7 @@ import { errorText } from './error-report.ts'
 import type { DeliveryReport, NoticeReport, PartitionReport, RunReport, StepReport } from './report.ts'
 import { staleText } from './stale.ts'
 import { columnsOf, type TableColumn, table } from './table.ts'
-import { formatBytes, formatCount, formatDuration } from './units.ts'
+import { formatBytes, formatCount, formatDuration, formatMany } from './units.ts'
 import { truncate } from './width.ts'
 
 /** What a run did, for people, on one screen: each step of one partition, a line for each of several; files, tables, memory, what failed and why. Reasons in the table are cut to a terminal's `width`; they stand whole below. Redacted. */
@@ -80,9 +80,7 @@ function readInVain(partitions: readonly PartitionReport[]): string {
     for (const { dataset } of steps.filter(isRead))
       if (steps.every((step) => step.stage !== 'land' || step.dataset !== dataset || step.outcome === 'unchanged'))
         counts.set(dataset, (counts.get(dataset) ?? 0) + (partition === '' ? 0 : 1))
-  return [...counts]
-    .map(([dataset, count]) => (count === 0 ? dataset : `${dataset} (${formatCount(count)} ${count === 1 ? 'partition' : 'partitions'})`))
-    .join(', ')
+  return [...counts].map(([dataset, count]) => (count === 0 ? dataset : `${dataset} (${formatMany(count, 'partition')})`)).join(', ')
 }
 
 const worthTelling = ({ outcome }: StepReport) =>
@@ -151,7 +149,7 @@ function rowsOf(steps: readonly StepReport[], stage: StepReport['stage']): strin
 }
 
 function deliveryText({ delivery, outcome, files = 0, rows = 0 }: DeliveryReport): string {
-  const holds = `${formatCount(files)} ${files === 1 ? 'file' : 'files'}, ${formatCount(rows)} rows`
+  const holds = `${formatMany(files, 'file')}, ${formatCount(rows)} rows`
   if (outcome === 'delivered') return `${delivery}, switched: ${holds}`
   if (outcome === 'mended') return `${delivery}, not switched, plain copies mended: ${holds}`
   if (outcome === 'unchanged') return `${delivery}, as it was: ${holds}`
@@ -160,7 +158,7 @@ function deliveryText({ delivery, outcome, files = 0, rows = 0 }: DeliveryReport
 
 function noticeText({ receiver, sent, pending }: NoticeReport): string {
   const parts = [
-    sent > 0 && `told of ${sent === 1 ? '1 switch' : `${formatCount(sent)} switches`}`,
+    sent > 0 && `told of ${formatMany(sent, 'switch', 'switches')}`,
     pending > 0 && `${pending === 1 ? '1 delivery waits' : `${formatCount(pending)} deliveries wait`}`,
   ]
   return `${receiver}: ${parts.filter(Boolean).join(', ')}`
@@ -176,9 +174,7 @@ function footer(report: RunReport, paint: Paint): string {
   const loaded = did('load')
   const unchanged = readInVain(partitions)
   const facts: string[][] = [
-    ...(delivered.length > 0
-      ? [['delivered', `${formatCount(delivered.length)} ${delivered.length === 1 ? 'file' : 'files'} to ${locations.store}`]]
-      : []),
+    ...(delivered.length > 0 ? [['delivered', `${formatMany(delivered.length, 'file')} to ${locations.store}`]] : []),
     ...delivered.slice(0, 5).map((file) => ['', file]),
     ...(delivered.length > 5 ? [['', `and ${delivered.length - 5} more`]] : []),
     ...(deliveries ?? []).map((each) => ['delivery', deliveryText(each)]),
@@ -187,7 +183,7 @@ function footer(report: RunReport, paint: Paint): string {
     // Said where it is all there is: else the landing zone is on the way.
     ...(did('land') && !loaded && delivered.length === 0 ? [['landed', locations.landing]] : []),
     ...(unchanged === '' ? [] : [['read', `${unchanged}: nothing new`]]),
-    ['peak memory', `${formatBytes(peakRssBytes)}${retries > 0 ? `, ${retries} ${retries === 1 ? 'retry' : 'retries'}` : ''}`],
+    ['peak memory', `${formatBytes(peakRssBytes)}${retries > 0 ? `, ${formatMany(retries, 'retry', 'retries')}` : ''}`],
     ['run', run],
   ]
   return [columnsOf(facts), ...[...new Set(warnings)].map((warning) => `${paint('yellow', 'warning')}: ${warning}`)].join('\n')

@@ -3,9 +3,14 @@ export function formatCount(count: number): string {
   return count.toFixed(0).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
+/** `1 file`, `1,234 files`, with the plural where it is not the word and an s. */
+export function formatMany(count: number, word: string, words = `${word}s`): string {
+  return `${formatCount(count)} ${count === 1 ? word : words}`
+}
+
 /** `1 row`, `1,234 rows`. */
 export function formatRows(rows: number): string {
-  return `${formatCount(rows)} ${rows === 1 ? 'row' : 'rows'}`
+  return formatMany(rows, 'row')
 }
 
 /** Powers of 1000: `912 B`, `3.4 kB`, `12.0 MB`, `1.2 GB`. */

@@ -112,8 +112,12 @@ export const sql: {
   },
 })
 
-/** @throws ConfigError for a value that SQL cannot take: the engine's error would not name it */
+/** @throws ConfigError for a call with a text, and for a value that SQL cannot take: the engine's error would not name it */
 function template(options: SqlOptions, text: TemplateStringsArray, values: Values): Sql<never> {
+  if (!Array.isArray(text))
+    throw new ConfigError(`sql is a template, and was called with ${typeof text === 'string' ? 'a text' : kindOf(text)}`, {
+      hint: "write sql`SELECT …`, or sql.file('query.sql') for a text that stands in a file beside the pipeline",
+    })
   const odd = values.findIndex((value) => !isSqlValue(value))
   if (odd >= 0)
     throw new ConfigError(`value ${odd + 1} of a sql template is ${kindOf(values[odd])}; ${SQL_VALUES}`, {

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { describe, expect, it, test } from 'vitest'
+import { freePort } from '../../fixtures/ports.ts'
 import { doctorText } from '../../lib/cli/doctor.ts'
 import type { DoctorReport } from '../../lib/pipeline/doctor/doctor.ts'
 import { examine, of, project, service, withApi, wrong } from './doctor-kit.ts'
@@ -87,7 +88,7 @@ describe('millrace doctor', () => {
   })
 })
 test('doctor exits by the most telling fault: configuration, then what does not answer, then the rest', async () => {
-  const here = project({ ...withApi("baseUrl: 'http://127.0.0.1:9/'") })
+  const here = project({ ...withApi(`baseUrl: 'http://127.0.0.1:${await freePort()}/'`) })
   const full = { space: async () => ({ freeBytes: 0, type: 0 }) }
   expect((await examine(here, full)).exitCode).toBe(75)
   rmSync(here.path('data'), { recursive: true })

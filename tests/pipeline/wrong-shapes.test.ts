@@ -149,6 +149,12 @@ testWrongPipelines([
     'error: sql-value: value 1 of a sql template is undefined; expected a text, number, bigint, boolean, Date or null (file pipelines/sql-value/pipeline.ts)\n  hint: it stands after "amount) AS amount FROM sale WHERE shop ="',
   ],
   [
+    'sql-called',
+    'daily: sql`',
+    "daily: sql('SELECT 1') ?? sql`",
+    "error: sql-called: sql is a template, and was called with a text (file pipelines/sql-called/pipeline.ts)\n  hint: write sql`SELECT …`, or sql.file('query.sql') for a text that stands in a file beside the pipeline",
+  ],
+  [
     'between-bounds',
     "notNull('day')",
     "between('amount')",

@@ -1,4 +1,4 @@
-import { PermanentError, TransientError } from '../../core/errors.ts'
+import { ConfigError, PermanentError, TransientError } from '../../core/errors.ts'
 import { redact } from '../../core/secret.ts'
 import { quoted, retryAfter } from '../answers.ts'
 
@@ -49,13 +49,22 @@ const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(GET_ISSUER|VERIFY)|ERR_TLS|ERR_
 
 const UNREACHED: readonly string[] = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']
 
-/** The error of a request that got no answer, or lost it on the way. Certificates that do not hold are not retried. */
-export function errorOfNetwork(error: unknown, what: string): TransientError | PermanentError {
+/** What undici says of a port that fetch reaches nobody at, since other protocols have it. */
+const BLOCKED = 'bad port'
+
+/** The error of a request that got no answer, or lost it on the way. Certificates that do not hold are not retried, nor ports that fetch refuses. */
+export function errorOfNetwork(error: unknown, what: string): TransientError | PermanentError | ConfigError {
   const cause = deepest(error)
   const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
   const reason = redact(
     cause.message === '' ? code : code === '' || cause.message.includes(code) ? cause.message : `${cause.message} (${code})`,
   )
+  if (reason === BLOCKED)
+    return new ConfigError(`${what} was not sent: its port is one that fetch refuses, since another protocol has it`, {
+      stage: 'extract',
+      hint: 'let the service listen on another port, and correct the base URL: https://fetch.spec.whatwg.org/#port-blocking lists them',
+      cause,
+    })
   if (CERTIFICATE.test(code))
     return new PermanentError(`${what} was not sent: the server's certificate does not hold: ${reason}`, { stage: 'extract', cause })
   const hint = UNREACHED.includes(code) ? 'check the base URL, the network and the service' : undefined

@@ -125,6 +125,6 @@ function authority(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    throw new ConfigError(`tls.ca ${file} of postgres cannot be read: ${messageOf(error)}`, { file })
+    throw new ConfigError(`tls.ca ${file} of postgres cannot be read: ${messageOf(error)}`, { file, hint: 'correct `tls` of postgres(…)' })
   }
 }

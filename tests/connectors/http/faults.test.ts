@@ -1,7 +1,7 @@
 import { createServer as createTlsServer } from 'node:https'
 import { createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { InterruptedError, type MillraceError, PermanentError, TransientError } from '../../../lib/core/errors.ts'
+import { ConfigError, InterruptedError, type MillraceError, PermanentError, TransientError } from '../../../lib/core/errors.ts'
 import { NO_EXTENSIONS } from '../../../lib/engines/extensions.ts'
 import { manualClock, testContext } from '../../kit/context.ts'
 import { noReader } from '../../kit/no-reader.ts'
@@ -28,6 +28,17 @@ test.each([
     place: { stage: 'extract', dataset: 'thing', file: `${service.url}/things?a=b%20c` },
   })
   expect(service.received).toHaveLength(1)
+  expect(ctx.events).toEqual([])
+})
+
+test('http says that fetch refuses a port, and does not try it again', async () => {
+  const ctx = testContext()
+  const error = await failure(ctx, read({ baseUrl: 'http://127.0.0.1:6000' }, {}, {}, ctx))
+  expect(error).toBeInstanceOf(ConfigError)
+  expect(error).toMatchObject({
+    message: 'page 1 of GET http://127.0.0.1:6000/things was not sent: its port is one that fetch refuses, since another protocol has it',
+    exitCode: 2,
+  })
   expect(ctx.events).toEqual([])
 })
 
