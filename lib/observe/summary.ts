@@ -73,13 +73,19 @@ function settled(partition: PartitionReport): PartitionReport {
 
 const isRead = ({ stage, outcome }: StepReport) => stage === 'extract' && outcome === 'done'
 
+/** Whether what was read of a dataset is what was there: landing says so, or, of one that does not land, its loads. */
+function sameAsBefore(dataset: string, steps: readonly StepReport[]): boolean {
+  const commits = (['land', 'load'] as const).map((stage) => steps.filter((step) => step.stage === stage && step.dataset === dataset))
+  const first = commits.find(({ length }) => length > 0) ?? []
+  return first.length > 0 && first.every(({ outcome }) => outcome === 'unchanged')
+}
+
 /** The datasets that were read and in which nothing was new, with how many partitions of them. */
 function readInVain(partitions: readonly PartitionReport[]): string {
   const counts = new Map<string, number>()
   for (const { partition, steps } of partitions)
     for (const { dataset } of steps.filter(isRead))
-      if (steps.every((step) => step.stage !== 'land' || step.dataset !== dataset || step.outcome === 'unchanged'))
-        counts.set(dataset, (counts.get(dataset) ?? 0) + (partition === '' ? 0 : 1))
+      if (sameAsBefore(dataset, steps)) counts.set(dataset, (counts.get(dataset) ?? 0) + (partition === '' ? 0 : 1))
   return [...counts].map(([dataset, count]) => (count === 0 ? dataset : `${dataset} (${formatMany(count, 'partition')})`)).join(', ')
 }
 

@@ -107,6 +107,22 @@ peak memory  180.3 MB
 run          20180207T013000-ab12`)
 })
 
+test('runSummary says what was read in vain: of what does not land, its loads tell', () => {
+  const forwarded = (load: 'done' | 'unchanged' | 'failed') =>
+    runSummary(
+      report([
+        partition('', load, {
+          steps: [
+            { stage: 'extract', partition: '', dataset: 'shop', outcome: 'done', rows: 3, ms: 5 },
+            { stage: 'load', partition: '', dataset: 'shop', target: 'shop', outcome: load, ms: 5 },
+          ],
+        }),
+      ]),
+    )
+  expect(forwarded('unchanged')).toContain('shop: nothing new')
+  for (const outcome of ['done', 'failed'] as const) expect(forwarded(outcome)).not.toContain('nothing new')
+})
+
 test('errorReport holds fields, hint and what the causes add, redacted', () => {
   new Secret('env:X', () => 'hunter22').reveal()
   const error = new TransientError('the source did not answer', {
