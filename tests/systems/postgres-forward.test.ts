@@ -218,7 +218,8 @@ describe('values', () => {
     await source('CREATE DOMAIN short AS varchar(3)')
     await source("CREATE TABLE t AS SELECT 'glad'::mood AS m, 'abc'::short AS s")
     const missing = await failure(forward({}), ConfigError)
-    expect(missing.message).toContain('type "mood" does not exist')
+    expect(missing.message).toMatch(/^column "m" of public\.t of .* is mood, a type that the warehouse does not have$/)
+    expect(missing.hint).toBe('make it there by the same name, with the same values; or leave `forward` away')
     await warehouse("CREATE TYPE mood AS ENUM ('glad', 'mad')")
     await forward({})
     expect(await warehouse('SELECT m, s, pg_typeof(s) FROM t')).toEqual(['glad|abc|character varying'])
@@ -226,6 +227,9 @@ describe('values', () => {
     const unknown = await failure(forward({}), CheckError)
     expect(unknown.message).toContain('invalid input value for enum mood: "sad"')
     expect(await warehouse('SELECT m FROM t')).toEqual(['glad'])
+    await source("DELETE FROM t WHERE m = 'sad'; CREATE SCHEMA far; CREATE TYPE far.size AS ENUM ('big'); ALTER TABLE t ADD z far.size")
+    const added = await failure(forward({}), ConfigError)
+    expect(added.message).toMatch(/^column "z" of .* is far\.size, a type that the warehouse does not have$/)
   })
 
   it.each([

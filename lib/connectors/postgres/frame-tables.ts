@@ -9,8 +9,23 @@ import { OWN_COLUMNS, type Table } from './tables.ts'
 
 /** Makes a table of just the types of frames, without its own columns: those come after the rows. */
 export async function createFrameTable(session: LoadSession, name: string, frames: Frames): Promise<void> {
+  await requireTypes(session, frames.what, frames.columns)
   const columns = frames.columns.map((column) => `${quoteIdentifier(column.name)} ${column.type}`)
   await session.query(`CREATE TABLE ${name} (${columns.join(', ')})`)
+}
+
+const UNKNOWN_TYPE =
+  'SELECT w.i - 1 FROM pg_catalog.json_array_elements_text($1::json) WITH ORDINALITY AS w(name, i) WHERE pg_catalog.to_regtype(w.name) IS NULL ORDER BY w.i LIMIT 1'
+
+/** @throws ConfigError where a column's type, of an extension or somebody's own, is not in the warehouse: the server's own words name no column */
+async function requireTypes(session: LoadSession, what: string, columns: Frames['columns']): Promise<void> {
+  const { rows } = await session.query(UNKNOWN_TYPE, [JSON.stringify(columns.map(({ type }) => type))])
+  const unknown = rows[0] && columns[Number(rows[0][0])]
+  if (!unknown) return
+  throw new ConfigError(`column "${unknown.name}" of ${what} is ${unknown.type}, a type that the warehouse does not have`, {
+    column: unknown.name,
+    hint: 'make it there by the same name, with the same values; or leave `forward` away',
+  })
 }
 
 /** What has landed in the old types would be loaded in these: it must be read again. */
@@ -35,6 +50,11 @@ export async function fitFrameTable(
   const there = Object.fromEntries(Object.entries(existing).filter(([column]) => !OWN_COLUMNS.includes(column)))
   const sent = Object.fromEntries(frames.columns.map((column) => [column.name, column.type]))
   const added = await missingColumns(session, place, { there, defaults, given: sent }, { asThere: (type) => type, again: AGAIN })
+  await requireTypes(
+    session,
+    frames.what,
+    frames.columns.filter(({ name: column }) => added.includes(column)),
+  )
   const each = added.map((column) => `ADD COLUMN ${quoteIdentifier(column)} ${sent[column]}`)
   if (added.length > 0) await session.query(`ALTER TABLE ${name} ${each.join(', ')}`)
   return added
