@@ -14,7 +14,7 @@ const LONGEST = [
 ]
 
 // With those against servers: what needs none, but minutes of the machine.
-const LONG = ['systems', 'memory', 'faults', 'torture', 'pipeline/backfill'].map((folder) => `tests/${folder}/**/*.test.ts`)
+const LONG = ['systems', 'faults', 'pipeline/backfill', 'pipeline/history'].map((folder) => `tests/${folder}/**/*.test.ts`)
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { millrace } from '../kit/millrace.ts'
-import { type CommandResult, type TestProject, testProject } from '../kit/project.ts'
+import { millrace } from '../../kit/millrace.ts'
+import { type CommandResult, type TestProject, testProject } from '../../kit/project.ts'
 
 const SQL = (select: string) => `sql\`SELECT sale.id, price${select} FROM sale JOIN item USING (item)\``
 const FRAME = "({ sale, item }) => sale.join(item, { on: 'item' }).select('id', 'price')"

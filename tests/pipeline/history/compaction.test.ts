@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { millrace } from '../kit/millrace.ts'
-import { type TestProject, testProject } from '../kit/project.ts'
+import { millrace } from '../../kit/millrace.ts'
+import { type TestProject, testProject } from '../../kit/project.ts'
 
 const NEVER = 1_000_000
 

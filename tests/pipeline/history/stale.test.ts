@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import { local } from '../../lib/connectors/local/index.ts'
-import { type TestProject, testProject } from '../kit/project.ts'
+import { local } from '../../../lib/connectors/local/index.ts'
+import { type TestProject, testProject } from '../../kit/project.ts'
 
 const pipelineOf = (least: number, header = '') => ({
   'pipelines/p/pipeline.ts': `import { contract, csv, day, pipeline, replacePartition, source, sql } from '#millrace'

@@ -1,8 +1,8 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import type { StaleReport } from '../../lib/pipeline/stale-report.ts'
-import { millrace } from '../kit/millrace.ts'
-import { type TestProject, testProject } from '../kit/project.ts'
+import type { StaleReport } from '../../../lib/pipeline/stale-report.ts'
+import { millrace } from '../../kit/millrace.ts'
+import { type TestProject, testProject } from '../../kit/project.ts'
 
 const given = {
   least: '1',

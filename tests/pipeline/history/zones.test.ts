@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { filesUnder } from '../kit/files-under.ts'
-import { FILES_CONFIG, type TestProject, testProject } from '../kit/project.ts'
+import { filesUnder } from '../../kit/files-under.ts'
+import { FILES_CONFIG, type TestProject, testProject } from '../../kit/project.ts'
 
 // Another zone or unit of the partitions, or another zone of a connection: what has landed is of other instants. Each command is a process of its own, since the code changes.
 

@@ -6,7 +6,7 @@ import { verifyLarger } from '../../bench/larger-verify.ts'
 import { openDuckDB } from '../../lib/engines/duckdb.ts'
 import { temporaryFolder } from '../kit/context.ts'
 import { testProject } from '../kit/project.ts'
-import { watchedRun } from './watched.ts'
+import { watchedRun } from '../memory/watched.ts'
 
 const ROWS = 1_000_000
 const MEMORY_BYTES = 128e6

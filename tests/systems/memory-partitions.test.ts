@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { runSummary } from '../../lib/observe/summary.ts'
 import { type TestProject, testProject } from '../kit/project.ts'
-import { watchedRun } from './watched.ts'
+import { watchedRun } from '../memory/watched.ts'
 
 const DAYS = 203
 const ROWS_A_DAY = 20
