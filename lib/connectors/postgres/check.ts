@@ -118,13 +118,15 @@ interface TableRights {
   /** Columns that may not be read: all are described before some are read. */
   readonly missing: readonly string[]
   readonly columns: number
+  /** Policies say which rows this role sees. */
+  readonly policies: boolean
 }
 
 async function readingRights(client: Client, settings: Settings, { requests }: CheckContext): Promise<readonly Finding[]> {
   const named = requests.flatMap((each) => (each.method === 'table' ? [{ table: each.table, schema: each.schema ?? settings.schema }] : []))
   if (named.length === 0) return []
   const { rows } = await client.query<TableRights & { readonly role: string }>(
-    `SELECT DISTINCT w.schema, w."table", c.oid IS NOT NULL AS there, coalesce(pg_catalog.has_schema_privilege(n.oid, 'USAGE'), false) AS usage, current_user AS role,
+    `SELECT DISTINCT w.schema, w."table", c.oid IS NOT NULL AS there, coalesce(pg_catalog.has_schema_privilege(n.oid, 'USAGE'), false) AS usage, current_user AS role, coalesce(pg_catalog.row_security_active(c.oid), false) AS policies,
        (SELECT count(*)::int FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
        ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
          AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY a.attnum) AS missing
@@ -152,7 +154,23 @@ async function readingRights(client: Client, settings: Settings, { requests }: C
     return [denied(`${name} cannot be read${which}`, `GRANT SELECT ON ${name} TO ${role}`, which && 'or name the others in a query')]
   })
   const right = rows.length - wrong.length
-  return [...(right > 0 ? [fine('rights', `can read ${right} of the ${rows.length} tables that pipelines name`)] : []), ...wrong]
+  // May well be meant; but no row says that there are others.
+  const filtered = rows.flatMap((each) =>
+    each.policies && each.missing.length === 0
+      ? [
+          warning(
+            'rights',
+            `of ${tableText(each)} are read only the rows that its policies show to ${quoteIdentifier(each.role)}`,
+            `where all are wanted, let a superuser say: ALTER ROLE ${quoteIdentifier(each.role)} BYPASSRLS`,
+          ),
+        ]
+      : [],
+  )
+  return [
+    ...(right > 0 ? [fine('rights', `can read ${right} of the ${rows.length} tables that pipelines name`)] : []),
+    ...wrong,
+    ...filtered,
+  ]
 }
 
 interface SchemaRights {
@@ -169,6 +187,8 @@ interface LoadedTable {
   readonly kind: string
   readonly owned: boolean
   readonly missing: string
+  /** Policies would hide rows from this role. */
+  readonly policies: boolean
   /** Has `_partition` and `_load`, of type text. */
   readonly loadable: boolean
 }
@@ -185,7 +205,7 @@ async function writingRights(client: Client, { schema }: Settings, { tables }: C
   if (!rights.there)
     return [fault('rights', `there is no schema ${name}`, { advice: `CREATE SCHEMA ${name} AUTHORIZATION ${role}`, kind: 'configuration' })]
   const loaded = await client.query<LoadedTable>(
-    `SELECT c.relname AS "table", c.relkind AS kind, pg_catalog.pg_has_role(c.relowner, 'USAGE') AS owned,
+    `SELECT c.relname AS "table", c.relkind AS kind, pg_catalog.pg_has_role(c.relowner, 'USAGE') AS owned, pg_catalog.row_security_active(c.oid) AS policies,
        (SELECT coalesce(string_agg(p, ', ' ORDER BY p), '') FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p WHERE NOT pg_catalog.has_table_privilege(c.oid, p)) AS missing,
        (SELECT count(*) = cardinality($3::text[]) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = ANY($3::text[]) AND a.atttypid = 'text'::regtype AND NOT a.attisdropped) AS loadable
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = ANY($2::text[]) ORDER BY 1`,
@@ -204,7 +224,7 @@ async function writingRights(client: Client, { schema }: Settings, { tables }: C
     : [fine('rights', `can make tables in schema ${name}, and write the ${loaded.rows.length} that are there`), ...found]
 }
 
-function tableFindings({ table, kind, owned, missing, loadable }: LoadedTable, name: string, role: string): Finding[] {
+function tableFindings({ table, kind, owned, policies, missing, loadable }: LoadedTable, name: string, role: string): Finding[] {
   if (kind !== 'r' && kind !== 'p')
     return [fault('rights', `${name} is no table`, { advice: 'drop it, or load into another table', kind: 'configuration' })]
   if (!loadable && table !== TOKENS)
@@ -215,6 +235,13 @@ function tableFindings({ table, kind, owned, missing, loadable }: LoadedTable, n
       }),
     ]
   if (missing !== '') return [denied(`${name} cannot be written: ${missing} is missing`, `GRANT ${missing} ON ${name} TO ${role}`)]
+  if (policies)
+    return [
+      fault('rights', `${name} has policies that hide rows from ${role}: no load goes into it`, {
+        advice: `let a superuser say: ALTER ROLE ${role} BYPASSRLS`,
+        kind: 'configuration',
+      }),
+    ]
   return owned
     ? []
     : [warning('rights', `${name} belongs to another role: columns and keys cannot be added to it`, `ALTER TABLE ${name} OWNER TO ${role}`)]

@@ -114,6 +114,22 @@ describe('check of postgres as a source', () => {
     expect(bad(await check({}, 'source', { requests: [table('hidden', 'closed')] }))).toEqual([])
   })
 
+  it('says of which tables policies show some rows alone', async () => {
+    await server.query(
+      'shop',
+      'CREATE TABLE tenants (id int); GRANT SELECT ON tenants TO reader; ALTER TABLE tenants ENABLE ROW LEVEL SECURITY',
+    )
+    const requests = [table('open'), table('tenants')]
+    expect(bad(await check({}, 'source', { requests }))).toEqual([
+      {
+        what: 'rights',
+        state: 'warning',
+        found: 'of "public"."tenants" are read only the rows that its policies show to "reader"',
+        advice: 'where all are wanted, let a superuser say: ALTER ROLE "reader" BYPASSRLS',
+      },
+    ])
+  })
+
   it('says that another clock is minutes away', async () => {
     const found = await check({}, 'source', { clock: manualClock(new Date(Date.now() - 180_000)) })
     expect(bad(found)).toMatchObject([
@@ -236,6 +252,23 @@ describe('check of postgres as a warehouse', () => {
         '"mart"."wrong" was not made by millrace: it has no columns _partition and _load of type text',
       ].map((each) => ({ what: 'rights', state: 'fault', kind: 'configuration', found: each })),
     )
+  })
+
+  it('says that policies would hide rows of a table', async () => {
+    await server.query(
+      'shop',
+      `CREATE TABLE mart.guarded (id int, _partition text, _load text); ALTER TABLE mart.guarded OWNER TO writer;
+       ALTER TABLE mart.guarded ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY`,
+    )
+    onTestFinished(async () => void (await server.query('shop', 'DROP TABLE mart.guarded')))
+    expect(await rights({ schema: 'mart' }, ['guarded'])).toMatchObject([
+      {
+        state: 'fault',
+        kind: 'configuration',
+        found: '"mart"."guarded" has policies that hide rows from "writer": no load goes into it',
+        advice: 'let a superuser say: ALTER ROLE "writer" BYPASSRLS',
+      },
+    ])
   })
 
   it('says what is missing, as what the owner can type, and that helps', async () => {

@@ -247,6 +247,25 @@ test('load works with the least rights, and says which one is missing', async ()
   const ctx = testContext()
   await load('r', replace, ROWS, { ctx })
   await server.query(database, 'ALTER TABLE mart.r ENABLE ROW LEVEL SECURITY; CREATE POLICY low ON mart.r USING (id < 10)')
-  expect((await failure(load('r', replace, ROWS), ConfigError)).message).toMatch(/row-level security policy for table "r"/)
+  const hidden = await failure(load('r', replace, ROWS), ConfigError)
+  expect(hidden.message).toMatch(/row-level security policy for table "r"/)
+  expect(hidden.hint).toBe('its policies would hide rows: let a superuser say ALTER ROLE … BYPASSRLS of the role that asks')
   expect(await rows('SELECT count(*) FROM mart.r')).toEqual(['1000'])
+})
+
+test('load says what a table of PostgreSQL is too small for: columns, a row, a value in an index', async () => {
+  const { load, rows, database } = await warehouseOn(server)
+  const columns = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`c${i}`, 'int16']))
+  const select = (count: number) => `SELECT ${Object.keys(columns(count)).map((name) => `1 AS ${name}`)}`
+  const wide = await failure(load('wide', replace, select(1599), { columns: columns(1599) }), ConfigError)
+  expect(wide.message).toMatch(/tables can have at most 1600 columns \(54011\)$/)
+  expect(wide.hint).toBe('a table has at most 1,600 columns, _partition and _load among them: take fewer')
+  await server.query(database, 'CREATE TABLE indexed (id bigint, value text, _partition text, _load text); CREATE INDEX ON indexed (value)')
+  const long = await failure(
+    load('indexed', replace, "SELECT 1 AS id, string_agg(md5(range::text), '') AS value FROM range(2000)"),
+    CheckError,
+  )
+  expect(long.message).toMatch(/index row .* \(54000\)$/)
+  expect(long.hint).toContain('or drop the index')
+  expect(await rows('SELECT count(*) FROM indexed')).toEqual(['0'])
 })
