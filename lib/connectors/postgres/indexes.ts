@@ -60,7 +60,11 @@ export async function dropIndexes(
   return dropped
 }
 
-/** Makes dropped indexes again. */
+/**
+ * Makes dropped indexes again. What deferred constraints and triggers still have to look at is looked at now, when the table's rows are all there: until then the server makes no index, for the whole
+ * transaction.
+ */
 export async function buildIndexes(session: LoadSession, dropped: readonly DroppedIndex[]): Promise<void> {
+  if (dropped.length > 0) await session.query('SET CONSTRAINTS ALL IMMEDIATE')
   for (const { statements } of dropped) for (const each of statements) await session.query(each)
 }

@@ -144,6 +144,19 @@ test('load refuses to replace rows that others would follow, and passes on what 
   expect(await rows('SELECT count(*) FROM dim')).toEqual(['1000'])
 })
 
+test('load builds indexes again where deferred constraints have rows to look at', async () => {
+  const { load, rows, database } = await warehouseOn(server)
+  await load('dim', merge, ROWS)
+  await server.query(
+    database,
+    `CREATE INDEX by_value ON dim (value); CREATE TABLE fact (id bigint REFERENCES dim DEFERRABLE INITIALLY DEFERRED); INSERT INTO fact VALUES (7)`,
+  )
+  expect(await load('dim', replace, `${ROWS} WHERE range < 10`)).toMatchObject({ rows: 10, removed: 1000 })
+  const gone = await failure(load('dim', replace, `${ROWS} WHERE range < 7`), CheckError)
+  expect(gone.message).toMatch(/violates foreign key constraint "fact_id_fkey"/)
+  expect(await rows("SELECT count(*), to_regclass('by_value') FROM dim")).toEqual(['10|by_value'])
+})
+
 test('load lets values of a unique column change places in a merge, and refuses one that is taken', async () => {
   const { load, rows, database } = await warehouseOn(server)
   await load('users', merge, "SELECT 1 AS id, 'x' AS value UNION ALL SELECT 2, 'y' UNION ALL SELECT 3, 'z'")
