@@ -2,8 +2,9 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { open, rm } from 'node:fs/promises'
 import { Transform, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { createGunzip } from 'node:zlib'
 import { fileChunks } from '../core/file-chunks.ts'
+import { unzstd } from '../core/zstd-frames.ts'
 import { hasLongNumber, numberKeeper } from './json-numbers.ts'
 
 export type FileCompression = 'none' | 'gzip' | 'zstd'
@@ -203,7 +204,7 @@ async function through(
   sink: Writable,
   signal: AbortSignal,
 ): Promise<void> {
-  const expand = compression === 'gzip' ? [createGunzip()] : compression === 'zstd' ? [createZstdDecompress()] : []
+  const expand = compression === 'gzip' ? [createGunzip()] : compression === 'zstd' ? unzstd() : []
   try {
     await pipeline([createReadStream(file, { highWaterMark: 2 ** 18 }), ...expand, ...transforms, sink], { signal })
   } catch (error) {

@@ -45,6 +45,11 @@ const bad: Readonly<Record<string, Bad>> = {
     content: gzipSync(rows).subarray(0, -4),
     message: 'x.csv.gz is cut off: its gzip stream has no end',
   },
+  'a zstd stream whose second frame is truncated': {
+    file: 'x.csv.zst',
+    content: Buffer.concat([zstdCompressSync('a,b\n1,x\n'), zstdCompressSync('2,y\n3,z\n').subarray(0, -6)]),
+    message: 'x.csv.zst is cut off: its zstd stream has no end',
+  },
   'a truncated zstd stream': {
     file: 'x.csv.zst',
     content: zstdCompressSync(rows).subarray(0, 20_000),

@@ -15,6 +15,9 @@ const land = async (file: string, content: string | Uint8Array, columns: Columns
 
 const utf16 = (text: string) => Buffer.from(text, 'utf16le')
 const latin1 = (text: string) => Buffer.from(text, 'latin1')
+/** Each text as a frame of its own, after one that is to be skipped. */
+const framed = (...texts: readonly (string | Buffer)[]) =>
+  Buffer.concat(texts.flatMap((text) => [Buffer.from('502a4d180400000061626364', 'hex'), zstdCompressSync(text)]))
 const one: readonly Row[] = [{ a: '1', b: 'é😀' }]
 
 const good: Readonly<Record<string, readonly [file: string, content: string | Uint8Array, rows: readonly Row[], options?: LandOptions]>> = {
@@ -49,6 +52,19 @@ const good: Readonly<Record<string, readonly [file: string, content: string | Ui
   ],
   'gzip by option': ['x.csv', gzipSync('a,b\n1,é😀\n'), one, { compression: 'gzip' }],
   zstd: ['x.csv.zst', zstdCompressSync('a,b\n1,é😀\n'), one],
+  'zstd of several frames, as pzstd writes it': ['x.csv.zst', framed('a,b\n', '1,é😀\n'), one],
+  'zstd of several frames, without a header': ['x.csv.zst', framed('1,é😀\n'), one, { header: false }],
+  'zstd of several frames, in Latin-1': [
+    'x.csv.zst',
+    framed(latin1('a,b\n'), latin1('1,é\n')),
+    [{ a: '1', b: 'é' }],
+    { encoding: 'latin-1' },
+  ],
+  'zstd of several frames, NDJSON with a long number': [
+    'x.ndjson.zst',
+    framed('{"a":1,"b":"é😀"}\n', '{"a":2,"b":12345678901234567890}\n'),
+    [...one, { a: '2', b: '12345678901234567890' }],
+  ],
   'UTF-16, little end first': ['x.csv', utf16('\uFEFFa,b\n1,é😀\n'), one, { encoding: 'utf-16' }],
   'UTF-16, big end first': ['x.csv', utf16('\uFEFFa,b\n1,é😀\n').swap16(), one, { encoding: 'utf-16' }],
   'UTF-16 without a mark, gzipped': ['x.csv.gz', gzipSync(utf16('a,b\n1,é😀\n')), one, { encoding: 'utf-16' }],

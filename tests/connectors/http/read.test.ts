@@ -328,6 +328,7 @@ test.each<[string, HttpRequest['csv'], Buffer]>([
   ['UTF-16 with a mark', { encoding: 'utf-16' }, Buffer.from('\uFEFFid,t\n1,é\n', 'utf16le')],
   ['big-endian UTF-16', { encoding: 'utf-16' }, Buffer.from('\uFEFFid,t\n1,é\n', 'utf16le').swap16()],
   ['a packed file', { compression: 'gzip' }, gzipSync('\uFEFFid,t\n1,é\n')],
+  ['a packed file of several frames', { compression: 'zstd' }, Buffer.concat([zstdCompressSync('id,t\n'), zstdCompressSync('1,é\n')])],
   ['a packed Latin-1 file', { compression: 'zstd', encoding: 'latin-1' }, zstdCompressSync(Buffer.from('id,t\n1,é\n', 'latin1'))],
 ])('http reads CSV with %s', async (_name, csv, body) => {
   const service = await serve((_, response) => response.writeHead(200, { 'content-length': body.length }).end(body))
