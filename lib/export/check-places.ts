@@ -4,6 +4,8 @@ import { type DeliveryLayout, deliveryLayout } from './layout.ts'
 
 /** One export of a pipeline, and the dataset that it delivers. */
 export interface PlacedExport {
+  /** Whose it is, where exports of two pipelines are looked at. */
+  readonly pipeline?: string
   readonly dataset: string
   readonly export: Export<never>
   readonly partitioned: boolean
@@ -18,16 +20,48 @@ interface Place extends PlacedExport {
 /** Stands for the partitions of time that no other path speaks of. */
 const ANY = '{partition}'
 
+/** The same of another pipeline, whose names have another form. */
+const OTHER = '{partition}*'
+
+const TIME = /^\d{4}(?:-\d{2}(?:-\d{2}(?:T\d{2})?)?)?$/
+
 /**
  * Refuses exports of one pipeline that would write over each other: two with the same folder of deliveries, a plain copy with the name of another's pointer, manifest or object, and a file with the name of another's
  * folder, which a disk cannot have both. `keys`: the partitions where they are keys; partitions of time may be any.
  * @throws ConfigError placed at stage and dataset, naming both
  */
 export function checkPlaces(exports: readonly PlacedExport[], keys: readonly string[] | undefined): void {
-  const names = keys ?? [ANY, ...new Set(exports.flatMap(({ export: { path } }) => timesIn(path)))]
-  const places = exports.flatMap((each): Place[] =>
+  checkAll(placesOf(exports, keys ?? [ANY, ...timesIn(exports)]))
+}
+
+/** What a pipeline delivers, and what its partitions are called. */
+export interface PipelineExports {
+  readonly exports: readonly PlacedExport[]
+  /** Where its partitions are keys. */
+  readonly keys: readonly string[] | undefined
+  /** How many characters the name of a partition of time has: those of other lengths are never called the same. */
+  readonly nameLength: number | undefined
+}
+
+/**
+ * The same of two pipelines of a project, whose deliveries go to one store: also two named deliveries of one name.
+ * @throws ConfigError placed at pipeline, stage and dataset, naming both
+ */
+export function checkPlacesOfTwo(one: PipelineExports, other: PipelineExports): void {
+  const times = timesIn([...one.exports, ...other.exports])
+  const known = [...times, ...(one.keys ?? []), ...(other.keys ?? [])]
+  const namesOf = ({ keys, nameLength }: PipelineExports) =>
+    keys ?? [nameLength === one.nameLength ? ANY : OTHER, ...new Set(known.filter((name) => TIME.test(name) && name.length === nameLength))]
+  checkAll([other, one].flatMap((each) => placesOf(each.exports, namesOf(each))))
+}
+
+function placesOf(exports: readonly PlacedExport[], names: readonly string[]): readonly Place[] {
+  return exports.flatMap((each) =>
     (each.partitioned ? names : [undefined]).map((partition) => ({ ...each, partition, layout: deliveryLayout(each.export, partition) })),
   )
+}
+
+function checkAll(places: readonly Place[]): void {
   const folders = new Map<string, Place>()
   checkSets(places)
   for (const place of places) {
@@ -62,7 +96,18 @@ export function checkPlaces(exports: readonly PlacedExport[], keys: readonly str
 
 /** A named delivery has its folder for itself: no other pointer, and no other's objects in it. */
 function checkSets(places: readonly Place[]): void {
-  const sets = new Map(places.flatMap((place) => (isMember(place) ? [[place.layout.pointer.folder, place] as const] : [])))
+  const sets = new Map<string, Place>()
+  for (const place of places) {
+    if (!isMember(place)) continue
+    const { folder } = place.layout.pointer
+    const other = sets.get(folder)
+    if (other && other.pipeline !== place.pipeline)
+      throw new ConfigError(
+        `the delivery "${place.export.delivery}" is made by ${ownerOf(other)} and by ${ownerOf(place)}; give one another name`,
+        placeOf(place),
+      )
+    sets.set(folder, place)
+  }
   for (const place of places) {
     for (const folder of [
       place.layout.folder,
@@ -94,26 +139,31 @@ function ancestorsOf(path: string): readonly string[] {
   return parts.map((_, i) => parts.slice(0, i + 1).join('/'))
 }
 
-/** What of a path may be the name of a partition of time. */
-function timesIn(path: string): readonly string[] {
-  return path.match(/\d{4}(?:-\d{2}(?:-\d{2}(?:T\d{2})?)?)?/g) ?? []
+/** What of the paths may be the name of a partition of time. */
+function timesIn(exports: readonly PlacedExport[]): readonly string[] {
+  return [...new Set(exports.flatMap(({ export: { path } }) => path.match(/\d{4}(?:-\d{2}(?:-\d{2}(?:T\d{2})?)?)?/g) ?? []))]
 }
 
 function sharesFolder(place: Place, other: Place): ConfigError {
   const { path } = place.export
   if (path === other.export.path && place.partition === other.partition)
-    return new ConfigError(`"${path}" is exported from both ${other.dataset} and ${place.dataset}`, placeOf(place))
+    return new ConfigError(`"${path}" is exported from both ${ownerOf(other)} and ${ownerOf(place)}`, placeOf(place))
   return collision(place, other, `would share the folder ${place.layout.folder}/ of their deliveries`)
 }
 
 function collision(place: Place, other: Place, what: string): ConfigError {
-  return new ConfigError(`${said(place)} and ${said(other)} of ${other.dataset} ${what}; give one another name`, placeOf(place))
+  const own = place.pipeline === other.pipeline ? '' : ` of ${ownerOf(place)}`
+  return new ConfigError(`${said(place)}${own} and ${said(other)} of ${ownerOf(other)} ${what}; give one another name`, placeOf(place))
+}
+
+function ownerOf({ pipeline, dataset }: Place): string {
+  return pipeline === undefined ? dataset : `pipeline ${pipeline} (${dataset})`
 }
 
 function said({ export: { path }, partition }: Place): string {
-  return partition === undefined || partition === ANY ? `"${path}"` : `"${path}" for ${partition}`
+  return partition === undefined || partition === ANY || partition === OTHER ? `"${path}"` : `"${path}" for ${partition}`
 }
 
-function placeOf({ dataset }: Place) {
-  return { stage: 'export', dataset } as const
+function placeOf({ pipeline, dataset }: Place) {
+  return { ...(pipeline !== undefined && { pipeline }), stage: 'export', dataset } as const
 }

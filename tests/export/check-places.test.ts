@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ConfigError } from '../../lib/core/errors.ts'
-import { checkPlaces } from '../../lib/export/check-places.ts'
+import { checkPlaces, checkPlacesOfTwo } from '../../lib/export/check-places.ts'
 import { ndjson } from '../../lib/export/contract/export.ts'
 import { tableContract } from '../../lib/export/contract/table-contract.ts'
 import { exportOf, idName, keyOf } from './kit.ts'
@@ -12,6 +12,16 @@ const placed = (dataset: string, path: string, plain = true) => ({
     : exportOf(path, { columns: idName, orderBy: ['id'] }, plain)) as never,
   partitioned: path.includes('{partition}'),
 })
+const of = (pipeline: string, names: readonly string[] | number | undefined, ...exports: ReturnType<typeof placed>[]) => ({
+  exports: exports.map((each) => ({ ...each, pipeline })),
+  keys: typeof names === 'object' ? names : undefined,
+  nameLength: typeof names === 'number' ? names : undefined,
+})
+const set = (path: string) => ({
+  ...placed('a', path),
+  export: { ...exportOf(path, { columns: idName, orderBy: ['id'] }, false), delivery: 'finance' } as never,
+})
+const [MONTHLY, DAILY] = [7, 10]
 const OBJECT = `${keyOf('a').slice(0, 12)}-beefbeef`
 
 describe('checkPlaces', () => {
@@ -62,5 +72,51 @@ describe('checkPlaces', () => {
     checkPlaces([placed('a', 'daily/{partition}.json'), placed('b', 'daily.csv')], undefined)
     checkPlaces([placed('a', 'stock/{partition}.csv'), placed('b', 'stock/all.csv')], ['krakow', 'lodz'])
     checkPlaces([placed('a', 'e.csv', false), placed('b', 'e.csv/b.csv', false)], undefined)
+  })
+})
+
+describe('checkPlacesOfTwo', () => {
+  test.each([
+    [
+      of('p', undefined, placed('a', 'e.csv')),
+      of('q', undefined, placed('b', 'e.csv')),
+      '"e.csv" is exported from both pipeline q (b) and pipeline p (a)',
+    ],
+    [
+      of('p', DAILY, placed('a', 'e/{partition}.csv')),
+      of('q', DAILY, placed('b', 'e/{partition}.csv')),
+      '"e/{partition}.csv" is exported from both pipeline q (b) and pipeline p (a)',
+    ],
+    [
+      of('p', DAILY, placed('a', 'e/{partition}.csv')),
+      of('q', ['2024-01-01'], placed('b', 'e/{partition}.csv')),
+      '"e/{partition}.csv" is exported from both pipeline q (b) and pipeline p (a)',
+    ],
+    [
+      of('p', MONTHLY, placed('a', 'e/{partition}.csv')),
+      of('q', undefined, placed('b', 'e/2024-01.csv')),
+      '"e/{partition}.csv" for 2024-01 of pipeline p (a) and "e/2024-01.csv" of pipeline q (b) would share the folder e/2024-01/ of their deliveries; give one another name',
+    ],
+    [
+      of('p', undefined, set('e.csv')),
+      of('q', undefined, set('f.csv')),
+      'the delivery "finance" is made by pipeline q (a) and by pipeline p (a); give one another name',
+    ],
+    [
+      of('p', undefined, placed('b', 'finance/x.csv')),
+      of('q', undefined, set('x.csv')),
+      '"finance/x.csv" lies in the folder of the delivery "finance"; give one another name',
+    ],
+  ])('refuses what two pipelines would both write', (one, other, message) => {
+    const check = () => checkPlacesOfTwo(one, other)
+    expect(check).toThrow(ConfigError)
+    expect(check).toThrow(message)
+  })
+
+  test('takes partitions that are never called the same', () => {
+    const monthly = of('p', MONTHLY, placed('a', 'e/{partition}.csv'), placed('a', 'f/2024-01.csv'))
+    checkPlacesOfTwo(monthly, of('q', DAILY, placed('b', 'e/{partition}.csv')))
+    checkPlacesOfTwo(monthly, of('q', ['krakow', '2024'], placed('b', 'e/{partition}.csv')))
+    checkPlacesOfTwo(of('p', undefined, set('e.csv'), set('f.csv')), of('q', undefined, placed('a', 'e.csv')))
   })
 })

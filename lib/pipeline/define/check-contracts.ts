@@ -1,12 +1,14 @@
 import type { Store } from '../../connectors/store.ts'
 import { ConfigError, placed } from '../../core/errors.ts'
 import { refuseBreaking, type WrittenContract } from '../../export/contract/contract-changes.ts'
+import type { Export } from '../../export/contract/export.ts'
 import { deliveredContract, type LastDelivered, newestDelivered } from '../../export/contract/last-delivered.ts'
 import { writtenContract } from '../../export/contract/written-contract.ts'
 import { errorReport } from '../../observe/error-report.ts'
 import { type EachPipeline, eachPipeline } from '../each-pipeline.ts'
 import type { Project } from '../project.ts'
 import type { ErrorReport } from '../report.ts'
+import { checkBeside } from './check-beside.ts'
 import { type ContractedExport, contractedExports } from './contracts.ts'
 import { partitionsUntil } from './partitions.ts'
 
@@ -26,6 +28,16 @@ export interface CheckedContract {
 export function checkContracts(project: Project, name?: string): Promise<EachPipeline<readonly CheckedContract[]>> {
   return eachPipeline(project, name, async (each) => {
     const exports = await contractedExports(project, each)
+    await checkBeside(
+      project.config.folder,
+      each,
+      exports.map(({ dataset, export: target, partition }) => ({
+        dataset,
+        export: target as Export<never>,
+        partitioned: partition !== undefined,
+      })),
+      exports.find(({ partition }) => partition)?.partition,
+    )
     return withStore(project, (store) => inTurn(exports, (one) => checked(project, store, one)))
   })
 }

@@ -81,6 +81,13 @@ export async function loadPipeline(project: string, name: string): Promise<Loade
   return { definition, file, folder, schemaFile }
 }
 
+/** The definition alone, of a pipeline beside the one at work; writes nothing. @throws ConfigError for a file that throws or is not there, and a default export that is no pipeline */
+export async function importBeside(project: string, name: string): Promise<AnyPipeline> {
+  const file = await pipelineFile(project, name)
+  if (!file) throw new ConfigError(`no pipeline "${name}" in ${join(project, 'pipelines')}`)
+  return importDefault(project, file, name)
+}
+
 async function importDefault(project: string, file: string, pipeline: string): Promise<AnyPipeline> {
   const where = relative(project, file)
   let module: unknown
