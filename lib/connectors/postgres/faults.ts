@@ -49,6 +49,12 @@ const STATES: readonly (readonly [state: RegExp, kind: Kind, hint: string, words
   [/^57014/, TransientError, 'the statement took too long or was cancelled: raise statementTimeout, or read less at once'],
   [/^55P03/, TransientError, 'another session holds a lock: see pg_locks, raise lockTimeout, or run again later'],
   [/^55000/, ConfigError, 'let its owner say: REFRESH MATERIALIZED VIEW "$1"', /^materialized view "(.*)" has not been populated/],
+  [
+    /^55000/,
+    ConfigError,
+    'it is published: let its owner say ALTER TABLE … REPLICA IDENTITY FULL, or give it a primary key',
+    /does not have a replica identity/,
+  ],
   [/^54011/, ConfigError, 'a table has at most 1,600 columns, _partition and _load among them: take fewer', /^tables can have/],
   [
     /^54000/,
@@ -122,7 +128,7 @@ export function explained(error: unknown, doing: string): unknown {
   if (error instanceof MillraceError || !(error instanceof Error)) return error
   // Several addresses of a host were tried: the last one's answer stands for all.
   const one = error instanceof AggregateError ? ((error.errors.at(-1) as Error | undefined) ?? error) : error
-  const { code = '', detail, column, constraint, where } = one as ServerFault
+  const { code = '', detail, hint: told, column, constraint, where } = one as ServerFault
   const said = redact(firstLine(one.message))
   const state = /^[0-9A-Z]{5}$/.test(code)
     ? STATES.find(([pattern, , , words]) => pattern.test(code) && (words?.test(said) ?? true))
@@ -144,7 +150,11 @@ export function explained(error: unknown, doing: string): unknown {
   if (known) return new known[0](`${doing} failed: ${known[1]}`, { hint: known[2], cause: one })
   const worded = WORDS.find(([words]) => words.test(messageOf(one)))
   if (worded) return new worded[1](`${doing} failed: ${worded[2]}`, { hint: worded[3], cause: one })
-  return /^[0-9A-Z]{5}$/.test(code) ? new PermanentError(`${doing} failed: ${said} (${code})`, { cause: one }) : error
+  if (!/^[0-9A-Z]{5}$/.test(code)) return error
+  return new PermanentError(`${doing} failed: ${said} (${code})`, {
+    ...(told !== undefined && { hint: redact(firstLine(told)) }),
+    cause: one,
+  })
 }
 
 function firstLine(text: string): string {

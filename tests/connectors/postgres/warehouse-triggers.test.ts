@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Disposition } from '../../../lib/connectors/warehouse.ts'
-import { ConfigError } from '../../../lib/core/errors.ts'
+import { ConfigError, PermanentError } from '../../../lib/core/errors.ts'
 import { type TestPostgres, testPostgres } from '../../kit/postgres.ts'
 import { append, failure, merge, ROADS, replace, replacePartition, warehouseOn } from './warehouse-kit.ts'
 
@@ -67,4 +67,23 @@ test('load works with triggers that let rows pass, or change them, also on a par
   await server.query(database, 'ALTER TABLE t_all DISABLE TRIGGER change')
   expect(await load('t', replace, ROWS)).toMatchObject({ rows: 3, removed: 5 })
   expect(await rows('SELECT value FROM t ORDER BY id')).toEqual(['a0', 'a1', 'a2'])
+})
+
+test('load passes on what a trigger says, with its hint; of a table that is published without an identity it says what to do', async () => {
+  const { load, database } = await warehouseOn(server)
+  await load('t', replace, ROWS)
+  await server.query(
+    database,
+    `CREATE FUNCTION closed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'the books are closed' USING HINT = 'ask the accountant'; END $$;
+     CREATE TRIGGER closed BEFORE DELETE ON t FOR EACH STATEMENT EXECUTE FUNCTION closed()`,
+  )
+  const closed = await failure(load('t', replace, ROWS), PermanentError)
+  expect(closed.message).toMatch(/failed: the books are closed \(P0001\)$/)
+  expect(closed.hint).toBe('ask the accountant')
+  await server.query(database, 'DROP TRIGGER closed ON t; CREATE PUBLICATION p FOR TABLE t')
+  const published = await failure(load('t', replace, ROWS), ConfigError)
+  expect(published.message).toMatch(/it does not have a replica identity and publishes deletes \(55000\)$/)
+  expect(published.hint).toBe('it is published: let its owner say ALTER TABLE … REPLICA IDENTITY FULL, or give it a primary key')
+  await server.query(database, 'ALTER TABLE t REPLICA IDENTITY FULL')
+  await load('t', replace, ROWS)
 })
