@@ -125,6 +125,15 @@ test('a stall ends after the time-out, and is tried again', async () => {
   expect(seen).toBe(2)
 })
 
+test("a folder that went with another writer's last object is no lasting fault", async () => {
+  const { store } = opened()
+  const body = '<Error><Code>ExistingObjectIsDirectory</Code><Message>Existing Object is a directory.</Message></Error>'
+  let seen = 0
+  proxy.plan(({ method }) => (method === 'PUT' && ++seen === 1 ? { kind: 'answer', status: 409, body } : undefined))
+  expect(await store.put('k', { bytes: SHORT })).toMatchObject({ crc32c: crcOf(SHORT) })
+  expect(seen).toBe(2)
+})
+
 test('a lost answer is settled by content: the same is done, another one is PreconditionFailed', async () => {
   const { store } = opened()
   const other = opened({ endpoint: server.url, prefix: `test/${stores - 1}` }).store

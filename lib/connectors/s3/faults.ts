@@ -31,6 +31,8 @@ const RETRIED_CODES: readonly string[] = [
   'XAmzContentSHA256Mismatch',
   'ConditionalRequestConflict',
   'OperationAborted',
+  // versitygw, where another writer's last object left a folder while this one was being written into it, and the folder went.
+  'ExistingObjectIsDirectory',
 ]
 const CREDENTIAL_CODES: readonly string[] = [
   'InvalidAccessKeyId',
