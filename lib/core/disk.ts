@@ -1,5 +1,5 @@
 import { closeSync, constants, fsync, open as openFd, openSync, type PathLike, writeFile as writeFd, writeFileSync } from 'node:fs'
-import { access, copyFile, link, mkdir, open, readFile, readlink, rename, rm, rmdir, unlink } from 'node:fs/promises'
+import { access, copyFile, link, mkdir, open, readFile, readlink, rename, rm, rmdir, stat, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import type { ByteStream } from './byte-stream.ts'
@@ -41,14 +41,14 @@ export interface Disk {
 export const disk: Disk = {
   mkdir: async (path) => {
     try {
-      await mkdir(path, { recursive: true })
+      await makeFolders(path)
     } catch (error) {
       await refuseDeadLink(path)
       throw error
     }
   },
   makeFolder: (path) =>
-    mkdir(path).catch((error: unknown) => {
+    makeOne(path).catch((error: unknown) => {
       if (!isErrno(error, 'EEXIST')) throw error
     }),
   write: async (path, data) => {
@@ -89,6 +89,41 @@ export const disk: Disk = {
   unlink,
   removeFolder: rmdir,
   removeTree: (path) => rm(path, { recursive: true, force: true }),
+}
+
+/**
+ * Makes a folder and its missing parents; no error when it is there. Not by Node's own recursion, which never ends where the system says ENOENT of a folder whose parent is there, as in /proc.
+ * @throws PermanentError there, the system's error otherwise
+ */
+export async function makeFolders(path: string): Promise<void> {
+  try {
+    await makeOne(path)
+  } catch (error) {
+    const parent = dirname(path)
+    if (isErrno(error, 'EEXIST') && (await stat(path)).isDirectory()) return
+    if (!isErrno(error, 'ENOENT') || parent === path) throw error
+    await makeFolders(parent)
+    await makeFolders(path)
+  }
+}
+
+/** @throws ENOENT where its parent is not there; PermanentError where that takes no folders */
+async function makeOne(path: string): Promise<void> {
+  // Its parent may be removed and made again by others meanwhile.
+  for (let tries = 1; ; tries++) {
+    try {
+      return await mkdir(path)
+    } catch (error) {
+      const parent = dirname(path)
+      if (!isErrno(error, 'ENOENT') || !(await exists(parent))) throw error
+      if (tries === 3)
+        throw new PermanentError(`${path} cannot be made: ${parent} takes no folders (ENOENT)`, {
+          file: path,
+          hint: 'choose a folder on a disk',
+          cause: error,
+        })
+    }
+  }
 }
 
 /** What is opened was written or looked at just before, so the kernel knows it: only the fsync itself is worth a thread of the pool. */

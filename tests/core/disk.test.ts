@@ -33,6 +33,16 @@ test('makeFolderDurable says of a link to what is not there that it is one, at t
   }
 })
 
+test('mkdir makes parents, takes what is there, and ends where the system lets nobody make a folder', async () => {
+  const folder = temporaryFolder()
+  await disk.mkdir(join(folder, 'a/b'))
+  await disk.mkdir(join(folder, 'a/b'))
+  writeFileSync(join(folder, 'file'), '')
+  await expect(disk.mkdir(join(folder, 'file'))).rejects.toThrow('EEXIST')
+  await expect(disk.mkdir(join(folder, 'file/c'))).rejects.toThrow('ENOTDIR')
+  await expect(disk.mkdir('/proc/nothing/a')).rejects.toThrow('/proc/nothing cannot be made: /proc takes no folders (ENOENT)')
+})
+
 test('makeFolderDurable makes durable what a killed one has left', async () => {
   const folder = join(temporaryFolder(), 'root')
   for (let nth = 1; nth <= 6; nth++) {

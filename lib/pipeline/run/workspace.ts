@@ -1,6 +1,6 @@
-import { mkdir, readdir } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { disk, isErrno, refuseDeadLink } from '../../core/disk.ts'
+import { disk, isErrno, makeFolders, refuseDeadLink } from '../../core/disk.ts'
 import { refusedByDisk } from '../../core/disk-refusal.ts'
 import { isHeld, lock, tryLock } from '../../state/lock.ts'
 
@@ -93,11 +93,7 @@ async function inTurn<T>(workspaces: string, work: () => Promise<T>): Promise<T>
 
 async function makeFolder(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-      // On a read-only disk Node looks for a parent that is missing, and says so: asked for this folder alone it says why.
-      if (isErrno(error, 'ENOENT')) return mkdir(folder)
-      throw error
-    })
+    await makeFolders(folder)
   } catch (error) {
     await refuseDeadLink(folder)
     throw refusedByDisk(error, folder)
