@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { crc32c } from '@node-rs/crc32'
 import { crcText } from '../core/checksums.ts'
-import { PermanentError, TransientError } from '../core/errors.ts'
+import { DamagedError, PermanentError, TransientError } from '../core/errors.ts'
 
 /** A read of one version of an object in a store over the network. */
 export interface Reading {
@@ -55,7 +55,7 @@ async function* bytesOf({ file, start, end, bytes, crc32c: expected, endpoint, o
   }
   const found = crcText(crc)
   if (start === 0 && end === bytes && expected !== undefined && found !== expected)
-    throw new TransientError(`${file} was read with crc32c ${found}, not ${expected} as it is stored`, {
+    throw new DamagedError(`${file} was read with crc32c ${found}, not ${expected} as it is stored`, {
       file,
       hint: 'it was damaged on the way: run again',
     })

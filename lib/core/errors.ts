@@ -76,6 +76,9 @@ export class OutrunError extends TransientError {}
 /** Another process holds what this one wants: it will let go. */
 export class HeldError extends TransientError {}
 
+/** What was read is not what is stored, by the store's own checksum: damaged on the way, or in the store where it comes so again. */
+export class DamagedError extends TransientError {}
+
 /** The outside refused for good (401, 404, permission denied, disk full). Not retried. Exit 1. */
 export class PermanentError extends MillraceError {
   readonly exitCode = 1

@@ -1,10 +1,11 @@
 import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { expect, onTestFinished, test } from 'vitest'
 import { local } from '../../lib/connectors/local/index.ts'
 import type { Store } from '../../lib/connectors/store.ts'
 import type { Dataset } from '../../lib/core/dataset.ts'
-import { CheckError, type MillraceError } from '../../lib/core/errors.ts'
+import { CheckError, DamagedError, type MillraceError } from '../../lib/core/errors.ts'
 import { quoteLiteral } from '../../lib/core/quote.ts'
 import { checkContract } from '../../lib/export/contract/check-contract.ts'
 import { arrow, excel, ndjson, parquet } from '../../lib/export/contract/export.ts'
@@ -116,6 +117,27 @@ test('what passes: the first delivery, one after none, thresholds that are just 
   expect(await attempt(store, await rows(100), strict, 'c')).toBeUndefined()
   expect(await attempt(store, await rows(129, 7, 0), { added: 0.29, changed: 0.07 }, 'd')).toBeUndefined()
   expect((await attempt(store, await rows(259), { added: 1 }, 'e'))?.message).toContain('added 130 of 129 rows (100.78 %)')
+})
+
+test('a last delivery that comes damaged once is compared, one that does so again is held', async () => {
+  const store = freshStore()
+  await attempt(store, await rows(10), { removed: 1 }, 'a')
+  const damaged = (times: number): Store => {
+    let left = times
+    const get = async (key: string) => {
+      const stream = await store.get(key)
+      if (!key.endsWith('.csv') || left-- <= 0) return stream
+      return Readable.from(
+        (async function* () {
+          yield* stream
+          throw new DamagedError(`s3://b/${key} was read with crc32c 00000000`)
+        })(),
+      )
+    }
+    return { ...store, localPath: () => undefined, get }
+  }
+  expect(await attempt(damaged(1), await rows(9), { removed: 1 }, 'b')).toBeUndefined()
+  expect((await attempt(damaged(2), await rows(8), { removed: 1 }, 'c'))?.message).toContain('the last delivery cannot be read: s3://b/')
 })
 
 test.each(['headerOnly', 'noFile'] as const)('a delivery without rows removes all: zeroRows %s', async (zeroRows) => {

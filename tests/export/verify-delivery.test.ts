@@ -2,8 +2,9 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { expect, onTestFinished, test } from 'vitest'
-import { ConfigError, NotFound, TransientError } from '../../lib/core/errors.ts'
+import { ConfigError, DamagedError, NotFound, TransientError } from '../../lib/core/errors.ts'
 import { deliver } from '../../lib/export/deliver.ts'
 import { deliveryFolders } from '../../lib/export/verify/delivery-folders.ts'
 import { scratchIn } from '../../lib/export/verify/scratch.ts'
@@ -194,4 +195,27 @@ test('a named delivery is as delivered in all its members, and a fault of one is
     expect.stringContaining(`${object} has SHA-256`),
     `${object} has the header ["d","name"], not ["id","name"]`,
   ])
+})
+
+test('what its store finds damaged is read once more; damaged again, it is a fault, and the rest is looked at', async () => {
+  const { folder } = await delivered()
+  const [whole] = await deliveryFolders(folder, never)
+  if (!whole) throw new Error('there is one')
+  const damaged = async (times: number, ending: string) => {
+    let left = times
+    await using scratch = scratchIn(temporaryFolder())
+    const open = async (name: string) => {
+      if (!name.endsWith(ending) || left-- <= 0) return whole.open(name)
+      return Readable.from(
+        (async function* () {
+          yield* await whole.open(name)
+          throw new DamagedError(`s3://b/${name} was read with crc32c 00000000, not 11111111 as it is stored`)
+        })(),
+      )
+    }
+    return verifyDelivery({ ...whole, open }, { scratch, signal: never })
+  }
+  expect(await damaged(1, '.csv')).toMatchObject({ faults: [], files: { proved: 1 } })
+  expect(await damaged(2, '.csv')).toMatchObject({ faults: [expect.stringContaining('is damaged: s3://b/')], files: { proved: 0 } })
+  expect(await damaged(2, 'latest.json')).toMatchObject({ faults: [expect.stringContaining('latest.json is damaged')] })
 })

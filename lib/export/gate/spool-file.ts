@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import type { Store } from '../../connectors/store.ts'
 import { checksums } from '../../core/checksums.ts'
-import { PermanentError } from '../../core/errors.ts'
+import { DamagedError, PermanentError } from '../../core/errors.ts'
 import { fileChunks } from '../../core/file-chunks.ts'
 import { decoded } from '../../formats/decoded.ts'
 import type { File } from '../delivery.ts'
@@ -25,11 +25,11 @@ export async function spoolFile(
   path: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const sums = checksums()
-  if (isPlain(contract) && (await linked(store.localPath(file.key), path))) {
-    for await (const chunk of fileChunks(path, signal)) sums.add(chunk)
-  } else await copied(file.key, contract, store, path, sums.add, signal)
-  const { bytes, sha256 } = sums.result()
+  const { bytes, sha256 } = await spooled(file.key, contract, store, path, signal).catch((error: unknown) => {
+    // On the way it is damaged once, in the store each time.
+    if (error instanceof DamagedError) return spooled(file.key, contract, store, path, signal).catch(lasting)
+    throw error
+  })
   if (sha256 !== file.sha256)
     throw new PermanentError(
       `${file.key} is not what was delivered: ${bytes} bytes, SHA-256 ${sha256}, not ${file.bytes}, ${file.sha256}`,
@@ -37,6 +37,18 @@ export async function spoolFile(
         file: file.key,
       },
     )
+}
+
+async function spooled(key: string, contract: DeliveryManifest['contract'], store: Store, path: string, signal: AbortSignal) {
+  const sums = checksums()
+  if (isPlain(contract) && (await linked(store.localPath(key), path))) {
+    for await (const chunk of fileChunks(path, signal)) sums.add(chunk)
+  } else await copied(key, contract, store, path, sums.add, signal)
+  return sums.result()
+}
+
+function lasting(error: unknown): never {
+  throw error instanceof DamagedError ? new PermanentError(error.message, { ...error.place, cause: error }) : error
 }
 
 /** Whether files under a contract are stored as they are to be read. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { NotFound } from '../../core/errors.ts'
+import { DamagedError, NotFound } from '../../core/errors.ts'
 import type { DeliveryManifest, SetManifest } from '../manifest.ts'
 import { recordOf } from '../objects.ts'
 import type { VerifyTools } from './read-again.ts'
@@ -85,9 +85,11 @@ async function filesOf(
   if (files.reduce((sum, file) => sum + file.rows, 0) !== rows) faults.push(`${name} counts ${rows} rows, its files have others`)
   for (const file of files) {
     const each = nameOf(file.key)
-    const stream = await folder.open(each).catch((error: unknown) => missing(error, each, faults))
-    if (stream) {
-      const found = await verifyFile(stream, file, contract, before, tools)
+    const found = await readTwice(each, faults, async () => {
+      const stream = await folder.open(each).catch((error: unknown) => missing(error, each, faults))
+      return stream && verifyFile(stream, file, contract, before, tools)
+    })
+    if (found) {
       faults.push(...found.faults.map((fault) => `${each} ${fault}`))
       if (found.proved) proved++
     }
@@ -102,12 +104,11 @@ async function faultsOfSet({ folder, name, nameOf }: Reading, { members, rows, r
   if (members.reduce((sum, member) => sum + member.rows, 0) !== rows) faults.push(`${name} counts ${rows} rows, its members have others`)
   for (const { manifest } of members) {
     const each = nameOf(manifest)
-    const stream = await folder.open(each).catch((error: unknown) => missing(error, each, faults))
-    const sha256 =
-      stream &&
-      createHash('sha256')
-        .update(await text(stream))
-        .digest('hex')
+    const json = await readTwice(each, faults, async () => {
+      const stream = await folder.open(each).catch((error: unknown) => missing(error, each, faults))
+      return stream && text(stream)
+    })
+    const sha256 = json === undefined ? undefined : createHash('sha256').update(json).digest('hex')
     if (sha256 !== undefined && sha256 !== run.manifests[manifest])
       faults.push(`${each} has SHA-256 ${sha256}, and ${name} names ${run.manifests[manifest]}`)
   }
@@ -120,7 +121,8 @@ async function recordFrom<K extends 'Latest' | 'DeliveryManifest' | 'SetManifest
   kind: K,
   faults: string[],
 ) {
-  const json = await text(await folder.open(name))
+  const json = await readTwice(name, faults, async () => text(await folder.open(name)))
+  if (json === undefined) return undefined
   try {
     return { value: await recordOf(kind, JSON.parse(json)), sha256: createHash('sha256').update(json).digest('hex') }
   } catch {
@@ -132,6 +134,19 @@ async function recordFrom<K extends 'Latest' | 'DeliveryManifest' | 'SetManifest
     )
     return undefined
   }
+}
+
+/** What a store finds damaged is read once more: on the way it comes so once, in the store each time, and that is a fault of the delivery. */
+async function readTwice<T>(name: string, faults: string[], read: () => Promise<T>): Promise<T | undefined> {
+  for (let tries = 1; ; tries++)
+    try {
+      return await read()
+    } catch (error) {
+      if (!(error instanceof DamagedError)) throw error
+      if (tries === 1) continue
+      faults.push(`${name} is damaged: ${error.message}`)
+      return undefined
+    }
 }
 
 function missing(error: unknown, name: string, faults: string[]): undefined {
