@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { disk, isErrno, makeFolders, refuseDeadLink } from '../../core/disk.ts'
+import { disk, makeFolders, refuseDeadLink } from '../../core/disk.ts'
 import { refusedByDisk } from '../../core/disk-refusal.ts'
 import { isHeld, lock, tryLock } from '../../state/lock.ts'
 
