@@ -92,7 +92,7 @@ test-bucket: setup ## run a store's tests on a real bucket: MILLRACE_TEST_BUCKET
 
 check: setup ## check types, lint, layout and documentation
 	@node node_modules/typescript/bin/tsc --noEmit
-	@node node_modules/@biomejs/biome/bin/biome check .
+	@node node_modules/@biomejs/biome/bin/biome check --error-on-warnings .
 	@$(VITEST) --project unit tests/layout.test.ts tests/docs
 
 bench: setup ## run the benchmarks
