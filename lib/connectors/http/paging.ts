@@ -85,11 +85,15 @@ function tooMany(arrived: Arrived, asked: number, parameter = 'size'): CheckErro
   })
 }
 
+/** A parameter of a link: its name, and its value as a quoted text, in which a backslash stands before a quote, or as a token. */
+const PARAMETER = /\s*;\s*([\w*-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]+)))?/g
+const LINK = /<([^>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s",;]+))?)*)/g
+
 /** The target of `rel="next"` in a Link header (RFC 8288), absolute. */
 export function nextLink(header: string | undefined, base: string): string | undefined {
-  for (const [, target, parameters] of (header ?? '').matchAll(/<([^>]*)>((?:\s*;\s*[\w*-]+(?:\s*=\s*(?:"[^"]*"|[^\s",;]+))?)*)/g)) {
-    const rel = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s",;]+))/i.exec(parameters ?? '')
-    const relations = (rel?.[1] ?? rel?.[2] ?? '').toLowerCase().split(/\s+/)
+  for (const [, target, parameters] of (header ?? '').matchAll(LINK)) {
+    const [, , quoted, token] = [...(parameters ?? '').matchAll(PARAMETER)].find(([, name]) => name?.toLowerCase() === 'rel') ?? []
+    const relations = (quoted?.replace(/\\(.)/g, '$1') ?? token ?? '').toLowerCase().split(/\s+/)
     if (relations.includes('next')) return new URL(target ?? '', base).href
   }
   return undefined

@@ -60,6 +60,8 @@ test.each([
   ['<https://b/z>; rel="last", <?page=3>; title="a, b"; rel=next', 'http://a/x?page=3'],
   ['<//b/y>;rel="prev next"', 'http://b/y'],
   ['<https://b/y>; REL="NEXT"', 'https://b/y'],
+  [String.raw`<https://b/y>; title="a \"b\", c"; rel="next"`, 'https://b/y'],
+  ['<https://b/z>; title="; rel=next"; rel="prev", <https://b/y>; rel="next"', 'https://b/y'],
   ['<https://b/z>; rel="prev"', undefined],
   ['nonsense', undefined],
   [undefined, undefined],
