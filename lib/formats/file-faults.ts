@@ -52,12 +52,19 @@ function jsonFault(message: string): StructureFault | undefined {
       message: `${basename(large[2] ?? '')} has a row of more than ${Number(large[1]) / 2 ** 20} MiB`,
       file: basename(large[2] ?? ''),
     }
-  const malformed = /Malformed JSON in file "(.*)", at byte \d+ in (line|record\/value) (\d+): (.*?)\. *$/m.exec(message)
+  const malformed =
+    /Malformed JSON in file "(.*)", at byte \d+ in (line|record\/value) (\d+): (.*?)\.( Try auto-detecting the JSON format)? *$/m.exec(
+      message,
+    )
   if (malformed) {
-    const [, path = '', unit, count, what] = malformed
+    const [, path = '', unit, count, what, lines] = malformed
     // DuckDB counts one too many.
     const at = `${unit === 'line' ? 'line' : 'record'} ${Math.max(1, Number(count) - 1)} of ${basename(path)}`
-    return { message: `${at} is not JSON: ${what}`, file: basename(path) }
+    return {
+      message: `${at} is not JSON: ${what}`,
+      file: basename(path),
+      ...(lines !== undefined && { hint: 'NDJSON has one whole object on each line' }),
+    }
   }
   const record = /JSON transform error in file "(.*)", in (line|record\/value) (\d+): (.*)/.exec(message)
   if (!record) return undefined

@@ -190,6 +190,18 @@ const bad: Readonly<Record<string, Bad>> = {
     content: '{"a":1}\n{"a":2\n{"a":3}\n',
     message: 'line 2 of x.ndjson is not JSON: unexpected character',
   },
+  'two objects on one NDJSON line': {
+    file: 'x.ndjson',
+    content: '{"a":1,"b":"x"} {"a":2,"b":"y"}\n',
+    message: 'line 1 of x.ndjson is not JSON: unexpected content after document',
+    more: { hint: 'NDJSON has one whole object on each line' },
+  },
+  'an object over several NDJSON lines': {
+    file: 'x.ndjson',
+    content: '{\n  "a": 1\n}\n',
+    message: 'line 1 of x.ndjson is not JSON: unexpected end of data',
+    more: { hint: 'NDJSON has one whole object on each line' },
+  },
   'a gzipped NDJSON file cut between lines': {
     file: 'x.ndjson.gz',
     content: gzipSync('{"a":1}\n'.repeat(10_000)).subarray(0, -9),
