@@ -51,7 +51,7 @@ export function comparedColumns(before: Side, after: Side, key: readonly string[
 /**
  * Compares two sides by key. One join of the hashes of keys (128 bits) and values or texts (32 bits each): texts of any length take the same room, and what does not fit into memory is spilled. A changed value has the hash of the old one
  * once in four thousand million times.
- * @throws CheckError where a key names several rows
+ * @throws CheckError where a key names several rows, with one that does
  */
 export async function compareSides(
   db: DuckDB,
@@ -60,6 +60,17 @@ export async function compareSides(
   key: readonly string[],
   signal: AbortSignal,
 ): Promise<Comparison> {
+  return (await compareByKey(db, before, after, key, signal)) ?? refuseKey(db, { before, after }, key, signal)
+}
+
+/** The same; undefined where a key names several rows. */
+export async function compareByKey(
+  db: DuckDB,
+  before: Side,
+  after: Side,
+  key: readonly string[],
+  signal: AbortSignal,
+): Promise<Comparison | undefined> {
   const compared = comparedColumns(before, after, key)
   const { columns } = compared
   const differs = columns.map((_, i) => `b.h${i} <> a.h${i}`)
@@ -77,7 +88,7 @@ export async function compareSides(
   )
   const count = (name: string) => Number(found?.[name] ?? 0)
   const [removed, added, kept] = [count('removed'), count('added'), count('kept')]
-  if (removed + kept !== before.rows || added + kept !== after.rows) throw noKey(key)
+  if (removed + kept !== before.rows || added + kept !== after.rows) return undefined
   return {
     ...{ key, before: before.rows, after: after.rows, added, removed, kept, changed: count('changed') },
     columns: columns.map((name, i) => ({ name, changed: count(`c${i}`) })),
@@ -104,8 +115,24 @@ export function keyHashes(relation: Relation, { values }: Pair, key: readonly st
   return [`hash(${columns.join(', ')}) AS k1`, `hash(${others.join(', ')}) AS k2`]
 }
 
-function noKey(key: readonly string[]): CheckError {
-  return new CheckError(`the gate's key (${key.join(', ')}) names several rows: what is delivered cannot be compared by it`, {
+async function refuseKey(
+  db: DuckDB,
+  { before, after }: { readonly before: Side; readonly after: Side },
+  key: readonly string[],
+  signal: AbortSignal,
+): Promise<never> {
+  const several = async (side: Side, where: string): Promise<string | undefined> => {
+    const columns = key.map((name, i) => `${side.column(name)} AS k${i}`)
+    const [found] = await db.meta(
+      `SELECT *, count(*) AS n FROM (SELECT ${columns.join(', ')} FROM ${side.sql}) GROUP BY ALL HAVING n > 1 ORDER BY ALL LIMIT 1`,
+      undefined,
+      signal,
+    )
+    return found && `${key.map((name, i) => `${name}=${found[`k${i}`] ?? 'NULL'}`).join(' ')} stands in ${found.n} rows of ${where}`
+  }
+  const example = (await several(after, 'what is new')) ?? (await several(before, 'the last delivery')) ?? ''
+  throw new CheckError(`the gate's key (${key.join(', ')}) names several rows, and nothing can be compared by it: ${example}`, {
+    value: example.slice(0, 200),
     hint: 'name columns in gate.key that no two rows share as texts, in this delivery and in the last one',
   })
 }

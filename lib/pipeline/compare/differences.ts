@@ -1,7 +1,6 @@
-import { CheckError } from '../../core/errors.ts'
 import { quoteLiteral } from '../../core/quote.ts'
 import type { DuckDB } from '../../engines/duckdb.ts'
-import { type Comparison, compareSides } from '../../export/gate/compare.ts'
+import { type Comparison, compareByKey, compareSides } from '../../export/gate/compare.ts'
 import { writeSample } from '../../export/gate/sample.ts'
 import type { Side } from '../../export/gate/side.ts'
 import type { RowExample, TargetComparison } from './compare-report.ts'
@@ -51,12 +50,9 @@ async function compared({
 }: Differing): Promise<{ readonly comparison: Comparison; readonly sides: { readonly before: Side; readonly after: Side } }> {
   const has = ({ columns }: Side) => key.every((name) => columns.includes(name))
   if (key.length > 0 && has(before) && has(after)) {
-    try {
-      return { comparison: await compareSides(db, before, after, key, signal), sides: { before, after } }
-    } catch (error) {
-      // The key names several rows, which what is there may do.
-      if (!(error instanceof CheckError)) throw error
-    }
+    // A key may name several rows of what is there.
+    const comparison = await compareByKey(db, before, after, key, signal)
+    if (comparison) return { comparison, sides: { before, after } }
   }
   const columns = after.columns.filter((name) => before.columns.includes(name))
   const sides = { before: asWholeRows(before, columns), after: asWholeRows(after, columns) }
