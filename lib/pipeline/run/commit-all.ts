@@ -1,6 +1,6 @@
 import type { RunContext } from '../../core/context.ts'
 import type { Dataset } from '../../core/dataset.ts'
-import { messageOf } from '../../core/errors.ts'
+import { GateError, messageOf } from '../../core/errors.ts'
 import { bytesOfFiles } from '../../core/files-bytes.ts'
 import { sideBySide } from '../../core/side-by-side.ts'
 import { keptSessions } from '../../engines/kept-sessions.ts'
@@ -22,7 +22,7 @@ const mostOf = (threads: number) => Math.min(4, 2 * threads)
 
 /**
  * Commits pending targets by `commit`, one after the other in their order, then the exports of little data, a few at a time, with sessions of one engine. One that fails ends it: those under way beside it are committed or fail first, a warning names
- * each other one that failed, and the rest is for the next run.
+ * each other one that failed, and the rest is for the next run. An export that is held has not failed: the others are committed, and then it is told.
  * @throws what `commit` throws, of the first of them that has failed
  */
 export async function commitAll<P extends Pending>(
@@ -33,21 +33,36 @@ export async function commitAll<P extends Pending>(
 ): Promise<void> {
   const small = session.aside ? [] : await smallExports(pending)
   const beside = new Set(small.length > 1 ? small : [])
-  for (const each of pending) if (!beside.has(each)) await commit(session, each)
-  if (beside.size === 0) return
+  const alsoFailed = ({ target }: P, failure: unknown) => {
+    if (ctx.signal.aborted) return
+    const message = `${targetName(target)} ${failure instanceof GateError ? 'is held' : 'has failed'} as well: ${messageOf(failure)}`
+    ctx.emit({ type: 'warning', stage: target.stage, dataset: target.dataset, message })
+  }
+  let held: GateError | undefined
+  for (const each of pending.filter((one) => !beside.has(one)))
+    try {
+      await commit(session, each)
+    } catch (error) {
+      if (!(error instanceof GateError)) throw error
+      if (held) alsoFailed(each, error)
+      held ??= error
+    }
+  await commitBeside(session, [...beside], commit, alsoFailed, ctx)
+  if (held) throw held
+}
+
+async function commitBeside<P extends Pending>(
+  session: Session,
+  beside: readonly P[],
+  commit: (session: Session, pending: P) => Promise<void>,
+  alsoFailed: (pending: P, failure: unknown) => void,
+  ctx: RunContext,
+): Promise<void> {
+  if (beside.length === 0) return
   const sessions = keptSessions(session.openEngine)
   const sharing: Session = { ...session, openEngine: sessions.open }
   try {
-    await sideBySide(
-      mostOf(ctx.limits.threads),
-      [...beside],
-      (each) => commit(sharing, each),
-      ({ target }, failure) => {
-        if (ctx.signal.aborted) return
-        const message = `${targetName(target)} has failed as well: ${messageOf(failure)}`
-        ctx.emit({ type: 'warning', stage: target.stage, dataset: target.dataset, message })
-      },
-    )
+    await sideBySide(mostOf(ctx.limits.threads), beside, (each) => commit(sharing, each), alsoFailed)
   } finally {
     await sessions.close()
   }
