@@ -47,7 +47,7 @@ export interface DeclaredValue {
 
 /**
  * The one SELECT that landing copies to Parquet: each declared column cast strictly from the relation's raw type, or from the pipeline's expression, as it lies in
- * millrace's files, cut to the window or to the cursor. A value that would change fails the statement, and so does a row whose window column is NULL: it is in no window.
+ * millrace's files, cut to the window or to the cursor. A value that would change fails the statement, and so does a row whose window column is NULL: it is in no window. A row without a cursor is given, for landing to refuse it.
  * @throws ConfigError for a window or cursor column that cannot be one
  */
 export function selectDeclared(relation: Relation, request: SelectRequest): Selected {
@@ -129,7 +129,7 @@ function fromExpression(expression: string, type: ColumnType): string {
 interface Cut {
   /** NULL for a row without a value. */
   readonly where: string
-  /** The same of a window, failing for such a row. */
+  /** What the SELECT asks: of a window the same, failing for such a row; of a cursor such rows too, which landing refuses. */
   readonly refusing?: string
   readonly values: SqlValues
 }
@@ -144,7 +144,10 @@ export function cutOf(
   const value = values.find(({ column }) => column === kind.column)
   if (!value)
     throw new ConfigError(`${kind.by} column "${kind.column}" is not among the columns of "${dataset}"`, { dataset, column: kind.column })
-  if (kind.by === 'cursor') return { where: `${value.strict} >= CAST($from AS ${duckdbType(value.type)})`, values: { from: from ?? null } }
+  if (kind.by === 'cursor') {
+    const where = `${value.strict} >= CAST($from AS ${duckdbType(value.type)})`
+    return { where, refusing: `(${where} OR ${value.strict} IS NULL)`, values: { from: from ?? null } }
+  }
   const instant = instantOf(value, relation.zone)
   if (instant === undefined)
     throw new ConfigError(`window column "${kind.column}" must be a date, timestamp or timestamptz`, { dataset, column: kind.column })

@@ -14,6 +14,7 @@ import { copyStatement } from '../formats/parquet.ts'
 import { type Content, contentOf } from './content-hash.ts'
 import { historyFiles, stateSelect } from './history.ts'
 import { compactedPlace, landingPlace } from './keys.ts'
+import { overLanded } from './other-types.ts'
 import { type StateOf, stateLoads } from './state-loads.ts'
 
 /** A dataset's current state, and the records of the landing that it was read by. */
@@ -24,8 +25,8 @@ export interface CurrentState extends Dataset {
 
 /**
  * The current state of a cursor dataset, as one Parquet file in the workspace that both engines read: the latest row of each key over all loads, less those that are gone. `columns` are those of
- * schema.ts: one that older loads have not is NULL there, one of another type is cast. Rows come in any order; `hash` is that of the content, which no compaction changes, `hashesOf` has that of these columns alone. Written anew at each call: call it once for each invocation, under the lock of the shared datasets.
- * @throws ConfigError when nothing has landed, CheckError naming a landed file that is missing or cut short
+ * schema.ts: one that older loads have not is NULL there, one of another type is cast, strictly. Rows come in any order; `hash` is that of the content, which no compaction changes, `hashesOf` has that of these columns alone. Written anew at each call: call it once for each invocation, under the lock of the shared datasets.
+ * @throws ConfigError when nothing has landed, CheckError naming a landed file that is missing or cut short, or a landed value that does not fit the type of today
  */
 export async function currentState(
   store: Store,
@@ -48,7 +49,7 @@ export async function currentState(
     try {
       const names = Object.keys(columns).map(quoteIdentifier).join(', ')
       const select = `SELECT ${names} FROM (${stateSelect({ columns, key, cursor, rows, gone })})`
-      await db.run(copyStatement(select, file), undefined, ctx.signal)
+      await overLanded(() => db.run(copyStatement(select, file), undefined, ctx.signal), [...rows, ...gone], { dataset, columns }, db, ctx)
       const content = await contentOf(db, [file], columns, ctx.signal)
       const hashesOf: Record<string, string> = {}
       for (const some of hashed) hashesOf[JSON.stringify(some)] = await hashOfSome(some, { db, file, columns, content }, ctx)

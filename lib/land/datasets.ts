@@ -12,6 +12,7 @@ import { copyStatement, readParquet } from '../formats/parquet.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 import { historySelect } from './history.ts'
 import { localFiles, verifyOnce } from './local-files.ts'
+import { overLanded } from './other-types.ts'
 
 export { verifyFiles, verifyOnce } from './local-files.ts'
 
@@ -58,8 +59,8 @@ export interface Changes {
 }
 
 /**
- * The changes that one load of a cursor dataset brought, with the columns wanted: those of schema.ts. A column that the load has not is NULL, one of another type is cast, as in the current state.
- * @throws CheckError naming a file that is missing or not as it was landed
+ * The changes that one load of a cursor dataset brought, with the columns wanted: those of schema.ts. A column that the load has not is NULL, one of another type is cast, strictly, as in the current state.
+ * @throws CheckError naming a file that is missing or not as it was landed, or a value that does not fit
  */
 export async function changesOf(store: Store, load: LoadManifest, columns: Columns, ctx: RunContext): Promise<Changes> {
   await verifyOnce(store, [load], ctx)
@@ -83,7 +84,8 @@ async function withColumns({ id, dataset, columns: there }: LoadManifest, files:
   try {
     const names = Object.keys(columns).map(quoteIdentifier).join(', ')
     const history = files.map((path) => ({ path, load: id, columns: there, rows: 0 }))
-    await db.run(copyStatement(`SELECT ${names} FROM (${historySelect(history, columns)})`, file), undefined, ctx.signal)
+    const statement = copyStatement(`SELECT ${names} FROM (${historySelect(history, columns)})`, file)
+    await overLanded(() => db.run(statement, undefined, ctx.signal), history, { dataset, columns }, db, ctx)
     return file
   } finally {
     db.close()

@@ -6,6 +6,7 @@ import { quoteIdentifier, quoteList } from '../core/quote.ts'
 import { duckdbTypeFromText } from '../engines/types.ts'
 import { readParquet } from '../formats/parquet.ts'
 import { localFiles, verifyOnce } from './local-files.ts'
+import { asOtherType } from './other-types.ts'
 import type { StateLoads } from './state-loads.ts'
 
 /** The column that says which load a row of a history came with. */
@@ -50,7 +51,7 @@ export async function historyFiles(store: Store, { compacted, loads }: StateLoad
   return { rows, gone }
 }
 
-/** SELECT of all rows of files as `columns`, and the load of each: a column that a file has not is NULL, one of another type is cast. Zero rows for no files. */
+/** SELECT of all rows of files as `columns`, and the load of each: a column that a file has not is NULL, one of another type is cast, strictly. Zero rows for no files. */
 export function historySelect(files: readonly HistoryFile[], columns: Columns): string {
   const groups = Map.groupBy(files, ({ columns: there, compacted = false }) => canonicalJson([compacted, Object.entries(there)]))
   const selects = [...groups.values()].map((group) => {
@@ -71,7 +72,7 @@ function projected(name: string, type: string, there: Columns): string {
   const column = quoteIdentifier(name)
   const duckdb = duckdbTypeFromText(type)
   if (!Object.hasOwn(there, name)) return `NULL::${duckdb} AS ${column}`
-  return there[name] === type ? column : `CAST(${column} AS ${duckdb}) AS ${column}`
+  return there[name] === type ? column : `${asOtherType(name, there[name] ?? type, type)} AS ${column}`
 }
 
 export interface StateQuery {

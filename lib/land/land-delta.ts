@@ -8,6 +8,7 @@ import { deltaOf } from './delta.ts'
 import { historyFiles } from './history.ts'
 import { hasEndlessCursor, lastCursorOf } from './loads.ts'
 import { verifyFiles } from './local-files.ts'
+import { overLanded, unfit } from './other-types.ts'
 import type { Landed, LandRequest, LandTools, Staged, Work } from './request.ts'
 import type { StateLoads } from './state-loads.ts'
 
@@ -30,26 +31,27 @@ export async function landDelta(
   const { folder, db, ctx } = work
   const { staged, keys, state } = delta
   const current = state.newest
-  const readable = await readableHistory(request, state, store, ctx)
-  const history = await historyFiles(store, readable ?? { loads: [] }, ctx)
+  const verified = await readableHistory(request, state, store, ctx)
+  const landed = await historyFiles(store, verified ?? { loads: [] }, ctx)
+  const landedFiles = [...landed.rows, ...landed.gone]
+  // A whole read that nobody asked for, after a change of the request, gives nothing up: the source may not have all that has landed.
+  const misfit = request.refresh ? await unfit(landedFiles, { dataset, columns }, db, ctx) : undefined
+  if (misfit) ctx.emit(anew(dataset, misfit))
+  const [readable, history] = misfit ? [undefined, { rows: [], gone: [] }] : [verified, landed]
   const last = lastCursorOf(current)
-  const found = await deltaOf(
-    {
-      dataset,
-      columns,
-      key: kind.key,
-      cursor: kind.column,
-      staged: staged.files,
-      whole: cursorFrom === undefined,
-      ...(request.stateColumns && { compared: request.stateColumns }),
-      history,
-      ...(keys !== undefined && { keys: keys.files }),
-      ...(last !== undefined && { last }),
-    },
-    folder,
-    db,
-    ctx,
-  )
+  const asked = {
+    dataset,
+    columns,
+    key: kind.key,
+    cursor: kind.column,
+    staged: staged.files,
+    whole: cursorFrom === undefined,
+    ...(request.stateColumns && { compared: request.stateColumns }),
+    history,
+    ...(keys !== undefined && { keys: keys.files }),
+    ...(last !== undefined && { last }),
+  }
+  const found = await overLanded(() => deltaOf(asked, folder, db, ctx), landedFiles, { dataset, columns }, db, ctx)
   requireBalance(staged, found.read)
   if (found.unseen > 0 && last !== undefined)
     ctx.emit({
@@ -89,7 +91,7 @@ export async function landDelta(
   }
 }
 
-/** What the state is made of. When all of the source was read, damaged and undecoded loads are given up, and those of a cursor that nothing comes after: what was read begins the state anew. */
+/** What the state is made of. When all of the source was read, damaged and undecoded loads are given up, and those of a cursor that nothing comes after: what was read begins the state anew. So do, in `landDelta` and by `--refresh` alone, values that do not fit the types of today. */
 async function readableHistory(
   { dataset, cursorFrom }: LandRequest,
   state: StateLoads,
@@ -103,7 +105,10 @@ async function readableHistory(
     return state
   } catch (error) {
     if (!(error instanceof CheckError)) throw error
-    ctx.emit({ type: 'warning', stage: 'land', dataset, message: `${error.message}; the state begins anew with this read` })
+    ctx.emit(anew(dataset, error))
     return undefined
   }
 }
+
+const anew = (dataset: string, { message }: CheckError) =>
+  ({ type: 'warning', stage: 'land', dataset, message: `${message}; the state begins anew with this read` }) as const

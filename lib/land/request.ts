@@ -52,6 +52,8 @@ export interface LandRequest extends Asked {
   readonly relation: Relation
   /** The cursor value from which rows were asked, overlap taken off, as DuckDB's text; absent: all rows. */
   readonly cursorFrom?: string
+  /** All rows were asked for by name: they may begin a cursor dataset's state anew where values of it fit today's types no more. */
+  readonly refresh?: boolean
   /** Cursor datasets: the columns that all of the state has, where it is not all of them; rows that had landed are told by these. */
   readonly stateColumns?: Columns
   /** With `deletes: 'keys'`: the key columns of every row of the source, read after `relation`. */

@@ -154,6 +154,11 @@ describe('selectDeclared', () => {
     expect(await rowsOf(relation, request)).toHaveLength(3)
   })
 
+  it('gives rows without a cursor too, at each read: landing refuses them', async () => {
+    const request = { columns: { id: 'int64' }, kind: { by: 'cursor', column: 'id' } } as const
+    expect(await rowsOf(texts(['id'], [['9'], [null], ['11']]), { ...request, from: '10' })).toEqual([{ id: null }, { id: '11' }])
+  })
+
   it('computes expressions over the declared columns of the source', async () => {
     const relation = texts(
       ['properties', 'id'],

@@ -212,6 +212,53 @@ test('the state has the columns that are wanted, whatever older loads had', asyn
   expect(old.dataset).toMatchObject({ columns: wider, rows: 2 })
 })
 
+describe('a column of another type than it landed with', () => {
+  const [landedAs, wanted] = [
+    { ...columns, name: 'float64' },
+    { ...columns, name: 'int64' },
+  ]
+  const changed = (rows: string) =>
+    [typed(rows, wanted), { columns: wanted, readKey: 'other', cursorFrom: '2020-01-02 00:00:00+00' }] as const
+  const refused = {
+    exitCode: 3,
+    message: 'column "name" of "d" has landed as float64, and "2.5" is not int64',
+    hint: 'declare it float64 again; or read all of the source anew: millrace run test --refresh',
+    place: { dataset: 'd', column: 'name', value: '2.5' },
+  }
+
+  test('is cast where nothing changes', async () => {
+    const landing = testLanding({ ...cursor, columns: landedAs })
+    await landing.land(`(1, 7, ${day(1)}), (2, NULL, ${day(2)})`)
+    await landing.land(...changed(`(3, 9, ${day(3)})`))
+    expect((await stateOf(landing, wanted)).rows).toEqual(['1|7|2020-01-01', '2|∅|2020-01-02', '3|9|2020-01-03'])
+  })
+
+  test('is refused by its value where that would change: in the state, in changes and in what lands', async () => {
+    const landing = testLanding({ ...cursor, columns: landedAs })
+    await landing.land(`(1, 7, ${day(1)}), (2, 2.5, ${day(2)})`)
+    await expect(stateOf(landing, wanted)).rejects.toMatchObject(refused)
+    await expect(changes(landing, 1, wanted)).rejects.toMatchObject(refused)
+    await expect(landing.land(...changed(`(2, 3, ${day(2)})`))).rejects.toMatchObject(refused)
+  })
+
+  test('begins the state anew with a refresh, and with no other read of the whole source', async () => {
+    const landing = testLanding({ ...cursor, columns: landedAs })
+    await landing.land(`(1, 7, ${day(1)}), (2, 2.5, ${day(2)})`)
+    const ctx = testContext()
+    const whole = { columns: wanted, readKey: 'other', refresh: true }
+    const rows = typed(`(1, 7, ${day(1)}), (2, 3, ${day(2)})`, wanted)
+    await expect(landing.land(rows, { ...whole, refresh: false })).rejects.toMatchObject(refused)
+    expect(await landing.land(rows, whole, ctx)).toMatchObject({
+      manifest: { base: true },
+      rows: 2,
+    })
+    expect(ctx.events).toContainEqual(
+      expect.objectContaining({ type: 'warning', message: `${refused.message}; the state begins anew with this read` }),
+    )
+    expect((await stateOf(landing, wanted)).rows).toEqual(['1|7|2020-01-01', '2|3|2020-01-02'])
+  })
+})
+
 test('the state of nothing landed is a ConfigError', async () => {
   await expect(stateOf(testLanding(cursor))).rejects.toThrow(ConfigError)
 })

@@ -157,6 +157,7 @@ async function readAndLand(tools: LandingTools, source: Reading, task: Task, ctx
         open: partition?.window !== undefined && partition.window.end > (relation.asOf ?? readAt),
         ...(version !== undefined && { sourceVersion: version }),
         ...(from !== undefined && { cursorFrom: from }),
+        ...(refresh && { refresh }),
         ...(keys && { keys }),
       },
       { store, reader: tools.reader(), openEngine: tools.openEngine, countRows: tools.countRows },
