@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import type { Store } from '../connectors/store.ts'
-import { PermanentError, PreconditionFailed } from '../core/errors.ts'
+import { PermanentError, PreconditionFailed, TransientError } from '../core/errors.ts'
 import { canonicalJson, hashOf } from '../core/hash.ts'
 import { writtenContract } from './contract/written-contract.ts'
 import { type File, identity, type Work } from './delivery.ts'
@@ -34,8 +34,14 @@ export async function createManifest<K extends 'DeliveryManifest' | 'SetManifest
   } catch (error) {
     if (!(error instanceof PreconditionFailed)) throw error
     const found = await readJson(store, key, kind)
-    if (found && sameButRun(found.value, manifest)) return found.sha256
-    throw new PermanentError(`${key} is immutable, and says something else: ${differences(found?.value, manifest)}`, {
+    if (!found)
+      throw new TransientError(`${key} was there, and is gone again`, {
+        file: key,
+        hint: 'somebody removes objects: run again',
+        cause: error,
+      })
+    if (sameButRun(found.value, manifest)) return found.sha256
+    throw new PermanentError(`${key} is immutable, and says something else: ${differences(found.value, manifest)}`, {
       file: key,
       cause: error,
       hint: 'another version of millrace wrote it, or a hand: move it away, and run again',
@@ -44,7 +50,7 @@ export async function createManifest<K extends 'DeliveryManifest' | 'SetManifest
 }
 
 /** The fields in which a manifest is not the one that would be written, with their values where they are short: `inputKey is "a", not "b"`. */
-function differences(found: object | undefined, wanted: object): string {
+function differences(found: object, wanted: object): string {
   const is: Readonly<Record<string, unknown>> = { ...found, run: undefined }
   const should: Readonly<Record<string, unknown>> = { ...wanted, run: undefined }
   const short = (value: unknown) => typeof value !== 'object' || value === null

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { ConfigError, PermanentError } from '../../lib/core/errors.ts'
+import { ConfigError, PermanentError, PreconditionFailed, TransientError } from '../../lib/core/errors.ts'
 import { deliver } from '../../lib/export/deliver.ts'
 import { DeliveryManifest } from '../../lib/export/manifest.ts'
 import { temporaryFolder, testContext } from '../kit/context.ts'
@@ -230,6 +230,19 @@ describe('deliver', () => {
       expect(await outcomeOf(run(request, store, 'run-4'))).toBe('delivered')
       expect(await followLatest(store, 'names/2018-02-04/latest.json')).toMatchObject({ rows: 10 })
     }
+  })
+
+  test('a manifest that was there and is gone when it is looked at is nobody else’s: another run makes it', async () => {
+    const store = freshStore()
+    const request = requestOf(await namesDataset(10))
+    const taken: typeof store.put = async (key, body, options) => {
+      if (key.includes('/manifest-')) throw new PreconditionFailed(`${key} is there`)
+      return store.put(key, body, options)
+    }
+    const lost = run(request, { ...store, put: taken })
+    await expect(lost).rejects.toBeInstanceOf(TransientError)
+    await expect(lost).rejects.toMatchObject({ message: expect.stringMatching(/manifest-.* was there, and is gone again$/) })
+    expect(await outcomeOf(run(request, store, 'run-2'))).toBe('delivered')
   })
 
   test('refuses a latest.json that is not its own', async () => {
