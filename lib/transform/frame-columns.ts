@@ -73,10 +73,10 @@ function meaningOf({ frame, files }: FrameOver): Meaning | undefined {
   }
 }
 
-/** The same text with names of datasets for paths of files, and without the numbers of caches. */
+/** The same text with names of datasets for paths of files, as JSON has names inside a text, and without the numbers of caches. */
 function neutral(text: string, files: ReadonlyMap<string, string>): string {
   let result = text
-  for (const [name, file] of files) result = result.replaceAll(file, `<${name.length}:${name}>`)
+  for (const [name, file] of files) result = result.replaceAll(file, () => `<${name.length}:${JSON.stringify(name).slice(1, -1)}>`)
   return result.replaceAll(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, '<id>')
 }
 

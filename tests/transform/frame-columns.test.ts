@@ -48,6 +48,14 @@ test.for(named)('columnsReadByFrame names what counts in %s', async ([, frame, c
   expect(await read(frame)).toEqual(columns)
 })
 
+test('columnsReadByFrame looks at datasets whatever they are called', async () => {
+  const odd = 'my "odd" \\ $& sale'
+  const extracted = { [odd]: { columns: sale, by: 'whole' as const } }
+  const steps = { x: { engine: 'polars' as const, frame: ((datasets: Record<string, Frame>) => datasets[odd]?.select('id')) as never } }
+  const bound = await bindSteps({ extracted, steps, parameters: {}, partitioned: 'none', wanted: [] }, db)
+  expect(bound.datasets.x?.columnsRead).toEqual({ [odd]: ['id'] })
+})
+
 const whole: [what: string, frame: Called][] = [
   ['a frame as it is', ({ sale }) => sale],
   ['withColumns', ({ sale }) => sale.withColumns(pl.lit(1).alias('one'))],
