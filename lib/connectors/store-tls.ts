@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { ConfigError, messageOf } from '../core/errors.ts'
+import { ConfigError } from '../core/errors.ts'
+import { authorityIn } from './authority.ts'
 
 /** How a store's server is verified: its chain against `ca` (a PEM file; default: Node's own roots), its name against `serverName` (default: the endpoint's host). */
 export interface StoreTls {
@@ -65,15 +65,7 @@ export function checkTls(tls: StoreTls | undefined, server: string | undefined, 
     })
 }
 
-/** Reads the authority. @throws ConfigError when it cannot be read */
+/** Reads the authority. @throws ConfigError when it cannot be read, or is none */
 export function verifiedBy({ ca, serverName }: StoreTls, { of }: Settings): Verified {
-  return { ...(ca !== undefined && { ca: authority(ca, of) }), ...(serverName !== undefined && { servername: serverName }) }
-}
-
-function authority(file: string, of: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new ConfigError(`tls.ca ${file} of ${of} cannot be read: ${messageOf(error)}`, { file, hint: `correct \`tls\` of ${of}(…)` })
-  }
+  return { ...(ca !== undefined && { ca: authorityIn(ca, of) }), ...(serverName !== undefined && { servername: serverName }) }
 }

@@ -322,6 +322,13 @@ test('load warns once where anybody may be between', async () => {
   ])
 })
 
+test('a run that has nothing to load is warned, too', async () => {
+  const { warehouse } = await warehouseOn(server, { insecure: true })
+  const ctx = testContext()
+  for (let i = 0; i < 2; i++) await warehouse.tokens('test', ctx)
+  expect(ctx.events.filter(({ type }) => type === 'warning')).toHaveLength(1)
+})
+
 test('load makes the table of tokens once, however many come first at once', async () => {
   for (let i = 0; i < 3; i++) {
     const { load, tokens } = await warehouseOn(server)

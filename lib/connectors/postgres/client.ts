@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { checkServerIdentity } from 'node:tls'
 import type { Client, ClientConfig } from 'pg'
 import type { RunContext } from '../../core/context.ts'
-import { ConfigError, messageOf } from '../../core/errors.ts'
+import { messageOf } from '../../core/errors.ts'
 import { reveal } from '../../core/secret.ts'
+import { authorityIn } from '../authority.ts'
 import { explained } from './faults.ts'
 import { lendingSocket } from './lending-socket.ts'
 import { protectionOf, type Settings } from './options.ts'
@@ -117,14 +117,6 @@ function verified({ tls = {} }: Settings, { host }: Address): ClientConfig['ssl'
     // `pg` 8.23 puts the host's name in the place of ours, and an address is no server name (RFC 6066, section 3): so the name is not left to Node to verify.
     checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
     ...(isIP(name) === 0 && { servername: name }),
-    ...(tls.ca !== undefined && { ca: authority(tls.ca) }),
-  }
-}
-
-function authority(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new ConfigError(`tls.ca ${file} of postgres cannot be read: ${messageOf(error)}`, { file, hint: 'correct `tls` of postgres(…)' })
+    ...(tls.ca !== undefined && { ca: authorityIn(tls.ca, 'postgres') }),
   }
 }

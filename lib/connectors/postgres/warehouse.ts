@@ -27,22 +27,16 @@ export function openWarehouse(
   let warned = false
   const reach = async (ctx: RunContext) => {
     const address = await server.address()
-    const open = () => openLoadSession(settings, address, applicationName(ctx))
-    return { settings, place: placeText(settings, address), extension: extension !== undefined, open }
-  }
-  const toLoad = async (ctx: RunContext) => {
-    const reached = await reach(ctx)
+    const place = placeText(settings, address)
+    // Tokens alone say what is loaded: a run that has nothing to load believes them, too.
     if (settings.insecure && !warned)
-      ctx.emit({
-        type: 'warning',
-        stage: 'load',
-        message: `insecure: whoever is between can read and change what goes to ${reached.place}`,
-      })
+      ctx.emit({ type: 'warning', stage: 'load', message: `insecure: whoever is between can read and change what goes to ${place}` })
     warned = true
-    return reached
+    const open = () => openLoadSession(settings, address, applicationName(ctx))
+    return { settings, place, extension: extension !== undefined, open }
   }
   const withEngine = async <T>(ctx: RunContext, work: (target: LoadTarget) => Promise<T>): Promise<T> => {
-    const reached = await toLoad(ctx)
+    const reached = await reach(ctx)
     const db = await engine.connect(ctx)
     try {
       return await work({ ...reached, db, two })
@@ -74,7 +68,7 @@ export function openWarehouse(
       ask(`looking at the table "${table}"`, ctx, async (session) => (await describeTable(session, settings.schema, table))?.columns),
     load: (request, ctx) => withEngine(ctx, (target) => loadTable(target, request, ctx)),
     copyOut: (request, ctx) => withEngine(ctx, (target) => copyOutOf(target, request, ctx)),
-    receive: async (request, frames, ctx) => receiveFrames(await toLoad(ctx), request, frames, ctx),
+    receive: async (request, frames, ctx) => receiveFrames(await reach(ctx), request, frames, ctx),
     tokens: (pipeline, ctx) => ask('reading the tokens', ctx, (session) => readTokens(session, settings.schema, pipeline)),
     close: async () => {
       await engine.close()

@@ -125,7 +125,9 @@ it('tls.ca that cannot be read is a ConfigError that names it', async () => {
   expect(error.message).toMatch(/^tls\.ca .*nowhere\.pem of gcs cannot be read: /)
   expect(server.requests).toEqual([])
   writeFileSync(file, 'no certificate')
-  expect(await failure(storeAt({ apiEndpoint, tls: { ca: file } }).store.head('k'))).toBeInstanceOf(ConfigError)
+  const none = await failure(storeAt({ apiEndpoint, tls: { ca: file } }).store.head('k'))
+  expect(none).toBeInstanceOf(ConfigError)
+  expect(none.message).toBe(`tls.ca ${file} of gcs is no certificate in PEM`)
 })
 
 it('a token server whose certificate is refused is a ConfigError of its own, and no credential is sent', async () => {

@@ -67,6 +67,7 @@ it.each([
   ['expired', { ca: authority }, /its certificate has expired$/],
   ['wrong-host', { ca: authority }, /its certificate is for another name$/],
   ['server', { ca: join(folder, 'nowhere.pem') }, /^tls\.ca .*nowhere\.pem of postgres cannot be read/],
+  ['server', { ca: join(folder, 'server.key') }, /^tls\.ca .*server\.key of postgres is no certificate in PEM$/],
 ] as const)('the certificate %s is refused with %o, and why is said', async (certificate, tls, message) => {
   await present(certificate)
   const error = await failure(tls)
