@@ -1,6 +1,7 @@
 import {
   CheckError,
   ConfigError,
+  DamagedError,
   type ErrorPlace,
   GateError,
   HeldError,
@@ -36,6 +37,7 @@ const KINDS = {
   TransientError,
   OutrunError,
   HeldError,
+  DamagedError,
   PermanentError,
   InterruptedError,
   PreconditionFailed,
