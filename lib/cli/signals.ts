@@ -9,6 +9,20 @@ export interface SignalSource {
 
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
+/**
+ * This process as a source of signals. Its `exit` ends it by SIGINT, which a shell tells as 130: `process.exit` waits for the threads of libuv's pool, and one that writes into a FIFO whose reader is this very thread
+ * would be waited for for ever.
+ */
+export const processSignals: SignalSource = {
+  on: (signal, listener) => process.on(signal, listener),
+  removeListener: (signal, listener) => process.removeListener(signal, listener),
+  exit: (code) => {
+    process.removeAllListeners('SIGINT')
+    process.kill(process.pid, 'SIGINT')
+    return process.exit(code)
+  },
+}
+
 /** What signals abort. */
 export interface Stopping {
   /** By the first one, for a command that drains: it begins nothing new. */
@@ -18,7 +32,7 @@ export interface Stopping {
   dispose(): void
 }
 
-/** An abort signal that the first SIGINT, SIGTERM or SIGHUP aborts, with an InterruptedError; the next one ends the process at once with 130. A command that `drains` has one before, by which it begins nothing new. `say` tells the person. */
+/** An abort signal that the first SIGINT, SIGTERM or SIGHUP aborts, with an InterruptedError; the next one ends the process at once, which a shell tells as 130. A command that `drains` has one before, by which it begins nothing new. `say` tells the person. */
 export function abortOnSignals(source: SignalSource, say: (line: string) => void, drains = false): Stopping {
   const [draining, controller] = [new AbortController(), new AbortController()]
   const listeners = SIGNALS.map((name) => {

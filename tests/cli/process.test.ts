@@ -57,7 +57,8 @@ test('millrace run ends at once at the second signal', async () => {
       child.stderr?.on('data', (text: string) => text.includes('stopping') && child.kill('SIGINT'))
     })
   })
-  expect(code).toBe(130)
+  // By SIGINT, which a shell tells as 130.
+  expect(code).toBeNull()
 })
 
 test('millrace ends quietly when nobody reads its output', async () => {

@@ -52,7 +52,7 @@ async function stoppedTwice(reference: Reference, known: Known): Promise<Trial> 
   await sleep(5)
   running.process.kill('SIGINT')
   const ended = await running.ended
-  const faults = ended.code === 130 ? [] : [`not exit 130: ${describeEnd(ended)}`]
+  const faults = ended.signal === 'SIGINT' || ended.code === 130 ? [] : [`not ended by SIGINT: ${describeEnd(ended)}`]
   faults.push(...tornParts(await contentOf(reference.project.state), known.before, known.after))
   return rerun(reference, known, 'SIGINT twice', faults)
 }
