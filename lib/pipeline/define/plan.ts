@@ -18,7 +18,6 @@ import type { PlannedDataset, PlannedTarget, PlanReport } from '../report.ts'
 import { keepsGoneKeys } from '../run/gone-keys.ts'
 import { staleReport } from '../state/stale.ts'
 import { type BoundPipeline, bindPipeline, hasPartitions, type Target, targetName } from './bind.ts'
-import { checkBeside } from './check-beside.ts'
 import type { AnyPipeline, Schema } from './definition.ts'
 import { type LoadedPipeline, loadPipeline } from './load-definition.ts'
 import { partitionsUntil } from './partitions.ts'
@@ -59,12 +58,6 @@ export async function plan(project: Project, name: string, options: PlanOptions 
     // Written before the rest is bound: what was found is wanted also where a step does not fit it yet.
     if (options.discover) await writeSchema(loaded, { ...known, ...extracted })
     const pipeline = await bindPipeline(loaded, extracted, config, binder)
-    await checkBeside(
-      config.folder,
-      name,
-      pipeline.targets.filter((target) => target.stage === 'export'),
-      pipeline.definition.partition,
-    )
     const schema = resultingSchema(pipeline, extracted)
     const schemaChanges = schemaDifference(known, schema)
     if (options.frozen && schemaChanges.length > 0)
