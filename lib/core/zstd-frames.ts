@@ -1,12 +1,14 @@
-import { Transform } from 'node:stream'
-import { createZstdDecompress } from 'node:zlib'
+import { Duplex, Transform } from 'node:stream'
+import { createZstdDecompress, type ZstdOptions } from 'node:zlib'
 
 /**
- * Unpacks zstd of any number of frames, as `zstd -d` does: streams to be put one behind the other. Node's own (24.21) drops without a word what stands behind a frame's end in the same chunk, as files
+ * Unpacks zstd of any number of frames, as `zstd -d` does. Node's own (24.21) drops without a word what stands behind a frame's end in the same chunk, as files
  * of pzstd, of appended logs and of `cat a.zst b.zst` have it, so no chunk that it is given goes beyond a frame's end.
  */
-export function unzstd(chunkSize?: number): [frames: Transform, unpack: Transform] {
-  return [zstdFrames(), createZstdDecompress(chunkSize === undefined ? {} : { chunkSize })]
+export function unzstd(options: Pick<ZstdOptions, 'chunkSize'> = {}): Duplex {
+  const [frames, unpack] = [zstdFrames(), createZstdDecompress(options)]
+  frames.pipe(unpack)
+  return Duplex.from({ writable: frames, readable: unpack })
 }
 
 const MAGIC = 0xfd2fb528

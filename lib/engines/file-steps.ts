@@ -204,7 +204,7 @@ async function through(
   sink: Writable,
   signal: AbortSignal,
 ): Promise<void> {
-  const expand = compression === 'gzip' ? [createGunzip()] : compression === 'zstd' ? unzstd() : []
+  const expand = compression === 'gzip' ? [createGunzip()] : compression === 'zstd' ? [unzstd()] : []
   try {
     await pipeline([createReadStream(file, { highWaterMark: 2 ** 18 }), ...expand, ...transforms, sink], { signal })
   } catch (error) {

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { pipeline, type Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { unzstd } from '../core/zstd-frames.ts'
 import type { FileCompression } from '../engines/file-steps.ts'
@@ -10,9 +10,9 @@ const MOST_BYTES = 4 * 2 ** 20
 /** The beginning of a file, not compressed: at most `bytes`, and less only where the file ends. */
 export async function headOf(path: string, compression: FileCompression, bytes: number): Promise<Buffer> {
   const file = createReadStream(path, compression === 'none' ? { end: bytes - 1 } : {})
-  const unpack = compression === 'gzip' ? [createGunzip()] : compression === 'zstd' ? unzstd() : []
-  // What fails on the way comes out at its end.
-  const stream: Readable = unpack.length > 0 ? (pipeline([file, ...unpack], () => {}) as unknown as Readable) : file
+  const unpack = compression === 'gzip' ? createGunzip() : compression === 'zstd' ? unzstd() : undefined
+  const stream: Readable = unpack ? file.pipe(unpack) : file
+  if (unpack) file.once('error', (error) => unpack.destroy(error))
   const chunks: Buffer[] = []
   let size = 0
   try {
@@ -26,7 +26,7 @@ export async function headOf(path: string, compression: FileCompression, bytes: 
     if (!(error instanceof Error && 'code' in error && /^Z(STD)?_/.test(String(error.code)))) throw error
   } finally {
     file.destroy()
-    stream.destroy()
+    unpack?.destroy()
   }
   return Buffer.concat(chunks).subarray(0, bytes)
 }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { createZstdDecompress } from 'node:zlib'
 import type { Frames } from '../connectors/frames.ts'
 import type { Store } from '../connectors/store.ts'
 import { NotFound } from '../core/errors.ts'
+import { unzstd } from '../core/zstd-frames.ts'
 import type { LoadManifest, UndecodedRows } from '../state/manifest.ts'
 import { damaged } from './local-files.ts'
 
@@ -37,7 +37,7 @@ export function framesOfLoad(store: Store, load: LoadManifest & { readonly undec
       try {
         await pipeline(
           await stream(),
-          createZstdDecompress({ chunkSize: 2 ** 18 }),
+          unzstd({ chunkSize: 2 ** 18 }),
           async (chunks: AsyncIterable<Uint8Array>) => {
             for await (const chunk of chunks) {
               sha.update(chunk)

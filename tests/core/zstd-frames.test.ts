@@ -11,8 +11,7 @@ async function unpacked(packed: Buffer, chunkBytes: number): Promise<Buffer> {
   const chunks = Array.from({ length: Math.ceil(packed.length / chunkBytes) }, (_, i) =>
     packed.subarray(i * chunkBytes, (i + 1) * chunkBytes),
   )
-  const [frames, unpack] = unzstd()
-  await pipeline(Readable.from(chunks), frames, unpack, async (texts: AsyncIterable<Buffer>) => {
+  await pipeline(Readable.from(chunks), unzstd(), async (texts: AsyncIterable<Buffer>) => {
     for await (const text of texts) parts.push(text)
   })
   return Buffer.concat(parts)

@@ -1,4 +1,4 @@
-import { pipeline, Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { unzstd } from '../../core/zstd-frames.ts'
 import type { FileFormat, HttpRequest } from '../requests.ts'
@@ -19,11 +19,11 @@ export function bodyText(bytes: AsyncIterable<Uint8Array>, { format, csv }: Http
 
 async function* unpacked(bytes: AsyncIterable<Uint8Array>, compression: FileFormat['compression']): AsyncGenerator<Uint8Array> {
   if (compression !== 'gzip' && compression !== 'zstd') return yield* bytes
+  const unpack = compression === 'gzip' ? createGunzip() : unzstd()
   const source = Readable.from(bytes)
-  const unpack = compression === 'gzip' ? [createGunzip()] : unzstd()
+  source.on('error', (error) => unpack.destroy(error))
   try {
-    // What fails on the way comes out at its end.
-    yield* pipeline([source, ...unpack], () => {}) as unknown as Readable
+    yield* source.pipe(unpack)
   } catch (error) {
     if (error instanceof Error && 'code' in error && /^Z(STD)?_/.test(String(error.code)))
       throw new BrokenText(error.code === 'Z_BUF_ERROR' ? `its ${compression} stream has no end` : `it is not ${compression}`)

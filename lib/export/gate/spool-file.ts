@@ -1,12 +1,13 @@
 import { createWriteStream } from 'node:fs'
 import { link, lstat, rm } from 'node:fs/promises'
-import { PassThrough, type Transform } from 'node:stream'
+import { type Duplex, PassThrough } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { createGunzip } from 'node:zlib'
 import type { Store } from '../../connectors/store.ts'
 import { checksums } from '../../core/checksums.ts'
 import { DamagedError, PermanentError } from '../../core/errors.ts'
 import { fileChunks } from '../../core/file-chunks.ts'
+import { unzstd } from '../../core/zstd-frames.ts'
 import { decoded } from '../../formats/decoded.ts'
 import type { File } from '../delivery.ts'
 import type { DeliveryManifest } from '../manifest.ts'
@@ -96,11 +97,11 @@ async function copied(
   )
 }
 
-function unpacking(compression: ReturnType<typeof packingOf>): Transform {
+function unpacking(compression: ReturnType<typeof packingOf>): Duplex {
   const options = { chunkSize: CHUNK_BYTES }
   return compression === 'gzip'
     ? createGunzip(options)
     : compression === 'zstd'
-      ? createZstdDecompress(options)
+      ? unzstd(options)
       : new PassThrough({ highWaterMark: CHUNK_BYTES })
 }

@@ -1,7 +1,8 @@
-import { PassThrough, type Readable, type Transform } from 'node:stream'
+import { type Duplex, PassThrough, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { createGunzip, createZstdDecompress } from 'node:zlib'
+import { createGunzip } from 'node:zlib'
 import { checksums } from '../../core/checksums.ts'
+import { unzstd } from '../../core/zstd-frames.ts'
 import type { DeliveryManifest } from '../manifest.ts'
 import { packingOf } from '../write/file-forms.ts'
 import type { Look } from '../write/look.ts'
@@ -38,7 +39,7 @@ export async function verifyFile(
   const look = await lookAt(contract)
   const again = await readAgain(file, contract, before, tools)
   const packing = packingOf(contract)
-  const unpack: Transform = packing === 'gzip' ? createGunzip() : packing === 'zstd' ? createZstdDecompress() : new PassThrough()
+  const unpack: Duplex = packing === 'gzip' ? createGunzip() : packing === 'zstd' ? unzstd() : new PassThrough()
   const faults: string[] = []
   try {
     try {
