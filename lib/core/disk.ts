@@ -95,7 +95,7 @@ export const disk: Disk = {
  * Makes a folder and its missing parents; no error when it is there. Not by Node's own recursion, which never ends where the system says ENOENT of a folder whose parent is there, as in /proc.
  * @throws PermanentError there, the system's error otherwise
  */
-export async function makeFolders(path: string): Promise<void> {
+async function makeFolders(path: string): Promise<void> {
   try {
     await makeOne(path)
   } catch (error) {

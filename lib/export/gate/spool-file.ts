@@ -11,6 +11,7 @@ import { unzstd } from '../../core/zstd-frames.ts'
 import { decoded } from '../../formats/decoded.ts'
 import type { File } from '../delivery.ts'
 import type { DeliveryManifest } from '../manifest.ts'
+import { readTwice } from '../read-twice.ts'
 import { packingOf } from '../write/file-forms.ts'
 
 const CHUNK_BYTES = 2 ** 18
@@ -26,11 +27,7 @@ export async function spoolFile(
   path: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const { bytes, sha256 } = await spooled(file.key, contract, store, path, signal).catch((error: unknown) => {
-    // On the way it is damaged once, in the store each time.
-    if (error instanceof DamagedError) return spooled(file.key, contract, store, path, signal).catch(lasting)
-    throw error
-  })
+  const { bytes, sha256 } = await readTwice(() => spooled(file.key, contract, store, path, signal)).catch(lasting)
   if (sha256 !== file.sha256)
     throw new PermanentError(
       `${file.key} is not what was delivered: ${bytes} bytes, SHA-256 ${sha256}, not ${file.bytes}, ${file.sha256}`,

@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers'
 import { DamagedError, NotFound } from '../../core/errors.ts'
 import type { DeliveryManifest, SetManifest } from '../manifest.ts'
 import { recordOf } from '../objects.ts'
+import { readTwice } from '../read-twice.ts'
 import type { VerifyTools } from './read-again.ts'
 import { verifyFile } from './verify-file.ts'
 
@@ -85,7 +86,7 @@ async function filesOf(
   if (files.reduce((sum, file) => sum + file.rows, 0) !== rows) faults.push(`${name} counts ${rows} rows, its files have others`)
   for (const file of files) {
     const each = nameOf(file.key)
-    const found = await readTwice(each, faults, async () => {
+    const found = await undamaged(each, faults, async () => {
       const stream = await folder.open(each).catch((error: unknown) => missing(error, each, faults))
       return stream && verifyFile(stream, file, contract, before, tools)
     })
@@ -104,7 +105,7 @@ async function faultsOfSet({ folder, name, nameOf }: Reading, { members, rows, r
   if (members.reduce((sum, member) => sum + member.rows, 0) !== rows) faults.push(`${name} counts ${rows} rows, its members have others`)
   for (const { manifest } of members) {
     const each = nameOf(manifest)
-    const json = await readTwice(each, faults, async () => {
+    const json = await undamaged(each, faults, async () => {
       const stream = await folder.open(each).catch((error: unknown) => missing(error, each, faults))
       return stream && text(stream)
     })
@@ -121,7 +122,7 @@ async function recordFrom<K extends 'Latest' | 'DeliveryManifest' | 'SetManifest
   kind: K,
   faults: string[],
 ) {
-  const json = await readTwice(name, faults, async () => text(await folder.open(name)))
+  const json = await undamaged(name, faults, async () => text(await folder.open(name)))
   if (json === undefined) return undefined
   try {
     return { value: await recordOf(kind, JSON.parse(json)), sha256: createHash('sha256').update(json).digest('hex') }
@@ -136,17 +137,15 @@ async function recordFrom<K extends 'Latest' | 'DeliveryManifest' | 'SetManifest
   }
 }
 
-/** What a store finds damaged is read once more: on the way it comes so once, in the store each time, and that is a fault of the delivery. */
-async function readTwice<T>(name: string, faults: string[], read: () => Promise<T>): Promise<T | undefined> {
-  for (let tries = 1; ; tries++)
-    try {
-      return await read()
-    } catch (error) {
-      if (!(error instanceof DamagedError)) throw error
-      if (tries === 1) continue
-      faults.push(`${name} is damaged: ${error.message}`)
-      return undefined
-    }
+/** What lies damaged in the store is a fault of the delivery. */
+async function undamaged<T>(name: string, faults: string[], read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await readTwice(read)
+  } catch (error) {
+    if (!(error instanceof DamagedError)) throw error
+    faults.push(`${name} is damaged: ${error.message}`)
+    return undefined
+  }
 }
 
 function missing(error: unknown, name: string, faults: string[]): undefined {

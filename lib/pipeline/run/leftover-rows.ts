@@ -1,5 +1,5 @@
 import { quoteIdentifier } from '../../core/quote.ts'
-import { formatCount } from '../../observe/units.ts'
+import { formatMany } from '../../observe/units.ts'
 import { isNameOf } from '../define/partitions.ts'
 import type { Session } from './session.ts'
 
@@ -17,7 +17,7 @@ export function leftoverRows({ pipeline, tokens }: Pick<Session, 'pipeline' | 't
     const [first, last] = [left[0], left.at(-1)]
     if (first === undefined || last === undefined) return []
     const shown = first === last ? nameText(first) : `${nameText(first)} … ${nameText(last)}`
-    const partitions = `${formatCount(left.length)} ${left.length === 1 ? 'partition' : 'partitions'}`
+    const partitions = formatMany(left.length, 'partition')
     return [
       `table "${table}" still has the rows of ${partitions} that the pipeline no longer has (${shown}), beside those of today's; ` +
         `to have today's alone: DROP TABLE ${quoteIdentifier(table)} in the warehouse, then millrace run ${name}, which loads it again from what has landed`,

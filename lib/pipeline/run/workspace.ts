@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { disk, makeFolders, refuseDeadLink } from '../../core/disk.ts'
+import { disk } from '../../core/disk.ts'
 import { refusedByDisk } from '../../core/disk-refusal.ts'
 import { isHeld, lock, tryLock } from '../../state/lock.ts'
 
@@ -93,9 +93,8 @@ async function inTurn<T>(workspaces: string, work: () => Promise<T>): Promise<T>
 
 async function makeFolder(folder: string): Promise<void> {
   try {
-    await makeFolders(folder)
+    await disk.mkdir(folder)
   } catch (error) {
-    await refuseDeadLink(folder)
     throw refusedByDisk(error, folder)
   }
 }
