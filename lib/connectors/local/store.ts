@@ -6,13 +6,14 @@ import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { disk, isErrno } from '../../core/disk.ts'
 import { refusedByDisk } from '../../core/disk-refusal.ts'
-import { ConfigError, NotFound, PermanentError, PreconditionFailed } from '../../core/errors.ts'
+import { ConfigError, PermanentError, PreconditionFailed } from '../../core/errors.ts'
 import { type Lock, lock } from '../../state/lock.ts'
 import type { ObjectInfo, PutBody, PutOptions, Store } from '../store.ts'
 import { foldersOf } from './folders.ts'
 import { type Identity, identify, identityOf } from './identity.ts'
 import { folderOfPrefix, META, pathOfKey } from './key.ts'
 import { keysUnder, settle } from './listing.ts'
+import { inTheWay, isThere, notFound } from './refusals.ts'
 import { findMetadata, readSidecar, removeSidecars, writeSidecar } from './sidecar.ts'
 import { crcOfFile, crcOfStream, discard, type Staged, stage } from './staging.ts'
 import { temporariesOf } from './temporaries.ts'
@@ -286,20 +287,8 @@ async function mustIdentify(path: string): Promise<Identity> {
   return identity
 }
 
-function isThere(key: string): PreconditionFailed {
-  return new PreconditionFailed(`${key} is there already`)
-}
-
 /** Whether a folder, a link or a device is there. */
 async function isNoFile(path: string): Promise<boolean> {
   const there = await lstat(path).catch(() => undefined)
   return there !== undefined && !there.isFile()
-}
-
-function inTheWay(path: string): PermanentError {
-  return new PermanentError(`what is at ${path} is no file`, { file: path, hint: 'move it away, then run again' })
-}
-
-function notFound(key: string, root: string): NotFound {
-  return new NotFound(`no object ${key} in ${root}`, { file: join(root, key) })
 }
