@@ -1,5 +1,5 @@
 import { openProject } from '../lib/pipeline/project.ts'
-import { run } from '../lib/pipeline/run/run.ts'
+import { readerAhead } from '../lib/pipeline/run/reader-ahead.ts'
 import type { Stretch } from './measured.ts'
 import { usageOf } from './processes.ts'
 
@@ -17,6 +17,8 @@ const begun = new Map<string, Mark>()
 const ended = new Map<string, Mark>()
 const start = mark()
 const project = await openProject(new URL('./road', import.meta.url).pathname)
+await readerAhead(project, 'road', undefined)
+const { run } = await import('../lib/pipeline/run/run.ts')
 const report = await run(project, 'road', {
   events: {
     event: (event) => {

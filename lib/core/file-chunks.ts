@@ -4,12 +4,11 @@ const CHUNK_BYTES = 2 ** 20
 
 /**
  * A file's bytes in order, in chunks of 1 MiB (a smaller file in one of its size). All chunks are the same buffer: each holds until the next is asked for. A third of the CPU of a `ReadStream`, which
- * makes a new buffer for each.
+ * makes a new buffer for each. `into`: the buffer, where it is the caller's.
  */
-export async function* fileChunks(path: string, signal?: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
+export async function* fileChunks(path: string, signal?: AbortSignal, into?: Buffer): AsyncGenerator<Buffer, void, undefined> {
   await using file = await open(path)
-  const { size } = await file.stat()
-  const buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(size, CHUNK_BYTES)))
+  const buffer = into ?? Buffer.allocUnsafeSlow(Math.max(1, Math.min((await file.stat()).size, CHUNK_BYTES)))
   for (;;) {
     signal?.throwIfAborted()
     const { bytesRead } = await file.read(buffer, 0, buffer.length, null)

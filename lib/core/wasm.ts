@@ -29,6 +29,7 @@ const store =
 export const i32 = {
   of: (value: number): Code => [0x41, ...signed(BigInt(value))],
   isZero: one(0x45),
+  zerosAbove: one(0x67),
   zerosBelow: one(0x68),
   eq: two(0x46),
   ne: two(0x47),
@@ -42,6 +43,7 @@ export const i32 = {
   div: two(0x6e),
   and: two(0x71),
   or: two(0x72),
+  xor: two(0x73),
   shl: two(0x74),
   shr: two(0x76),
   load: load(0x28),
@@ -77,6 +79,9 @@ export const v128 = {
   of: (value: Code): Code => [...value, 0xfd, 0x0f],
   /** All bits of the bytes that are equal. */
   eq: (a: Code, b: Code): Code => [...a, ...b, 0xfd, 0x23],
+  /** All bits of the bytes that are less, without a sign. */
+  below: (a: Code, b: Code): Code => [...a, ...b, 0xfd, 0x26],
+  sub: (a: Code, b: Code): Code => [...a, ...b, 0xfd, 0x71],
   or: (a: Code, b: Code): Code => [...a, ...b, 0xfd, 0x50],
   /** One bit for each byte, as i32. */
   bits: (value: Code): Code => [...value, 0xfd, 0x64],

@@ -5,7 +5,8 @@ import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { fileChunks } from '../core/file-chunks.ts'
 import { unzstd } from '../core/zstd-frames.ts'
-import { hasLongNumber, numberKeeper } from './json-numbers.ts'
+import { numberKeeper } from './json-numbers.ts'
+import { longNumberFinder } from './long-number.ts'
 
 export type FileCompression = 'none' | 'gzip' | 'zstd'
 export type TextEncoding = 'utf-8' | 'utf-16' | 'latin-1'
@@ -149,22 +150,16 @@ function attempt(work: () => void, done: (error?: Error | null) => void): void {
 }
 
 async function longNumberIn(file: string, compression: FileCompression, length: number, signal: AbortSignal): Promise<boolean> {
-  let tail = Buffer.alloc(0)
-  const foundIn = (chunk: Buffer): boolean => {
-    // A run that two chunks share has less than its length in either.
-    if (hasLongNumber(Buffer.concat([tail, chunk.subarray(0, length - 1)]), length) || hasLongNumber(chunk, length)) return true
-    tail = Buffer.concat([tail, chunk.subarray(1 - length)]).subarray(1 - length)
-    return false
-  }
+  using finder = longNumberFinder(length)
   if (compression === 'none') {
-    for await (const chunk of fileChunks(file, signal)) if (foundIn(chunk)) return true
+    for await (const chunk of fileChunks(file, signal, finder.buffer)) if (finder.foundIn(chunk)) return true
     return false
   }
   let found = false
   const enough = new Error('enough was read')
   const sink = new Writable({
     write: (chunk: Buffer, _, done) => {
-      found = foundIn(chunk)
+      found = finder.foundIn(chunk)
       done(found ? enough : null)
     },
   })

@@ -1,22 +1,5 @@
-// A double holds every number of 15 digits: with a point 16 bytes.
+// A number that loses digits as a double has a run of so many digits and points, but for whole ones, which DuckDB keeps.
 const LONG = 17
-
-/** Whether bytes hold a run of `length` digits, points and underscores. A number that loses digits as a double has one of 17, and of 16 where it is whole. */
-export function hasLongNumber(bytes: Uint8Array, length = LONG): boolean {
-  // Looks at every 17th byte, and backwards only where a run may be: 1 to 2 GB/s.
-  const { length: size } = bytes
-  for (let i = length - 1; i < size; ) {
-    const before = i - length
-    let j = i
-    while (j > before && IN_RUN[bytes[j] as number] === 1) j--
-    if (j === before) return true
-    i = j + length
-  }
-  return false
-}
-
-/** 1 for each byte that may stand in a run. */
-const IN_RUN = Uint8Array.from({ length: 256 }, (_, byte) => (isDigitOrPoint(byte) || byte === 0x5f ? 1 : 0))
 
 function isDigitOrPoint(byte: number | undefined): boolean {
   return byte !== undefined && ((byte >= 0x30 && byte <= 0x39) || byte === 0x2e)

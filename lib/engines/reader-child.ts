@@ -1,5 +1,6 @@
 import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
+import { rangeHashes } from '../core/range-hashes.ts'
 import { type DuckDB, type DuckDBOptions, openDuckDB } from './duckdb.ts'
 import { FileFault, runStep } from './file-steps.ts'
 import type { FromChild, ReaderFault, ReaderJob, ReaderResult, ReaderStatement, ToChild } from './reader-job.ts'
@@ -53,15 +54,16 @@ async function run(job: ReaderJob, signal: AbortSignal): Promise<ReaderResult> {
     const { parquetFromArrow } = await import('./arrow.ts')
     for (const { from, to } of job.arrow) await parquetFromArrow(from, to, signal)
   }
+  const hashed = job.hash && { hashes: await rangeHashes(job.hash.file, job.hash.lists, signal) }
   const { before = [], statements = [], meta, after = [] } = job
-  if (before.length === 0 && statements.length === 0 && !meta) return { found, rows: [], meta: [] }
+  if (before.length === 0 && statements.length === 0 && !meta) return { found, rows: [], meta: [], ...hashed }
   const session = await (await engineOf(job)).connect(job.zone)
   try {
     for (const sql of before) await session.run(sql, undefined, signal)
     const rows: number[] = []
     for (const statement of statements)
       rows.push((await runFast(session, statement, signal)) ?? (await session.run(statement.sql, statement.values, signal)))
-    return { found, rows, meta: meta ? await session.meta(meta.sql, meta.values, signal) : [] }
+    return { found, rows, meta: meta ? await session.meta(meta.sql, meta.values, signal) : [], ...hashed }
   } catch (error) {
     throw error instanceof Error && !(error instanceof RangeError) ? new EngineFault(error.message) : error
   } finally {

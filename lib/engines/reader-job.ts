@@ -1,3 +1,4 @@
+import type { ByteRange } from '../core/range-hashes.ts'
 import type { DuckDBOptions, MetaRow, SqlValues } from './duckdb.ts'
 import type { FileStep } from './file-steps.ts'
 
@@ -26,6 +27,8 @@ export interface ReaderJob {
   readonly statements?: readonly ReaderStatement[]
   /** A last statement that gives a few metadata rows. */
   readonly meta?: ReaderStatement
+  /** Lists of parts of a file that lies in a workspace, to be hashed. */
+  readonly hash?: { readonly file: string; readonly lists: readonly (readonly ByteRange[])[] }
   /** Run at the end in any case, also after a failure or an abort; what fails of them is passed over. */
   readonly after?: readonly string[]
 }
@@ -37,6 +40,8 @@ export interface ReaderResult {
   readonly rows: readonly number[]
   /** Rows of `meta`, each value as DuckDB's text. */
   readonly meta: readonly MetaRow[]
+  /** SHA-256 (hex) of each list of `hash`. */
+  readonly hashes?: readonly string[]
 }
 
 /** What went wrong in the child, as data. */

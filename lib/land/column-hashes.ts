@@ -1,41 +1,70 @@
-import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { hashOf } from '../core/hash.ts'
+import { type ByteRange, rangeHashes } from '../core/range-hashes.ts'
+import type { Reader } from '../engines/reader.ts'
 import { columnChunks, footerBytes } from '../formats/parquet-footer.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 
-const CHUNK_BYTES = 2 ** 20
+/** Column → hash. */
+export type ColumnHashes = Readonly<Record<string, string>>
 
-/** A hash of each column of a load's Parquet files, by name, in the order of the files; of a single one what `hashesOfFile` says. */
-export async function columnHashes(paths: readonly string[], signal?: AbortSignal): Promise<Readonly<Record<string, string>>> {
-  const all: Readonly<Record<string, string>>[] = []
-  for (const path of paths) all.push(await hashesOfFile(path, signal))
-  const [first = {}, ...others] = all
+/** A hash of each column of a load, by name, of those of its Parquet files in their order; of a single file its own. */
+export function hashesOfLoad(files: readonly ColumnHashes[]): ColumnHashes {
+  const [first = {}, ...others] = files
   if (others.length === 0) return first
-  return Object.fromEntries(Object.keys(first).map((name) => [name, hashOf(all.map((each) => each[name] ?? null)).slice(0, 32)]))
+  return Object.fromEntries(Object.keys(first).map((name) => [name, hashOf(files.map((each) => each[name] ?? null)).slice(0, 32)]))
 }
 
 /**
  * A hash of each column of a Parquet file that we wrote, by name: of its pages as they lie in the file, so nothing is decoded. The same values in the same order make the same pages, whatever columns stand beside them: where the hashes
  * of some columns and the number of rows are equal, the rows are, as far as they consist of those columns.
  */
-async function hashesOfFile(path: string, signal?: AbortSignal): Promise<Readonly<Record<string, string>>> {
+export async function hashesOfFile(path: string, signal?: AbortSignal): Promise<ColumnHashes> {
+  return hashesBy(await columnRanges(path), (lists) => rangeHashes(path, lists, signal))
+}
+
+/** From here on the reader child, which has nothing else to do, hashes the columns while this process hashes the whole. */
+const ASIDE_BYTES = 8 * 2 ** 20
+
+/** The same by the reader child; undefined of a file that is too small to be worth it. */
+export async function hashesAside(
+  path: string,
+  dataset: string,
+  reader: Pick<Reader, 'execute'>,
+  signal: AbortSignal,
+): Promise<ColumnHashes | undefined> {
+  const columns = await columnRanges(path, ASIDE_BYTES)
+  if (!columns) return undefined
+  return hashesBy(columns, async (lists) => (await reader.execute({ dataset, hash: { file: path, lists } }, signal)).hashes ?? [])
+}
+
+async function hashesBy(
+  columns: ReadonlyMap<string, readonly ByteRange[]>,
+  hash: (lists: readonly (readonly ByteRange[])[]) => Promise<readonly string[]>,
+): Promise<ColumnHashes> {
+  const hashes = await hash([...columns.values()])
+  return Object.fromEntries([...columns.keys()].map((name, i) => [name, (hashes[i] ?? '').slice(0, 32)]))
+}
+
+/** Where the pages of each column lie; undefined of a file of fewer bytes. */
+async function columnRanges(path: string): Promise<ReadonlyMap<string, readonly ByteRange[]>>
+async function columnRanges(path: string, least: number): Promise<ReadonlyMap<string, readonly ByteRange[]> | undefined>
+async function columnRanges(path: string, least = 0): Promise<ReadonlyMap<string, readonly ByteRange[]> | undefined> {
   await using file = await open(path)
   const { size } = await file.stat()
-  const read = async (start: number, bytes: number, buffer = Buffer.allocUnsafe(bytes)) =>
-    buffer.subarray(0, (await file.read(buffer, 0, bytes, start)).bytesRead)
-  const bytes = Math.min(footerBytes(await read(Math.max(0, size - 8), 8)), size)
-  const hashes = new Map<string, ReturnType<typeof createHash>>()
-  const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
-  for (const chunk of columnChunks(await read(size - bytes, bytes))) {
-    const hash = hashes.get(chunk.column) ?? createHash('sha256')
-    hashes.set(chunk.column, hash)
-    for (let at = chunk.start; at < chunk.start + chunk.bytes; at += CHUNK_BYTES) {
-      signal?.throwIfAborted()
-      hash.update(await read(at, Math.min(CHUNK_BYTES, chunk.start + chunk.bytes - at), buffer))
-    }
+  if (size < least) return undefined
+  const read = async (start: number, bytes: number) => {
+    const buffer = Buffer.allocUnsafe(bytes)
+    return buffer.subarray(0, (await file.read(buffer, 0, bytes, start)).bytesRead)
   }
-  return Object.fromEntries([...hashes].map(([name, hash]) => [name, hash.digest('hex').slice(0, 32)]))
+  const bytes = Math.min(footerBytes(await read(Math.max(0, size - 8), 8)), size)
+  const ranges = new Map<string, ByteRange[]>()
+  for (const { column, start, bytes: length } of columnChunks(await read(size - bytes, bytes))) {
+    const known = ranges.get(column) ?? []
+    ranges.set(column, known)
+    known.push([start, length])
+  }
+  return ranges
 }
 
 /**

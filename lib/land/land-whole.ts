@@ -6,7 +6,7 @@ import type { DuckDB } from '../engines/duckdb.ts'
 import { type CountRows, rowCounter } from '../formats/count-rows.ts'
 import type { LoadManifest } from '../state/manifest.ts'
 import { requireBalance } from './balance.ts'
-import { columnHashes } from './column-hashes.ts'
+import { type ColumnHashes, hashesAside, hashesOfFile, hashesOfLoad } from './column-hashes.ts'
 import { bytesOf, commitLoad, confirmed, draftOf, type StagedFile } from './commit.ts'
 import { contentOf, contentOfBytes } from './content-hash.ts'
 import { fingerprintOf } from './fingerprint.ts'
@@ -18,10 +18,11 @@ export async function landWhole(
   request: LandRequest,
   staged: Staged,
   current: LoadManifest | undefined,
-  { store, countRows }: LandTools,
+  { store, reader, countRows }: LandTools,
   { db, ctx }: Work,
 ): Promise<Landed> {
-  const all = await Promise.all(staged.files.map((file) => finished(file, countRows ?? rowCounter(db), ctx.signal)))
+  const known = { countRows: countRows ?? rowCounter(db), reader, dataset: request.dataset }
+  const all = await Promise.all(staged.files.map((file) => finished(file, known, ctx.signal)))
   requireBalance(
     staged,
     all.reduce((sum, each) => sum + each.rows, 0),
@@ -39,23 +40,30 @@ export async function landWhole(
   }
   const draft = {
     ...draftOf(request, (current?.id ?? 0) + 1, content),
-    columnHashes: await columnHashes(
-      files.map(({ file }) => file),
-      ctx.signal,
-    ),
+    columnHashes: hashesOfLoad(await Promise.all(files.map(({ file, columns }) => columns ?? hashesOfFile(file, ctx.signal)))),
   }
   const manifest = await commitLoad(draft, files, store, ctx)
   return { manifest, outcome: 'done', read: rows, rows, unchanged: 0, superseded: 0, removed: 0, bytes: bytesOf(manifest) }
 }
 
+interface FinishedFile extends StagedFile {
+  readonly fingerprint: Fingerprint
+  /** Where they were hashed beside the whole. */
+  readonly columns: ColumnHashes | undefined
+}
+
 /** What is known of a file that is written. */
 async function finished(
   file: string,
-  countRows: CountRows,
+  { countRows, reader, dataset }: { readonly countRows: CountRows; readonly reader: LandTools['reader']; readonly dataset: string },
   signal: AbortSignal,
-): Promise<StagedFile & { readonly fingerprint: Fingerprint }> {
-  const [rows, fingerprint] = await Promise.all([countRows(file), fingerprintOf(file, signal)])
-  return { file, rows, kind: '', fingerprint }
+): Promise<FinishedFile> {
+  const [rows, fingerprint, columns] = await Promise.all([
+    countRows(file),
+    fingerprintOf(file, signal),
+    hashesAside(file, dataset, reader, signal),
+  ])
+  return { file, rows, kind: '', fingerprint, columns }
 }
 
 /** Whether the current load has this content, and its files still hold it. Bytes that differ may be the same rows in another order, or written by another engine version: only then the rows are hashed. */

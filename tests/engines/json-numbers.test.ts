@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { hasLongNumber, isDouble, numberKeeper } from '../../lib/engines/json-numbers.ts'
+import { isDouble, numberKeeper } from '../../lib/engines/json-numbers.ts'
 
 const bytes = (text: string) => Buffer.from(text)
 
@@ -20,26 +20,6 @@ function kept(text: string, size: number, quote: readonly string[], keep: readon
   out.push(...keeper.next(new Uint8Array(), true))
   return { text: Buffer.concat(out).toString(), changed: keeper.changed }
 }
-
-describe('hasLongNumber', () => {
-  it('finds 17 digits and points in a row, wherever they stand', () => {
-    for (let at = 0; at < 40; at++) {
-      expect(hasLongNumber(bytes(`${' '.repeat(at)}1234567890.123456${' '.repeat(3)}`))).toBe(true)
-      expect(hasLongNumber(bytes(`${' '.repeat(at)}1234567890.12345 6`))).toBe(false)
-    }
-    expect(hasLongNumber(bytes('1'.repeat(17)))).toBe(true)
-    expect(hasLongNumber(bytes('1'.repeat(16)))).toBe(false)
-    expect(hasLongNumber(bytes(''))).toBe(false)
-  })
-
-  it('agrees with a pattern on any text', () => {
-    fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom('0', '9', '.', '5', '1', '3', '7', '2', ',', 'e'), maxLength: 120 }), (text) => {
-        expect(hasLongNumber(bytes(text))).toBe(/[0-9.]{17}/.test(text))
-      }),
-    )
-  })
-})
 
 describe('numberKeeper', () => {
   const long = '0.12345678901234567890'
