@@ -53,8 +53,8 @@ export interface Relation {
    * Only for a caller that looks at each row alone.
    */
   readonly parts?: readonly string[]
-  /** A quicker way to the same rows with other raw types: right only if `sql` would have worked and no step of `proof` finds anything, so `sql` stays the one that decides. */
-  readonly fast?: { readonly sql: string; readonly raw: Columns; readonly proof: readonly FileStep[] }
+  /** Quicker ways to the same rows with other raw types, the quickest first: each right only if `sql` would have worked and no step of its `proof` finds anything, so `sql` stays the one that decides. */
+  readonly fast?: readonly { readonly sql: string; readonly raw: Columns; readonly proof: readonly FileStep[] }[]
   /** Statements that the reader child runs before `sql`, on the same connection (`SET …`). */
   readonly before: readonly string[]
   /**

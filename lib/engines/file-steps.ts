@@ -7,6 +7,7 @@ import { fileChunks } from '../core/file-chunks.ts'
 import { unzstd } from '../core/zstd-frames.ts'
 import { numberKeeper } from './json-numbers.ts'
 import { longNumberFinder } from './long-number.ts'
+import { isPlainCsv, type PlainCsv, plainCsvCheck } from './plain-csv.ts'
 
 export type FileCompression = 'none' | 'gzip' | 'zstd'
 export type TextEncoding = 'utf-8' | 'utf-16' | 'latin-1'
@@ -39,6 +40,8 @@ export type FileStep =
     }
   /** Looks for a number of more than 15 digits anywhere in a text: where there is none, a double holds every number of it. */
   | { readonly do: 'digits'; readonly file: string; readonly compression: FileCompression }
+  /** Looks for a value of a CSV file that is not in its column's plain form; see `PlainCsvCheck`. */
+  | { readonly do: 'odd'; readonly file: string; readonly compression: FileCompression; readonly csv: PlainCsv }
 
 /** A foreign file is not what it should be. The message has no file name: the parent knows how to call it. */
 export class FileFault extends Error {
@@ -64,6 +67,8 @@ export async function runStep(step: FileStep, signal: AbortSignal): Promise<bool
       return keepNumbers(step, signal)
     case 'digits':
       return longNumberIn(step.file, step.compression, 16, signal)
+    case 'odd':
+      return oddIn(step, signal)
   }
 }
 
@@ -155,11 +160,27 @@ async function longNumberIn(file: string, compression: FileCompression, length: 
     for await (const chunk of fileChunks(file, signal, finder.buffer)) if (finder.foundIn(chunk)) return true
     return false
   }
+  return foundThrough(file, compression, (chunk) => finder.foundIn(chunk), signal)
+}
+
+async function oddIn({ file, compression, csv }: FileStep & { do: 'odd' }, signal: AbortSignal): Promise<boolean> {
+  if (compression === 'none') return !(await isPlainCsv(file, csv, signal))
+  using check = plainCsvCheck(csv)
+  return (await foundThrough(file, compression, (chunk) => !check.add(chunk), signal)) || !check.end()
+}
+
+/** Whether something is found in what a compressed file holds; reads no further then. */
+async function foundThrough(
+  file: string,
+  compression: FileCompression,
+  foundIn: (chunk: Buffer) => boolean,
+  signal: AbortSignal,
+): Promise<boolean> {
   let found = false
   const enough = new Error('enough was read')
   const sink = new Writable({
     write: (chunk: Buffer, _, done) => {
-      found = finder.foundIn(chunk)
+      found = foundIn(chunk)
       done(found ? enough : null)
     },
   })

@@ -6,8 +6,8 @@ import type { FileStep } from './file-steps.ts'
 export interface ReaderStatement {
   readonly sql: string
   readonly values?: SqlValues
-  /** A quicker way to do the same, with the same values: counts only if it succeeds and no step of `proof`, run beside it, finds anything; else `sql` is run. */
-  readonly fast?: { readonly sql: string; readonly proof: readonly FileStep[] }
+  /** Quicker ways to do the same, with the same values, the quickest first: one counts only if it succeeds and no step of its `proof`, run beside it, finds anything; else the next is tried, at last `sql`. */
+  readonly fast?: readonly { readonly sql: string; readonly proof: readonly FileStep[] }[]
 }
 
 /** What the reader child does on one connection of its own, in this order. Plain data: it crosses a process border. */

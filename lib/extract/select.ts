@@ -28,8 +28,8 @@ export interface Selected {
   readonly values?: SqlValues
   /** The same over each part of the relation, where it has parts and the rows may be chosen in parts. */
   readonly parts?: readonly string[]
-  /** A quicker way to the same rows; see `ReaderStatement`. */
-  readonly fast?: { readonly sql: string; readonly proof: readonly FileStep[] }
+  /** Quicker ways to the same rows; see `ReaderStatement`. */
+  readonly fast?: readonly { readonly sql: string; readonly proof: readonly FileStep[] }[]
 }
 
 /** What a row of a relation is called: in the SELECT below, and so in expressions. */
@@ -57,7 +57,8 @@ export function selectDeclared(relation: Relation, request: SelectRequest): Sele
     request.expressions || request.kind.by === 'cursor' ? undefined : parts?.map((sql) => selectOver({ ...relation, sql }, request).sql)
   const selected = { ...selectOver(relation, request), ...(cut && { parts: cut }) }
   if (!fast) return selected
-  return { ...selected, fast: { sql: selectOver(convertedOnce({ ...relation, ...fast }, request), request).sql, proof: fast.proof } }
+  const ways = fast.map(({ proof, ...way }) => ({ sql: selectOver(convertedOnce({ ...relation, ...way }, request), request).sql, proof }))
+  return { ...selected, fast: ways }
 }
 
 /** A relation whose values are cast in a subquery, so that what is compared and given afterwards is one cast and not two. */

@@ -1,5 +1,6 @@
 import { CheckError } from '../core/errors.ts'
 import { quoteList, quoteLiteral } from '../core/quote.ts'
+import type { PlainKind } from '../engines/plain-csv.ts'
 import type { ColumnType } from '../engines/types.ts'
 import { type Dialect, duckdbCompression } from './dialect.ts'
 
@@ -76,4 +77,16 @@ export function positionsOf(
 export function provenType(type: ColumnType): ColumnType {
   if (/^u?int/.test(type.name) || (type.name === 'decimal' && type.precision <= 15)) return { name: 'float64' }
   return { name: type.name === 'date' ? 'timestamp' : 'text' }
+}
+
+/**
+ * What each field of a declared column has to be for DuckDB's own reader of that type to take it as it is: a strict cast from text makes the same of it. `any` where that reader is not asked: the column comes as
+ * text then.
+ */
+export function plainKind(type: ColumnType): PlainKind {
+  if (/^u?int/.test(type.name)) return { scale: 0 }
+  if (type.name === 'decimal') return { scale: type.scale }
+  // So many digits overflow nothing.
+  if (type.name === 'float64' || type.name === 'float32') return { scale: 37 }
+  return type.name === 'date' || type.name === 'timestamp' ? type.name : 'any'
 }

@@ -6,9 +6,9 @@ import type { FileStep } from '../engines/file-steps.ts'
 import type { Reader } from '../engines/reader.ts'
 import { emptyRelation } from '../engines/relation.ts'
 import { type ColumnType, duckdbType, parseType, typeText } from '../engines/types.ts'
-import { NO_COLUMN, positionsOf, provenType, readCsv } from './csv.ts'
+import { NO_COLUMN, plainKind, positionsOf, provenType, readCsv } from './csv.ts'
 import { firstRecord } from './csv-head.ts'
-import type { FormatOptions } from './dialect.ts'
+import type { CsvDialect, FormatOptions } from './dialect.ts'
 import { NOT_UTF8 } from './file-faults.ts'
 import { jsonTypes, readJson } from './json.ts'
 import { readParquet } from './parquet.ts'
@@ -34,7 +34,7 @@ export interface ForeignRelation {
   readonly sql: string
   readonly raw: Columns
   readonly located: string
-  readonly fast?: { readonly sql: string; readonly raw: Columns; readonly proof: readonly FileStep[] }
+  readonly fast?: readonly { readonly sql: string; readonly raw: Columns; readonly proof: readonly FileStep[] }[]
 }
 
 /**
@@ -62,8 +62,13 @@ interface Table {
 
 interface Part extends Table {
   readonly files: readonly ReadyFile[]
-  /** The same rows, converted while they are read: right where no step of `proof` finds anything. */
-  readonly fast?: Table & { readonly proof: readonly FileStep[] }
+  /** The same rows, converted while they are read, the quickest way first. */
+  readonly fast?: readonly Way[]
+}
+
+/** Right where no step of `proof` finds anything. */
+interface Way extends Table {
+  readonly proof: readonly FileStep[]
 }
 
 async function csvParts({ dataset, columns }: ForeignRead, files: readonly ReadyFile[]): Promise<Part[]> {
@@ -93,7 +98,7 @@ async function csvParts({ dataset, columns }: ForeignRead, files: readonly Ready
     shape.files.push(file)
   }
   const types = Object.values(columns).map(parseType)
-  const proven = (await worthIt(files, types)) ? types.map(provenType) : undefined
+  const worth = await worthIt(files, types)
   return [...shapes.values()].map(({ width, positions, files }) => {
     const dialect = files[0]?.dialect
     if (!dialect) throw new RangeError('a shape without a file')
@@ -108,17 +113,29 @@ async function csvParts({ dataset, columns }: ForeignRead, files: readonly Ready
         columns: Object.fromEntries(declared.map((name, i) => [name, column(i)])),
       }
     }
-    const proof = files.map(({ path, dialect }): FileStep => ({ do: 'digits', file: path, compression: dialect.compression }))
-    return { files, ...table(undefined), ...(proven && { fast: { ...table(proven), proof } }) }
+    if (!worth) return { files, ...table(undefined) }
+    const { compression, csv } = dialect
+    const provenBy = (step: (file: ReadyFile) => FileStep): readonly FileStep[] => files.map(step)
+    const kinds = Array.from({ length: width }, (_, at) => plainKind(types[positions.indexOf(at)] ?? { name: 'text' }))
+    const plain: Way = {
+      ...table(types.map((type) => (plainKind(type) === 'any' ? { name: 'text' } : type))),
+      proof: provenBy(({ path }) => ({ do: 'odd', file: path, compression, csv: { ...csv, kinds } })),
+    }
+    const proven = types.map(provenType)
+    const digits: Way = { ...table(proven), proof: provenBy(({ path }) => ({ do: 'digits', file: path, compression })) }
+    const fast = [...(isOfSingleBytes(csv) ? [plain] : []), ...(proven.some(({ name }) => name !== 'text') ? [digits] : [])]
+    return { files, ...table(undefined), fast }
   })
 }
 
 // Below this a second look at the files costs more than the faster reading saves.
 const WORTH_BYTES = 2 ** 20
 
+const isOfSingleBytes = (csv: CsvDialect): boolean => [csv.delimiter, csv.quote, csv.escape].every((text) => Buffer.byteLength(text) === 1)
+
 /** Whether there is something to gain: columns that need not come as text, and more than a few rows. */
 async function worthIt(files: readonly ReadyFile[], types: readonly ColumnType[]): Promise<boolean> {
-  if (types.every((type) => provenType(type).name === 'text')) return false
+  if (types.every((type) => plainKind(type) === 'any')) return false
   const sizes = await Promise.all(files.map(async ({ path }) => (await stat(path)).size))
   return sizes.reduce((sum, size) => sum + size, 0) >= WORTH_BYTES
 }
@@ -166,16 +183,17 @@ function union(parts: readonly Part[], { columns }: ForeignRead): ForeignRelatio
   const names = Object.keys(columns)
   const raw = unionTypes(names, parts)
   if (parts.length === 0) return { raw, sql: emptyRelation(raw), located: emptyRelation({ ...raw, _file: 'text', _row: 'int64' }) }
-  const fast = parts.some((part) => part.fast) ? parts.map((part) => part.fast ?? { ...part, proof: [] }) : undefined
+  const most = Math.max(...parts.map(({ fast }) => fast?.length ?? 0))
+  const ways = Array.from({ length: most }, (_, i) => parts.map((part) => part.fast?.[i] ?? part.fast?.at(-1) ?? { ...part, proof: [] }))
   return {
     raw,
     sql: unionOf(parts, raw),
     located: parts.map((part) => located(part, listOf(part, raw), names)).join(' UNION ALL '),
-    ...(fast && { fast: fastUnion(fast, names) }),
+    ...(most > 0 && { fast: ways.map((way) => fastUnion(way, names)) }),
   }
 }
 
-function fastUnion(parts: readonly (Table & { readonly proof: readonly FileStep[] })[], names: readonly string[]) {
+function fastUnion(parts: readonly Way[], names: readonly string[]) {
   const raw = unionTypes(names, parts)
   return { raw, sql: unionOf(parts, raw), proof: parts.flatMap(({ proof }) => proof) }
 }

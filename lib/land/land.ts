@@ -91,7 +91,7 @@ async function stageRows(
   const statements = files.map((file, i) => ({
     sql: copyStatement(parts[i] ?? '', file, files.length),
     ...(values && { values }),
-    ...(fast && !select.parts && { fast: { ...fast, sql: copyStatement(fast.sql, file) } }),
+    ...(fast && !select.parts && { fast: fast.map((way) => ({ ...way, sql: copyStatement(way.sql, file) })) }),
   }))
   const job = { dataset, ...(relation.zone !== undefined && { zone: relation.zone }), statements }
   using _told = tellBytesOf(files, ctx, { stage: 'land', dataset })

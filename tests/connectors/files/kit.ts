@@ -70,7 +70,7 @@ export async function landFiles(folder: string, columns: Columns, reader: Reader
             {
               sql: copyStatement(sql, to),
               ...(values && { values }),
-              ...(fast && { fast: { ...fast, sql: copyStatement(fast.sql, to) } }),
+              ...(fast && { fast: fast.map((way) => ({ ...way, sql: copyStatement(way.sql, to) })) }),
             },
           ],
         },
