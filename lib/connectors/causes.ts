@@ -19,3 +19,8 @@ export function deepest(error: unknown): { readonly code: string; readonly messa
 export function fieldOf(value: unknown, name: string): unknown {
   return value !== null && typeof value === 'object' ? (value as Record<string, unknown>)[name] : undefined
 }
+
+/** Whether a server answered something else than TLS: so OpenSSL says; Node's codes alone, EPROTO above all, are those of other failures too. */
+export function isNoTls({ code, message }: { readonly code: string; readonly message: string }): boolean {
+  return /^(EPROTO$|ERR_SSL_)/.test(code) && /wrong version number|packet length too long/i.test(message)
+}

@@ -43,7 +43,7 @@ function errorOfNetwork(error: unknown, doing: Doing, { endpoint }: Whence): Mil
   const { code, message } = deepest(error)
   const place = { file: doing.file }
   const failed = (why: string) => `cannot ${doing.what}: ${why}${/^[A-Z_]+$/.test(code) ? ` (${code})` : ''}`
-  const refusal = refusalOf(code, SETTINGS)
+  const refusal = refusalOf({ code, message }, SETTINGS)
   if (refusal) return new ConfigError(failed(refusal.what), { ...place, hint: refusal.hint })
   if (code === 'ENOTFOUND')
     return endpoint === undefined
@@ -67,8 +67,8 @@ const AWAY = /\b(network_error|endpoints_resolution_error)\b/
 function errorOfCredentials({ cause, expected }: NoToken, doing: Doing, { credentials }: Whence): MillraceError {
   const place = { file: doing.file }
   const failed = (why: string) => `cannot ${doing.what}: ${why}`
-  const { code } = deepest(cause)
-  const refusal = refusalOf(code, SETTINGS)
+  const { code, message } = deepest(cause)
+  const refusal = refusalOf({ code, message }, SETTINGS)
   if (refusal)
     return new ConfigError(failed(`no access token: ${refusal.what} (${code})`), {
       ...place,

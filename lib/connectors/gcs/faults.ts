@@ -62,7 +62,7 @@ export function errorOfNetwork(error: unknown, doing: Doing, whence: Whence): Mi
   const place = { file: doing.file }
   const failed = (why: string) => `cannot ${doing.what}: ${why}${code === '' ? `: ${redact(message)}` : ` (${code})`}`
   const { apiEndpoint } = whence
-  const refusal = refusalOf(code, SETTINGS)
+  const refusal = refusalOf({ code, message }, SETTINGS)
   if (refusal) return new ConfigError(failed(refusal.what), { ...place, hint: refusal.hint })
   if (code === 'ENOTFOUND' && apiEndpoint !== undefined)
     return new ConfigError(failed(`the host of ${apiEndpoint} is unknown`), { ...place, hint: 'correct `apiEndpoint` of gcs(…)' })
@@ -78,7 +78,7 @@ export function errorOfNetwork(error: unknown, doing: Doing, whence: Whence): Mi
 export function errorOfCredentials(error: unknown, doing: Doing, whence: Whence): MillraceError {
   const status = statusOf(error)
   const { code, message } = deepest(error)
-  const refusal = refusalOf(code, SETTINGS)
+  const refusal = refusalOf({ code, message }, SETTINGS)
   if (refusal)
     return new ConfigError(`cannot ${doing.what}: no access token: ${refusal.what} (${code})`, {
       file: doing.file,

@@ -1,6 +1,7 @@
 import { ConfigError, PermanentError, TransientError } from '../../core/errors.ts'
 import { redact } from '../../core/secret.ts'
 import { quoted, retryAfter } from '../answers.ts'
+import { isNoTls } from '../causes.ts'
 
 const RETRIED_CLIENT_ERRORS: readonly number[] = [408, 425, 429]
 
@@ -63,6 +64,12 @@ export function errorOfNetwork(error: unknown, what: string): TransientError | P
     return new ConfigError(`${what} was not sent: its port is one that fetch refuses, since another protocol has it`, {
       stage: 'extract',
       hint: 'let the service listen on another port, and correct the base URL: https://fetch.spec.whatwg.org/#port-blocking lists them',
+      cause,
+    })
+  if (isNoTls({ code, message: cause.message }))
+    return new ConfigError(`${what} was not sent: the server speaks no TLS there`, {
+      stage: 'extract',
+      hint: 'correct the port of the base URL, or write it as "http://…"',
       cause,
     })
   if (CERTIFICATE.test(code))

@@ -100,7 +100,7 @@ export function errorOfNetwork(error: unknown, doing: Doing, whence: Whence): Mi
   const place = { file: doing.file }
   const failed = (why: string) => `cannot ${doing.what}: ${why}${code === '' ? '' : ` (${code})`}`
   const { endpoint, credentials } = whence
-  const refusal = refusalOf(code, SETTINGS)
+  const refusal = refusalOf({ code, message }, SETTINGS)
   if (refusal) return new ConfigError(failed(refusal.what), { ...place, hint: refusal.hint })
   if (code === 'ENOTFOUND' && endpoint !== undefined)
     return new ConfigError(failed(`the host of ${endpoint} is unknown`), { ...place, hint: 'correct `endpoint` of s3(…)' })

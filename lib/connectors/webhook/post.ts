@@ -101,7 +101,7 @@ function errorOfNetwork(error: Error, receiver: string): Error {
   if (error instanceof TransientError) return error
   const first = error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error
   const code = 'code' in first && typeof first.code === 'string' ? first.code : ''
-  const refusal = refusalOf(code, SETTINGS)
+  const refusal = refusalOf({ code, message: first.message }, SETTINGS)
   if (refusal) return new ConfigError(`${receiver} was not told: ${refusal.what}`, { hint: refusal.hint })
   const why =
     code === 'ECONNREFUSED'
