@@ -69,7 +69,7 @@ function checkKey(table: string, column: string, columns: Columns): void {
 
 /**
  * Refuses two targets of one pipeline that write the same table, names compared without case, as warehouses do.
- * @throws ConfigError naming both datasets
+ * @throws ConfigError naming the datasets
  */
 export function checkTables(targets: readonly { readonly dataset: string; readonly target: Load<string> }[]): void {
   const writers = new Map<string, string>()
@@ -77,11 +77,14 @@ export function checkTables(targets: readonly { readonly dataset: string; readon
     const name = target.table.toLowerCase()
     const first = writers.get(name)
     if (first !== undefined)
-      throw new ConfigError(`table "${target.table}" is written by both ${first} and ${dataset}`, {
-        stage: 'load',
-        table: target.table,
-        dataset,
-      })
+      throw new ConfigError(
+        `table "${target.table}" is written ${first === dataset ? `twice by ${dataset}` : `by both ${first} and ${dataset}`}`,
+        {
+          stage: 'load',
+          table: target.table,
+          dataset,
+        },
+      )
     writers.set(name, dataset)
   }
 }

@@ -38,17 +38,23 @@ export async function parseSelect(db: DuckDB, text: string): Promise<SqlTree> {
   if (tree.error) throw parseError(text, tree.error_type, tree.error_message, tree.position)
   const [statement, ...more] = tree.statements ?? []
   if (!statement) throw new ConfigError('the SQL is empty; write one SELECT')
-  if (more.length > 0) throw new ConfigError(`the SQL has ${more.length + 1} statements; write one SELECT for each step`)
+  if (more.length > 0) throw severalStatements(more.length + 1)
   const found = { tables: [], tableFunctions: [], parameters: [], functions: new Set<string>(), orderedAggregates: [] } satisfies Found
   walk(statement, new Set(), found)
   return { ...found, root: statement.node as TreeNode }
 }
 
+const severalStatements = (count: number) => new ConfigError(`the SQL has ${count} statements; write one SELECT for each step`)
+
 function parseError(text: string, type: string | undefined, message = 'it cannot be parsed', position?: string): ConfigError {
   if (type === 'not implemented') {
-    const words = sqlTokens(text).filter(({ kind }) => kind === 'word')
+    const tokens = sqlTokens(text)
+    const words = tokens.filter(({ kind }) => kind === 'word')
     if (words.some((word) => /^(pivot|pivot_wider)$/i.test(word.text)))
       return new ConfigError('PIVOT without IN needs data to know its columns; write PIVOT … ON column IN (value, …)')
+    // What follows a semicolon, or nothing, begins a statement.
+    const statements = tokens.filter(({ text }, i) => text !== ';' && (tokens[i - 1]?.text ?? ';') === ';').length
+    if (statements > 1) return severalStatements(statements)
     return new ConfigError(`a step is one SELECT, not ${words[0]?.text.toUpperCase() ?? 'this'}`)
   }
   const line = position === undefined ? '' : ` (line ${text.slice(0, Number(position)).split('\n').length})`

@@ -99,5 +99,7 @@ describe('checkTables', () => {
     ]
     expect(() => checkTables(twice)).toThrow(ConfigError)
     expect(() => checkTables(twice)).toThrow('table "daily" is written by both a and b')
+    const [first] = twice
+    expect(() => checkTables(first ? [first, { ...first, target: replace('DAILY') }] : [])).toThrow('table "DAILY" is written twice by a')
   })
 })

@@ -45,6 +45,14 @@ const refused: [what: string, steps: Steps, message: string, place?: object][] =
     'Polars cannot bind it: invalid series dtype: expected `String`, got `dec',
   ],
   ['two statements', { a: sql`SELECT 1 AS x; SELECT 2 AS y` }, 'the SQL has 2 statements; write one SELECT for each step'],
+  [
+    'a SELECT and another statement',
+    {
+      a: sql`SELECT 1 AS x; -- ;
+    DROP TABLE x;`,
+    },
+    'the SQL has 2 statements; write one SELECT for each step',
+  ],
   ['no statement', { a: sql` -- nothing` }, 'the SQL is empty; write one SELECT'],
   ['INSERT', { a: sql`/* c */ INSERT INTO payment VALUES (1)` }, 'a step is one SELECT, not INSERT'],
   ['PRAGMA', { a: sql`PRAGMA version` }, 'a step is one SELECT, not PRAGMA'],
