@@ -42,3 +42,23 @@ test('status, plan and show read a state that may not be written; run says why i
   rmSync(project.path('.millrace/dev/ledger.sqlite'))
   expect((await readOnly('.millrace', 'status', 'p')).stdout).toMatch(/^p \(dev\): 2 done; never run/)
 })
+
+test.each([
+  [
+    'read-only',
+    'mount --bind pipelines pipelines; mount -o remount,ro,bind pipelines',
+    /^error: p: the disk is read-only: \S+\/schema\.ts \(EROFS\)\n {2}hint: /,
+  ],
+  [
+    'full',
+    'cp -r pipelines kept; mount -t tmpfs -o size=8k,nr_inodes=20 none pipelines; cp -r kept/p pipelines/p',
+    /^error: p: the disk is full: \S+\/schema\.ts \(ENOSPC\)\n {2}hint: free some space/,
+  ],
+])('plan on a disk that is %s says so, and leaves schema.ts as it was', async (_, mount, message) => {
+  const project = testProject(PROJECT)
+  const through = process.getuid?.() === 0 ? ['--mount'] : ['--mount', '--map-root-user']
+  const script = `set -e; ${mount}; set +e; "${process.execPath}" "${CHECKOUT}/bin/millrace.js" plan p; code=$?; ls pipelines/p; cat pipelines/p/schema.ts; exit $code`
+  const { code, stdout, stderr } = await command('unshare', [...through, 'sh', '-c', script], project.folder, { MILLRACE_LOG: 'off' })
+  expect({ code, stdout }).toEqual({ code: 1, stdout: `pipeline.ts\nschema.ts\n${PROJECT['pipelines/p/schema.ts']}` })
+  expect(stderr).toMatch(message)
+})

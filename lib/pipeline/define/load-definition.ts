@@ -2,11 +2,12 @@ import { readdir } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { codePlace } from '../../core/code-place.ts'
-import { disk, exists, readText } from '../../core/disk.ts'
+import { exists, readText } from '../../core/disk.ts'
 import { ConfigError, MillraceError, messageOf } from '../../core/errors.ts'
 import { missingPackageHint } from '../../core/missing-package.ts'
 import { nearest } from '../../core/nearest.ts'
 import type { AnyPipeline } from './definition.ts'
+import { writeSchemaFile } from './write-schema.ts'
 
 /** A pipeline file, imported. */
 export interface LoadedPipeline {
@@ -71,7 +72,7 @@ export async function loadPipeline(project: string, name: string): Promise<Loade
   const folder = dirname(file)
   const schemaFile = join(folder, file.endsWith('.ts') ? 'schema.ts' : 'schema.js')
   if (!(await exists(schemaFile)) && /from\s+['"]\.\/schema\.[jt]s['"]/.test((await readText(file)) ?? ''))
-    await disk.write(schemaFile, 'export const schema = {} as const\n'.replace(file.endsWith('.ts') ? '' : ' as const', ''))
+    await writeSchemaFile(schemaFile, 'export const schema = {} as const\n'.replace(file.endsWith('.ts') ? '' : ' as const', ''))
   const definition = await importDefault(project, file, name)
   if (definition.name !== name)
     throw new ConfigError(`pipeline "${definition.name}" lies in the folder "${name}": the two must be the same`, {

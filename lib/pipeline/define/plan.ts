@@ -1,4 +1,4 @@
-import { disk, readText } from '../../core/disk.ts'
+import { readText } from '../../core/disk.ts'
 import { ConfigError, placed } from '../../core/errors.ts'
 import type { DuckDB } from '../../engines/duckdb.ts'
 import { extensionsIn } from '../../engines/extensions.ts'
@@ -24,6 +24,7 @@ import { partitionsUntil } from './partitions.ts'
 import { isReadWhole } from './read-whole.ts'
 import { extractedPart, resultingSchema } from './schema-check.ts'
 import { renderSchema, schemaDifference } from './schema-file.ts'
+import { writeSchemaFile } from './write-schema.ts'
 
 export interface PlanOptions {
   /** Ask the sources for their columns and write them into schema.ts. */
@@ -90,7 +91,7 @@ export async function plan(project: Project, name: string, options: PlanOptions 
 /** Writes schema.ts if it says anything else. */
 async function writeSchema({ schemaFile, definition }: LoadedPipeline, schema: Schema): Promise<void> {
   const text = renderSchema(definition.name, schema)
-  if ((await readText(schemaFile)) !== text) await disk.write(schemaFile, text)
+  if ((await readText(schemaFile)) !== text) await writeSchemaFile(schemaFile, text)
 }
 
 /** Of each dataset that a run would read once for all due partitions a word about it. */
