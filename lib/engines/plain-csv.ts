@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises'
 import { PAGE_BYTES, wasmMemory } from '../core/wasm.ts'
-import { AT, KIND, type PlainCsvKernel, plainCsvKernel } from './plain-csv-kernel.ts'
+import { AT, KIND } from './plain-csv-fields.ts'
+import { type PlainCsvKernel, plainCsvKernel } from './plain-csv-kernel.ts'
 
 /**
  * What a column's fields have to be, beside empty and the null texts: anything; a date `2013-07-01`; a timestamp without zone to the second or with up to six digits behind; a number of digits, with at most `scale` behind its point, and a minus. Forms of which every reader that
