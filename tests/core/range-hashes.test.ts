@@ -6,12 +6,15 @@ import { rangeHashes } from '../../lib/core/range-hashes.ts'
 import { temporaryFolder } from '../kit/context.ts'
 
 const bytes = randomBytes(3 * 2 ** 20 + 17)
-const path = join(temporaryFolder(), 'file')
-writeFileSync(path, bytes)
+const fileOf = () => {
+  const path = join(temporaryFolder(), 'file')
+  writeFileSync(path, bytes)
+  return path
+}
 const sha256 = (...parts: readonly Buffer[]) => createHash('sha256').update(Buffer.concat(parts)).digest('hex')
 
 test('rangeHashes hashes the parts of each list in their order, however long they are', async () => {
-  const hashes = await rangeHashes(path, [
+  const hashes = await rangeHashes(fileOf(), [
     [[5, 2 ** 21]],
     [],
     [
@@ -30,5 +33,5 @@ test('rangeHashes hashes the parts of each list in their order, however long the
 })
 
 test('rangeHashes stops with the reason of an aborted signal', async () => {
-  await expect(rangeHashes(path, [[[0, 10]]], AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough')
+  await expect(rangeHashes(fileOf(), [[[0, 10]]], AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough')
 })
