@@ -181,6 +181,15 @@ export async function exists(path: PathLike): Promise<boolean> {
   )
 }
 
+/** Writes a text file durably, whole or not at all; what was there stays until then. The folder must be there. A write that fails may leave `<path>.unfinished`. */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  const unfinished = `${path}.unfinished`
+  await disk.write(unfinished, text)
+  await disk.syncFile(unfinished)
+  await disk.rename(unfinished, path)
+  await disk.syncFolder(dirname(path))
+}
+
 /** A file's text, or undefined when there is none. */
 export async function readText(path: string): Promise<string | undefined> {
   try {

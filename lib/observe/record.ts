@@ -1,6 +1,6 @@
 import { arch, cpus, platform, totalmem } from 'node:os'
 import { join } from 'node:path'
-import { disk, makeFolderDurable, readText } from '../core/disk.ts'
+import { makeFolderDurable, readText, writeWhole } from '../core/disk.ts'
 import { refusedByDisk } from '../core/disk-refusal.ts'
 import { redactJson } from '../core/secret.ts'
 import type { ErrorReport, RunReport } from './report.ts'
@@ -30,13 +30,9 @@ export async function writeRunRecord(state: string, report: RunReport, error?: E
     machine: { platform: platform(), arch: arch(), cpus: cpus().length, memoryBytes: totalmem() },
   }
   const file = join(folder, 'run.json')
-  const unfinished = `${file}.unfinished`
   try {
     await makeFolderDurable(folder)
-    await disk.write(unfinished, `${JSON.stringify(redactJson(record), null, 2)}\n`)
-    await disk.syncFile(unfinished)
-    await disk.rename(unfinished, file)
-    await disk.syncFolder(folder)
+    await writeWhole(file, `${JSON.stringify(redactJson(record), null, 2)}\n`)
     return file
   } catch (error) {
     throw refusedByDisk(error, file)

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { disk, makeFolderDurable } from '../../core/disk.ts'
+import { makeFolderDurable, writeWhole } from '../../core/disk.ts'
 import { refusedByDisk } from '../../core/disk-refusal.ts'
 import { keyPart } from '../../core/key-part.ts'
 import { redactJson } from '../../core/secret.ts'
@@ -64,10 +64,7 @@ export async function writeCertificate(state: string, certificate: Certificate):
   const file = join(folder, `${certificate.id}.json`)
   try {
     await makeFolderDurable(folder)
-    await disk.write(`${file}.unfinished`, `${JSON.stringify(redactJson(certificate), null, 2)}\n`)
-    await disk.syncFile(`${file}.unfinished`)
-    await disk.rename(`${file}.unfinished`, file)
-    await disk.syncFolder(folder)
+    await writeWhole(file, `${JSON.stringify(redactJson(certificate), null, 2)}\n`)
     return file
   } catch (error) {
     throw refusedByDisk(error, file)

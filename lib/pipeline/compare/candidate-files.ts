@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { disk, exists, isErrno, makeFolderDurable, readText } from '../../core/disk.ts'
+import { disk, exists, isErrno, makeFolderDurable, readText, writeWhole } from '../../core/disk.ts'
 import { refusedByDisk } from '../../core/disk-refusal.ts'
 import { PermanentError } from '../../core/errors.ts'
 import { keyPart } from '../../core/key-part.ts'
@@ -72,12 +72,8 @@ export function candidateFiles(candidates: string, pipeline: string): CandidateF
     write: (candidate) =>
       refused(folder(candidate.partition), async () => {
         const into = folder(candidate.partition)
-        const record = join(into, RECORD)
         await makeFolderDurable(into)
-        await disk.write(`${record}.unfinished`, `${JSON.stringify(candidate, null, 2)}\n`)
-        await disk.syncFile(`${record}.unfinished`)
-        await disk.rename(`${record}.unfinished`, record)
-        await disk.syncFolder(into)
+        await writeWhole(join(into, RECORD), `${JSON.stringify(candidate, null, 2)}\n`)
       }),
     read: async (partition) => readRecord(join(folder(partition), RECORD)),
     has: (partition) => exists(join(folder(partition), RECORD)),
