@@ -1,18 +1,17 @@
 import { createHash } from 'node:crypto'
-import { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 
 const CHUNK_BYTES = 2 ** 20
 
 /** A part of a file. */
 export type ByteRange = readonly [start: number, bytes: number]
 
-/** For each list of parts of a file the SHA-256 (hex) of its bytes, one part after the other. */
+/** For each list of parts of an open file the SHA-256 (hex) of its bytes, one part after the other. */
 export async function rangeHashes(
-  path: string,
+  file: FileHandle,
   lists: readonly (readonly ByteRange[])[],
   signal?: AbortSignal,
 ): Promise<readonly string[]> {
-  await using file = await open(path)
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
   const hashes: string[] = []
   for (const ranges of lists) {

@@ -1,4 +1,5 @@
-import { open } from 'node:fs/promises'
+import { statSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { hashOf } from '../core/hash.ts'
 import { type ByteRange, rangeHashes } from '../core/range-hashes.ts'
 import type { Reader } from '../engines/reader.ts'
@@ -20,7 +21,8 @@ export function hashesOfLoad(files: readonly ColumnHashes[]): ColumnHashes {
  * of some columns and the number of rows are equal, the rows are, as far as they consist of those columns.
  */
 export async function hashesOfFile(path: string, signal?: AbortSignal): Promise<ColumnHashes> {
-  return hashesBy(await columnRanges(path), (lists) => rangeHashes(path, lists, signal))
+  await using file = await open(path)
+  return await hashesBy(await columnRanges(file), (lists) => rangeHashes(file, lists, signal))
 }
 
 /** From here on the reader child, which has nothing else to do, hashes the columns while this process hashes the whole. */
@@ -33,9 +35,13 @@ export async function hashesAside(
   reader: Pick<Reader, 'execute'>,
   signal: AbortSignal,
 ): Promise<ColumnHashes | undefined> {
-  const columns = await columnRanges(path, ASIDE_BYTES)
-  if (!columns) return undefined
-  return hashesBy(columns, async (lists) => (await reader.execute({ dataset, hash: { file: path, lists } }, signal)).hashes ?? [])
+  // Asked of the kernel at once: most files are small.
+  if (statSync(path).size < ASIDE_BYTES) return undefined
+  await using file = await open(path)
+  return hashesBy(
+    await columnRanges(file),
+    async (lists) => (await reader.execute({ dataset, hash: { file: path, lists } }, signal)).hashes ?? [],
+  )
 }
 
 async function hashesBy(
@@ -46,13 +52,9 @@ async function hashesBy(
   return Object.fromEntries([...columns.keys()].map((name, i) => [name, (hashes[i] ?? '').slice(0, 32)]))
 }
 
-/** Where the pages of each column lie; undefined of a file of fewer bytes. */
-async function columnRanges(path: string): Promise<ReadonlyMap<string, readonly ByteRange[]>>
-async function columnRanges(path: string, least: number): Promise<ReadonlyMap<string, readonly ByteRange[]> | undefined>
-async function columnRanges(path: string, least = 0): Promise<ReadonlyMap<string, readonly ByteRange[]> | undefined> {
-  await using file = await open(path)
+/** Where the pages of each column lie. */
+async function columnRanges(file: FileHandle): Promise<ReadonlyMap<string, readonly ByteRange[]>> {
   const { size } = await file.stat()
-  if (size < least) return undefined
   const read = async (start: number, bytes: number) => {
     const buffer = Buffer.allocUnsafe(bytes)
     return buffer.subarray(0, (await file.read(buffer, 0, bytes, start)).bytesRead)

@@ -1,20 +1,22 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { rangeHashes } from '../../lib/core/range-hashes.ts'
 import { temporaryFolder } from '../kit/context.ts'
 
 const bytes = randomBytes(3 * 2 ** 20 + 17)
-const fileOf = () => {
+const opened = () => {
   const path = join(temporaryFolder(), 'file')
   writeFileSync(path, bytes)
-  return path
+  return open(path)
 }
 const sha256 = (...parts: readonly Buffer[]) => createHash('sha256').update(Buffer.concat(parts)).digest('hex')
 
 test('rangeHashes hashes the parts of each list in their order, however long they are', async () => {
-  const hashes = await rangeHashes(fileOf(), [
+  await using file = await opened()
+  const hashes = await rangeHashes(file, [
     [[5, 2 ** 21]],
     [],
     [
@@ -33,5 +35,6 @@ test('rangeHashes hashes the parts of each list in their order, however long the
 })
 
 test('rangeHashes stops with the reason of an aborted signal', async () => {
-  await expect(rangeHashes(fileOf(), [[[0, 10]]], AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough')
+  await using file = await opened()
+  await expect(rangeHashes(file, [[[0, 10]]], AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough')
 })
