@@ -2,8 +2,14 @@ import { messageOf } from '../core/errors.ts'
 
 // What the SDKs of stores throw is read field by field: their classes are loaded late, and what lies within is another library's.
 
+/** Code and words of what went wrong. */
+export interface Failure {
+  readonly code: string
+  readonly message: string
+}
+
 /** The innermost cause, and its code. */
-export function deepest(error: unknown): { readonly code: string; readonly message: string } {
+export function deepest(error: unknown): Failure {
   let at = error
   let code = ''
   for (let i = 0; i < 10; i++) {
@@ -21,6 +27,6 @@ export function fieldOf(value: unknown, name: string): unknown {
 }
 
 /** Whether a server answered something else than TLS: so OpenSSL says; Node's codes alone, EPROTO above all, are those of other failures too. */
-export function isNoTls({ code, message }: { readonly code: string; readonly message: string }): boolean {
+export function isNoTls({ code, message }: Failure): boolean {
   return /^(EPROTO$|ERR_SSL_)/.test(code) && /wrong version number|packet length too long/i.test(message)
 }

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { ConfigError } from '../core/errors.ts'
 import { authorityIn } from './authority.ts'
-import { isNoTls } from './causes.ts'
+import { type Failure, isNoTls } from './causes.ts'
 
 /** How a store's server is verified: its chain against `ca` (a PEM file; default: Node's own roots), its name against `serverName` (default: the endpoint's host). */
 export interface StoreTls {
@@ -42,11 +42,9 @@ const REFUSALS: Readonly<Record<string, { readonly what: string; readonly hint?:
 }
 
 /** What is wrong with a server that TLS refuses, by the code and the message of Node's error; undefined where that is no error of TLS. */
-export function refusalOf(
-  { code, message }: { readonly code: string; readonly message: string },
-  { of, endpoint }: Settings,
-): Refusal | undefined {
-  if (isNoTls({ code, message }))
+export function refusalOf(failure: Failure, { of, endpoint }: Settings): Refusal | undefined {
+  const { code } = failure
+  if (isNoTls(failure))
     return { what: 'the server speaks no TLS there', hint: `correct the port in \`${endpoint}\` of ${of}(…), or write it as "http://…"` }
   const authority = `give its authority: tls: { ca: … } of ${of}(…), or start Node with NODE_EXTRA_CA_CERTS=<file>`
   const known = REFUSALS[code]
