@@ -1,5 +1,6 @@
+import { reused } from '../core/reuse.ts'
 import {
-  againIf,
+  again,
   block,
   type Code,
   either,
@@ -16,9 +17,9 @@ import {
   wasmModule,
   when,
 } from '../core/wasm.ts'
+import { anyOf, ascii, byte, digitsIn, increase, isDigit, n } from '../core/wasm-words.ts'
 
 const CHUNK_BYTES = 2 ** 20
-const NOUGHT = 0x30
 
 /**
  * Looks for a run of many digits, points and underscores in bytes that come in pieces. A number that loses digits as a double has one of 17, and of 16 where it is whole; a double holds every number of 15 digits: with a point 16 bytes.
@@ -37,8 +38,6 @@ interface Kernel {
 
 type Finder = { readonly buffer: Buffer; readonly kernel: Kernel }
 
-const n = i32.of
-
 /** Sixteen bytes at once: bits are bytes, the lowest the first. */
 const run = wasmFunction(
   'run',
@@ -46,15 +45,11 @@ const run = wasmFunction(
   'i32',
   { rest: 'i32', sixteen: 'v128' },
   ({ p, end, length, run, rest, sixteen }) => {
-    const is = (byte: string) => v128.eq(sixteen.get, v128.of(n(byte.charCodeAt(0))))
-    const digits = v128.below(v128.sub(sixteen.get, v128.of(n(NOUGHT))), v128.of(n(10)))
-    const others = i32.xor(v128.bits(v128.or(digits, v128.or(is('.'), is('_')))), n(0xffff))
+    const are = (character: string) => v128.eq(sixteen.get, v128.of(ascii(character)))
+    const others = i32.xor(v128.bits(v128.or(digitsIn(sixteen.get), v128.or(are('.'), are('_')))), n(0xffff))
     const found: Code = returned(n(-1))
-    const here = i32.load8(p.get)
-    const isHere = i32.or(
-      i32.lt(i32.sub(here, n(NOUGHT)), n(10)),
-      i32.or(i32.eq(here, n('.'.charCodeAt(0))), i32.eq(here, n('_'.charCodeAt(0)))),
-    )
+    const here = byte(p.get)
+    const isHere = anyOf([isDigit(here), i32.eq(here, ascii('.')), i32.eq(here, ascii('_'))])
     return [
       block(
         'blocks',
@@ -65,9 +60,9 @@ const run = wasmFunction(
           rest.set(others),
           // What is longer than fifteen bytes touches an end of sixteen.
           when(i32.ge(i32.add(run.get, i32.zerosBelow(i32.or(rest.get, n(0x10000)))), length.get), found),
-          either(i32.isZero(rest.get), [run.set(i32.add(run.get, n(16)))], [run.set(i32.zerosAbove(i32.shl(rest.get, n(16))))]),
-          p.set(i32.add(p.get, n(16))),
-          againIf(n(1), 'block'),
+          either(i32.isZero(rest.get), [increase(run, 16)], [run.set(i32.zerosAbove(i32.shl(rest.get, n(16))))]),
+          increase(p, 16),
+          again('block'),
         ),
       ),
       block(
@@ -75,10 +70,10 @@ const run = wasmFunction(
         loop(
           'byte',
           leaveIf(i32.ge(p.get, end.get), 'bytes'),
-          either(isHere, [run.set(i32.add(run.get, n(1)))], [run.set(n(0))]),
+          either(isHere, [increase(run)], [run.set(n(0))]),
           when(i32.ge(run.get, length.get), found),
-          p.set(i32.add(p.get, n(1))),
-          againIf(n(1), 'byte'),
+          increase(p),
+          again('byte'),
         ),
       ),
       run.get,
@@ -87,9 +82,7 @@ const run = wasmFunction(
 )
 
 let compiled: WasmModule | undefined
-/** Used again: a new memory for each small file keeps the platform busy collecting the old ones. */
-const idle: Finder[] = []
-const MOST_IDLE = 4
+const finders = reused<Finder>()
 
 function newFinder(): Finder {
   compiled ??= wasmModule([], [run])
@@ -99,7 +92,7 @@ function newFinder(): Finder {
 
 /** A finder of runs of `length` bytes, at least 16. */
 export function longNumberFinder(length: number): LongNumberFinder {
-  const finder = idle.pop() ?? newFinder()
+  const finder = finders.take(newFinder)
   const { buffer, kernel } = finder
   let sofar = 0
   const foundAt = (start: number, end: number): boolean => {
@@ -117,8 +110,6 @@ export function longNumberFinder(length: number): LongNumberFinder {
       }
       return false
     },
-    [Symbol.dispose]: () => {
-      if (idle.length < MOST_IDLE) idle.push(finder)
-    },
+    [Symbol.dispose]: () => finders.giveBack(finder),
   }
 }

@@ -14,6 +14,7 @@ import {
   wasmFunction,
   when,
 } from '../core/wasm.ts'
+import { ascii, byte, digitsIn, increase, isDigit, n, setting } from '../core/wasm-words.ts'
 
 /** Where the kernel has what in its memory: settings (i32), null texts (address and length of each), then what the caller puts there. */
 export const AT = { delimiter: 0, quote: 4, escape: 8, columns: 12, nulls: 16, nullList: 20 } as const
@@ -21,15 +22,9 @@ export const AT = { delimiter: 0, quote: 4, escape: 8, columns: 12, nulls: 16, n
 /** What a column's fields have to be: anything, a date, a timestamp, or a number with so many digits behind its point at most. */
 export const KIND = { any: 0, date: 1, timestamp: 2, number: (scale: number): number => 3 + scale } as const
 
-export const n = i32.of
-const ascii = (text: string): Code => n(text.charCodeAt(0))
-export const setting = (at: number): Code => i32.load(n(0), at)
-export const byte = (address: Code, offset = 0): Code => i32.load8(address, offset)
-export const increase = (of: Local, by: number): Code => of.set(i32.add(of.get, n(by)))
 export const all = (...conditions: readonly Code[]): Code => conditions.reduce((a, b) => i32.and(a, b))
-const isDigit = (at: Code, offset = 0): Code => i32.lt(i32.sub(byte(at, offset), ascii('0')), n(10))
 /** One bit for each of the sixteen bytes from there that is a digit. */
-const digitsAt = (address: Code): Code => v128.bits(v128.below(v128.sub(v128.load(address), v128.of(ascii('0'))), v128.of(n(10))))
+const digitsAt = (address: Code): Code => v128.bits(digitsIn(v128.load(address)))
 
 /** 1 where a field of more than sixteen bytes is of its kind. */
 const long = wasmFunction(
@@ -46,31 +41,31 @@ const long = wasmFunction(
       when(i32.isZero(all(i32.eq(byte(p.get, 4), ascii('-')), i32.eq(byte(p.get, 7), ascii('-')))), returned(n(0))),
       when(i32.isZero(i32.or(i32.eq(byte(p.get, 10), ascii(' ')), i32.eq(byte(p.get, 10), ascii('T')))), returned(n(0))),
       when(i32.isZero(all(i32.eq(byte(p.get, 13), ascii(':')), i32.eq(byte(p.get, 16), ascii(':')))), returned(n(0))),
-      when(i32.isZero(all(i32.ge(length.get, n(19)), isDigit(p.get, 17), isDigit(p.get, 18))), returned(n(0))),
+      when(i32.isZero(all(i32.ge(length.get, n(19)), isDigit(byte(p.get, 17)), isDigit(byte(p.get, 18)))), returned(n(0))),
       when(i32.eq(length.get, n(19)), returned(n(1))),
       when(i32.or(i32.ne(byte(p.get, 19), ascii('.')), i32.or(i32.lt(length.get, n(21)), i32.gt(length.get, n(26)))), returned(n(0))),
       increase(p, 20),
       loop(
         'fraction',
         when(i32.ge(p.get, end.get), returned(n(1))),
-        when(i32.isZero(isDigit(p.get)), returned(n(0))),
-        increase(p, 1),
+        when(i32.isZero(isDigit(byte(p.get))), returned(n(0))),
+        increase(p),
         again('fraction'),
       ),
     ),
     when(i32.or(i32.lt(kind.get, n(KIND.number(0))), i32.gt(length.get, n(40))), returned(n(0))),
-    when(i32.eq(byte(p.get), ascii('-')), increase(p, 1)),
+    when(i32.eq(byte(p.get), ascii('-')), increase(p)),
     block(
       'ended',
       loop(
         'number',
         leaveIf(i32.ge(p.get, end.get), 'ended'),
         either(
-          isDigit(p.get),
-          [increase(digits, 1), behind.set(i32.add(behind.get, points.get))],
+          isDigit(byte(p.get)),
+          [increase(digits), behind.set(i32.add(behind.get, points.get))],
           [when(i32.or(i32.ne(byte(p.get), ascii('.')), points.get), returned(n(0))), points.set(n(1))],
         ),
-        increase(p, 1),
+        increase(p),
         again('number'),
       ),
     ),
@@ -100,11 +95,11 @@ const isNull = wasmFunction(
             'byte',
             when(i32.ge(at.get, length.get), returned(n(1))),
             leaveIf(i32.ne(byte(i32.add(p.get, at.get)), byte(i32.add(text.get, at.get))), 'other'),
-            increase(at, 1),
+            increase(at),
             again('byte'),
           ),
         ),
-        increase(i, 1),
+        increase(i),
         again('text'),
       ),
     ),

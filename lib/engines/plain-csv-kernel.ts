@@ -16,10 +16,10 @@ import {
   wasmModule,
   when,
 } from '../core/wasm.ts'
-import { AT, all, byte, DISPROVED, fieldFunctions, increase, n, ofItsKind, setting } from './plain-csv-fields.ts'
+import { byte, increase, n, setting, whereAny } from '../core/wasm-words.ts'
+import { AT, all, DISPROVED, fieldFunctions, ofItsKind } from './plain-csv-fields.ts'
 
 const [LF, CR] = [0x0a, 0x0d]
-const equals = (sixteen: Local, value: Local): Code => v128.eq(sixteen.get, value.get)
 
 /**
  * Reads whole records from `p` on, at most `limit`, whose columns are of the kinds (i32) at `kinds`. Gives where the first record that was not read begins; -1 where a field is not of its kind, or where readers of CSV
@@ -55,30 +55,27 @@ const scan = wasmFunction(
     const { p, end, limit, kinds, record, start, stop, length, quoted, column, last, kind, bits, c, quote, escape: escaper } = of
     const { sixteen, delimiters, quotes, escapes, lineFeeds, returns } = of
     const notWhole: Code = returned(record.get)
-    const unquotedEnd: readonly Code[] = [
-      start.set(p.get),
-      stop.set(p.get),
-      quoted.set(n(0)),
+    // Sixteen bytes at once, up to the first that is one of these, which may lie behind the end.
+    const seek = (...specials: readonly Local[]): readonly Code[] => [
       block(
         'found',
         loop(
           'seek',
           when(i32.ge(stop.get, end.get), notWhole),
           sixteen.set(v128.load(stop.get)),
-          bits.set(
-            v128.bits(
-              [equals(sixteen, lineFeeds), equals(sixteen, returns), equals(sixteen, quotes), equals(sixteen, escapes)].reduce(
-                v128.or,
-                equals(sixteen, delimiters),
-              ),
-            ),
-          ),
+          bits.set(whereAny(sixteen.get, specials)),
           leaveIf(bits.get, 'found'),
           increase(stop, 16),
           again('seek'),
         ),
       ),
       stop.set(i32.add(stop.get, i32.zerosBelow(bits.get))),
+    ]
+    const unquotedEnd: readonly Code[] = [
+      start.set(p.get),
+      stop.set(p.get),
+      quoted.set(n(0)),
+      ...seek(lineFeeds, returns, quotes, escapes, delimiters),
       when(i32.ge(stop.get, end.get), notWhole),
       length.set(i32.sub(stop.get, p.get)),
     ]
@@ -90,19 +87,7 @@ const scan = wasmFunction(
         'closed',
         loop(
           'inside',
-          block(
-            'found',
-            loop(
-              'seek',
-              when(i32.ge(stop.get, end.get), notWhole),
-              sixteen.set(v128.load(stop.get)),
-              bits.set(v128.bits(v128.or(equals(sixteen, quotes), equals(sixteen, escapes)))),
-              leaveIf(bits.get, 'found'),
-              increase(stop, 16),
-              again('seek'),
-            ),
-          ),
-          stop.set(i32.add(stop.get, i32.zerosBelow(bits.get))),
+          ...seek(quotes, escapes),
           when(i32.ge(i32.add(stop.get, n(1)), end.get), notWhole),
           c.set(byte(stop.get, 1)),
           either(
@@ -118,7 +103,7 @@ const scan = wasmFunction(
         ),
       ),
       length.set(i32.sub(stop.get, start.get)),
-      increase(stop, 1),
+      increase(stop),
     ]
     return [
       last.set(i32.sub(setting(AT.columns), n(1))),
@@ -145,11 +130,11 @@ const scan = wasmFunction(
             i32.eq(c.get, setting(AT.delimiter)),
             when(i32.ge(column.get, last.get), DISPROVED),
             p.set(i32.add(stop.get, n(1))),
-            increase(column, 1),
+            increase(column),
             again('field'),
           ),
         ),
-        when(i32.eq(c.get, n(CR)), increase(stop, 1), when(i32.ge(stop.get, end.get), notWhole), c.set(byte(stop.get))),
+        when(i32.eq(c.get, n(CR)), increase(stop), when(i32.ge(stop.get, end.get), notWhole), c.set(byte(stop.get))),
         when(i32.or(i32.ne(c.get, n(LF)), i32.ne(column.get, last.get)), DISPROVED),
         p.set(i32.add(stop.get, n(1))),
         increase(limit, -1),

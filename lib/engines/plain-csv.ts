@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import { reused } from '../core/reuse.ts'
 import { PAGE_BYTES, wasmMemory } from '../core/wasm.ts'
 import { AT, KIND } from './plain-csv-fields.ts'
 import { type PlainCsvKernel, plainCsvKernel } from './plain-csv-kernel.ts'
@@ -38,9 +39,7 @@ const BOM = Buffer.from([0xef, 0xbb, 0xbf])
 
 type Checker = { readonly memory: Buffer; readonly kernel: PlainCsvKernel }
 
-/** Used again: a new memory for each small file keeps the platform busy collecting the old ones. */
-const idle: Checker[] = []
-const MOST_IDLE = 4
+const checkers = reused<Checker>()
 
 function newChecker(): Checker {
   // A page more, since sixteen bytes are looked at in one go.
@@ -49,7 +48,7 @@ function newChecker(): Checker {
 }
 
 export function plainCsvCheck(csv: PlainCsv): PlainCsvCheck {
-  const checker = idle.pop() ?? newChecker()
+  const checker = checkers.take(newChecker)
   const { memory, kernel } = checker
   const kinds = settle(memory, csv)
   let [plain, filled, begun, header] = [kinds !== undefined, 0, false, csv.header]
@@ -98,9 +97,7 @@ export function plainCsvCheck(csv: PlainCsv): PlainCsvCheck {
       if (filled > 0 && memory[SETTINGS_BYTES + filled - 1] !== 0x0a) memory[SETTINGS_BYTES + filled++] = 0x0a
       return look(true) && filled === 0
     },
-    [Symbol.dispose]: () => {
-      if (idle.length < MOST_IDLE) idle.push(checker)
-    },
+    [Symbol.dispose]: () => checkers.giveBack(checker),
   }
 }
 

@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises'
 import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { rangeHashes } from '../core/range-hashes.ts'
@@ -54,7 +55,7 @@ async function run(job: ReaderJob, signal: AbortSignal): Promise<ReaderResult> {
     const { parquetFromArrow } = await import('./arrow.ts')
     for (const { from, to } of job.arrow) await parquetFromArrow(from, to, signal)
   }
-  const hashed = job.hash && { hashes: await rangeHashes(job.hash.file, job.hash.lists, signal) }
+  const hashed = job.hash && { hashes: await hashesOf(job.hash, signal) }
   const { before = [], statements = [], meta, after = [] } = job
   if (before.length === 0 && statements.length === 0 && !meta) return { found, rows: [], meta: [], ...hashed }
   const session = await (await engineOf(job)).connect(job.zone)
@@ -70,6 +71,11 @@ async function run(job: ReaderJob, signal: AbortSignal): Promise<ReaderResult> {
     for (const sql of after) await session.run(sql).catch(() => undefined)
     session.close()
   }
+}
+
+async function hashesOf({ file, lists }: NonNullable<ReaderJob['hash']>, signal: AbortSignal): Promise<readonly string[]> {
+  await using opened = await open(file)
+  return await rangeHashes(opened, lists, signal)
 }
 
 function engineOf(job: ReaderJob): Promise<DuckDB> {

@@ -20,7 +20,8 @@ import {
   wasmModule,
   when,
 } from '../core/wasm.ts'
-import { byte, FUNCTION, folded, increase, n, setting } from './csv-code.ts'
+import { byte, increase, n, setting, whereAny } from '../core/wasm-words.ts'
+import { FUNCTION, folded } from './csv-code.ts'
 import { AT, COLUMN, FAULT, MIX, NULL_HASH, STATE } from './csv-memory.ts'
 import { valueFunctions } from './csv-value-kernel.ts'
 
@@ -94,7 +95,7 @@ const scan = wasmFunction(
         'found',
         loop(
           'bytes',
-          bits.set(v128.bits(specials.map((each) => v128.eq(sixteen.get, each.get)).reduce((a, b) => v128.or(a, b)))),
+          bits.set(whereAny(sixteen.get, specials)),
           leaveIf(bits.get, 'found'),
           increase(p, 16),
           sixteen.set(v128.load(p.get)),

@@ -1,4 +1,5 @@
 import { PermanentError } from '../core/errors.ts'
+import { reused } from '../core/reuse.ts'
 import { PAGE_BYTES, type WasmMemory, wasmMemory } from '../core/wasm.ts'
 import { csvKernel } from './csv-kernel.ts'
 import { AT, COLUMN, FAULT, KIND } from './csv-memory.ts'
@@ -34,9 +35,9 @@ const FIRST_BYTES = 2 ** 18
 /** Of one record. A WebAssembly memory has 4 GiB, half of it is for values without their escapes. */
 const MOST_BYTES = 2 ** 30
 
-/** Memories that are used again: a new one for each small file keeps the platform busy collecting the old ones. */
-const idle: WasmMemory[] = []
-const [MOST_IDLE, MOST_IDLE_BYTES] = [4, 4 * 2 ** 20]
+const memories = reused<WasmMemory>()
+/** A larger memory is not kept. */
+const MOST_KEPT_BYTES = 4 * 2 ** 20
 
 /**
  * Reads a CSV file back and sums up what it holds, chunk by chunk, with no code of the engine that wrote it. Stricter than most readers: a quote in an unquoted value, another line end, a field too many or too few, a
@@ -49,7 +50,7 @@ export function csvReader(dialect: ReadDialect, before = 0): CsvReader {
   const buffer = textAt + texts.reduce((sum, { length }) => sum + length, 0) + 8
   let capacity = FIRST_BYTES
   const pages = Math.ceil((buffer + 2 * capacity + 16) / PAGE_BYTES)
-  const memory = idle.pop() ?? wasmMemory(pages)
+  const memory = memories.take(() => wasmMemory(pages))
   if (memory.buffer.byteLength < pages * PAGE_BYTES) memory.grow(pages - memory.buffer.byteLength / PAGE_BYTES)
   let bytes = Buffer.from(memory.buffer).fill(0, 0, buffer)
   let [filled, wanted, header] = [0, 1, dialect.header !== undefined]
@@ -201,7 +202,7 @@ export function csvReader(dialect: ReadDialect, before = 0): CsvReader {
       })
       const rows = rowsRead() - before
       const sums = { rows, content: bytes.readBigUInt64LE(AT.content), order: bytes.readBigUInt64LE(AT.order), columns }
-      if (memory.buffer.byteLength <= MOST_IDLE_BYTES && idle.length < MOST_IDLE) idle.push(memory)
+      if (memory.buffer.byteLength <= MOST_KEPT_BYTES) memories.giveBack(memory)
       return sums
     },
   }

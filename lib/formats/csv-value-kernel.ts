@@ -1,5 +1,6 @@
 import { again, againIf, block, type Code, call, either, i32, i64, leaveIf, loop, returned, wasmFunction, when } from '../core/wasm.ts'
-import { anyOf, byte, FUNCTION, folded, increase, n, setting } from './csv-code.ts'
+import { anyOf, byte, increase, n, setting } from '../core/wasm-words.ts'
+import { FUNCTION, folded } from './csv-code.ts'
 import { AT, COLUMN, KIND, MIX, STATE, TEXT_LENGTH, TEXT_SEED } from './csv-memory.ts'
 
 const NO_DATE = -0x80000000
