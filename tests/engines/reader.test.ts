@@ -1,19 +1,14 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { MillraceError } from '../../lib/core/errors.ts'
 import { residentBytes } from '../../lib/core/proc.ts'
-import { openReader, type Reader, type ReaderOptions } from '../../lib/engines/reader.ts'
 import { temporaryFolder } from '../kit/context.ts'
-
-const LIMITS = { memoryBytes: 2 ** 29, threads: 2, readerMemoryBytes: 2 ** 30, readerTimeoutMs: 60_000 }
-/** Runs until it is stopped. */
-const ENDLESS = 'SELECT sum(sqrt(a.range + b.range)) AS s FROM range(10000000) a, range(1000000) b'
+import { ENDLESS, LIMITS, open } from './reader-kit.ts'
 
 /** Takes all the memory that it is given, DuckDB's own limit lifted. */
 const HUNGRY = {
@@ -32,16 +27,6 @@ function pipe(): string {
 
 const countOf = (file: string) =>
   `SELECT count(*) AS n FROM read_csv('${file}', header = false, auto_detect = false, columns = {a: 'INTEGER'})`
-
-function open(more: Partial<ReaderOptions['limits']> = {}, options: Partial<ReaderOptions> = {}): Reader {
-  const temp = mkdtempSync(join(tmpdir(), 'millrace-reader-'))
-  const reader = openReader({ limits: { ...LIMITS, ...more }, zone: 'UTC', temp, ...options })
-  onTestFinished(async () => {
-    await reader.close()
-    rmSync(temp, { recursive: true, force: true })
-  })
-  return reader
-}
 
 /** Process ids of the reader children of a process. */
 function children(parent = process.pid): number[] {
@@ -295,42 +280,5 @@ describe('a reader', () => {
     expect((await stopped).name).toBe('TransientError')
     expect(isAlive(pid)).toBe(false)
     await expect(reader.execute({})).rejects.toThrow('the reader is closed')
-  })
-})
-
-describe('the quicker ways of a statement', () => {
-  const file = (text: string) => {
-    const path = join(temporaryFolder(), 'x.csv')
-    writeFileSync(path, text)
-    return path
-  }
-  const outcome = async (text: string, fast: string, first?: string) => {
-    const to = join(temporaryFolder(), 'out.parquet')
-    const copy = (sql: string) => `COPY (${sql}) TO '${to}' (FORMAT parquet)`
-    const proof = [{ do: 'digits', file: file(text), compression: 'none' }] as const
-    const csv = { delimiter: ',', quote: '"', escape: '"', header: true, nulls: [''], kinds: [{ scale: 0 }] }
-    const odd = [{ do: 'odd', file: file(text), compression: 'none', csv }] as const
-    const ways = [...(first === undefined ? [] : [{ sql: copy(first), proof: odd }]), { sql: copy(fast), proof }]
-    const reader = open()
-    const { rows } = await reader.execute({ statements: [{ sql: copy("SELECT 'slow' AS way"), fast: ways }] })
-    expect(rows).toEqual([1])
-    return (await reader.execute({ meta: { sql: `FROM '${to}'` } })).meta[0]?.way
-  }
-
-  it('count where they succeed and their proof holds', async () => {
-    expect(await outcome('a\n123456789012345\n', "SELECT 'fast' AS way")).toBe('fast')
-  })
-
-  it('are tried one after the other, the next where the proof of one fails', async () => {
-    expect(await outcome('a\n1\n', "SELECT 'fast' AS way", "SELECT 'first' AS way")).toBe('first')
-    expect(await outcome('a\n1.5\n', "SELECT 'fast' AS way", "SELECT 'first' AS way")).toBe('fast')
-    expect(await outcome('a\n1.5\n', "SELECT 'fast' AS way", `SELECT 'first' AS way FROM (${ENDLESS})`)).toBe('fast')
-    expect(await outcome('a\n1.55555555555555555\n', "SELECT 'fast' AS way", "SELECT 'first' AS way")).toBe('slow')
-  })
-
-  it('give way where the proof fails, where they fail themselves, and where the file cannot be looked at', async () => {
-    expect(await outcome('a\n1234567890123456\n', "SELECT 'fast' AS way")).toBe('slow')
-    expect(await outcome('a\n1\n', "SELECT 'x'::INTEGER AS way")).toBe('slow')
-    expect(await outcome('a\n1234567890123456\n', `SELECT 'fast' AS way FROM (${ENDLESS})`)).toBe('slow')
   })
 })
