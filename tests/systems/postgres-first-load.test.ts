@@ -76,6 +76,15 @@ for (const version of [18, 15] as const)
           expect(await two.rows(FILLINGS)).toEqual([])
         }
       })
+
+      test(`the first load of a table by one connection writes its rows as old ones, and no later one does, ${road}`, async () => {
+        const { load, rows } = await warehouseOn(server, {}, extensions, NEVER)
+        const pages = () => rows("SELECT relpages > 9, 2 * relallvisible > relpages FROM pg_class WHERE relname = 't'")
+        await load('t', replacePartition, "SELECT range AS id, 'a' || range AS value FROM range(5000)", { partition: '2020-01' })
+        expect(await pages()).toEqual(['t|t'])
+        await load('t', replacePartition, "SELECT range AS id, 'b' || range AS value FROM range(5000)", { partition: '2020-02' })
+        expect(await pages()).toEqual(['t|f'])
+      })
     }
   })
 

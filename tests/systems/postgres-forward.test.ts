@@ -1,19 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import type { Frames } from '../../lib/connectors/frames.ts'
-import { type PostgresOptions, postgres } from '../../lib/connectors/postgres/index.ts'
-import type { TableRequest } from '../../lib/connectors/requests.ts'
-import type { Read } from '../../lib/connectors/source.ts'
-import type { ReceiveReceipt, Token } from '../../lib/connectors/warehouse.ts'
-import type { Clock } from '../../lib/core/clock.ts'
-import { CheckError, ConfigError, type MillraceError, OutrunError, TransientError } from '../../lib/core/errors.ts'
-import { NO_EXTENSIONS } from '../../lib/engines/extensions.ts'
-import { receive } from '../../lib/load/receive.ts'
-import { hastyClock } from '../connectors/postgres/kit.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CheckError, ConfigError, OutrunError } from '../../lib/core/errors.ts'
+import { forwardBetween } from '../connectors/postgres/forward-kit.ts'
 import { failure } from '../connectors/postgres/warehouse-kit.ts'
-import { testContext } from '../kit/context.ts'
-import { databaseProxy } from '../kit/database-proxy.ts'
-import { noReader } from '../kit/no-reader.ts'
 import { type TestPostgres, testPostgres } from '../kit/postgres.ts'
 
 /** The source is the older server, the warehouse the newer one. */
@@ -24,102 +13,7 @@ beforeAll(async () => {
 })
 afterAll(() => Promise.all([old?.stop(), young?.stop()]))
 
-interface Setup {
-  readonly from: string
-  readonly to: string
-  /** Forwards a table into one of the same name; as a run of its own, on a snapshot of its own. */
-  forward(request: Partial<TableRequest>, more?: ForwardOptions): Promise<ReceiveReceipt>
-  source(sql: string): Promise<readonly string[]>
-  warehouse(sql: string): Promise<readonly string[]>
-  token(table: string, partition?: string): Promise<Token | undefined>
-}
-
-interface ForwardOptions {
-  readonly columns?: Read['columns']
-  readonly window?: Read['window']
-  readonly partition?: string
-  readonly zone?: string
-  readonly into?: string
-  readonly expected?: Token
-  readonly force?: boolean
-  readonly signal?: AbortSignal
-  readonly clock?: Clock
-  readonly run?: string
-  /** Where the source is reached; default: itself. */
-  readonly from?: Partial<PostgresOptions>
-  readonly to?: Partial<PostgresOptions>
-  /** Stands before the frames. */
-  readonly tap?: (frames: Frames) => Frames
-}
-
-async function setup(servers: { from?: TestPostgres; to?: TestPostgres } = {}): Promise<Setup> {
-  const { from = old, to = young } = servers
-  const [a, b] = [await from.createDatabase(), await to.createDatabase()]
-  const options = ({ host, port, user, password }: TestPostgres, database: string): PostgresOptions => ({
-    host,
-    port,
-    user,
-    password,
-    database,
-  })
-  const joined = (server: TestPostgres, database: string) => async (sql: string) =>
-    (await server.query(database, sql)).map((row) => row.map((value) => value ?? '∅').join('|'))
-  const token = async (table: string, partition = '') => {
-    const reading = postgres(options(to, b)).openWarehouse({ extensions: NO_EXTENSIONS })
-    try {
-      return (await reading.tokens('test', testContext())).find((each) => each.table === table && each.partition === partition)
-    } finally {
-      await reading.close()
-    }
-  }
-  return {
-    ...{ from: a, to: b, token },
-    source: joined(from, a),
-    warehouse: joined(to, b),
-    forward: async ({ table = 't', ...request }, more = {}) => {
-      const source = postgres({ ...options(from, a), ...more.from }).openSource({ reader: noReader, extensions: NO_EXTENSIONS })
-      const warehouse = postgres({ ...options(to, b), ...more.to }).openWarehouse({ extensions: NO_EXTENSIONS })
-      onTestFinished(async () => {
-        await source.close()
-        await warehouse.close()
-      })
-      const ctx = testContext({ clock: more.clock ?? hastyClock, run: more.run ?? 'run-1', ...(more.signal && { signal: more.signal }) })
-      try {
-        const asked = { dataset: 'd', request: { method: 'table' as const, table, ...request } }
-        const columns = more.columns ?? (await source.describe(asked, ctx))
-        const read: Read = {
-          ...asked,
-          columns,
-          ...(more.window && { window: more.window }),
-          ...(more.partition !== undefined && { partition: more.partition }),
-          ...(more.zone !== undefined && { zone: more.zone }),
-        }
-        const frames = await source.frames?.(read, ctx)
-        if (!frames) throw new Error('no frames')
-        const { receipt } = await receive(
-          {
-            pipeline: 'test',
-            dataset: 'd',
-            target: { table: more.into ?? table, disposition: { mode: more.partition === undefined ? 'replace' : 'replacePartition' } },
-            partition: more.partition,
-            expected: 'expected' in more ? more.expected : await token(more.into ?? table, more.partition),
-            load: 'abcdef012345',
-            lasting: true,
-            inputKey: (content) => `asked-${content}`,
-            force: more.force ?? false,
-          },
-          more.tap ? more.tap(frames) : frames,
-          warehouse,
-          ctx,
-        )
-        return receipt
-      } finally {
-        await source.close()
-        await warehouse.close()
-      }
-    },
-  }
-}
+const setup = ({ from = old, to = young }: { from?: TestPostgres; to?: TestPostgres } = {}) => forwardBetween(from, to)
 
 /** A column of each built-in type, and values of it as the server writes them; NULL is added to each. */
 const TYPES: readonly (readonly [type: string, ...values: string[]])[] = [
@@ -283,6 +177,17 @@ describe('a second run', () => {
     expect(await token('t')).not.toEqual(first)
   })
 
+  it('finds rows that the first one has written as old ones', async () => {
+    const { forward, source, warehouse } = await setup()
+    await source(make)
+    await forward({})
+    const pages = () => warehouse("SELECT relpages > 9, 2 * relallvisible > relpages FROM pg_class WHERE relname = 't'")
+    expect(await pages()).toEqual(['t|t'])
+    await source('UPDATE t SET id = -id')
+    await forward({})
+    expect(await pages()).toEqual(['t|f'])
+  })
+
   it('adds a column that is new, and refuses one of another type, or that is gone, leaving the rows', async () => {
     const { forward, source, warehouse } = await setup()
     await source(make)
@@ -391,140 +296,6 @@ describe('windows', () => {
     expect(await warehouse('SELECT day FROM days')).toEqual(['2024-01-02'])
     const never = { column: 'at', start: new Date('2030-01-01T00:00:00Z'), end: new Date('2030-01-02T00:00:00Z') }
     expect(await forward({}, { ...options, window: never, partition: 'q' })).toMatchObject({ rows: 0, removed: 0 })
-  })
-})
-
-describe('faults', () => {
-  const big = 'CREATE TABLE t AS SELECT i AS id, repeat(md5(i::text), 8) AS value FROM generate_series(1, 20000) AS i'
-
-  async function loaded() {
-    const all = await setup()
-    await all.source(big)
-    await all.forward({})
-    await all.source("UPDATE t SET value = 'new'")
-    const state = async () => [
-      ...(await all.warehouse('SELECT count(*), count(DISTINCT value), min(value) FROM t')),
-      (await all.token('t'))?.inputKey,
-    ]
-    return { ...all, state, before: await state() }
-  }
-
-  it('of the source at any byte leave the old rows, and the next run loads', async () => {
-    const { forward, state, before } = await loaded()
-    for (const at of [1, 11, 19, 20_000, 200_000]) {
-      const tap = (frames: Frames): Frames => ({
-        ...frames,
-        send: (take, signal) => {
-          let left = at
-          return frames.send(async (chunk) => {
-            await take(chunk.subarray(0, Math.max(0, left)))
-            left -= chunk.length
-            if (left <= 0) throw new TransientError('the source is gone')
-          }, signal)
-        },
-      })
-      const error = await failure(forward({}, { tap, to: { retries: 0 } }), TransientError)
-      expect(error.message).toBe('the source is gone')
-      expect(await state()).toEqual(before)
-    }
-    expect(await forward({})).toMatchObject({ rows: 20_000, removed: 20_000, unchanged: false })
-  })
-
-  it('of the source that say nothing of themselves: an early end is no end', async () => {
-    const { forward, state, before } = await loaded()
-    const tap = (frames: Frames): Frames => ({
-      ...frames,
-      send: async (take, signal) => {
-        let first = true
-        // The header and whole rows, with a trailer: all that a server could be content with.
-        return frames.send(async (chunk) => {
-          if (first) await take(Buffer.concat([chunk.subarray(0, 19), Buffer.from([0xff, 0xff])]))
-          first = false
-        }, signal)
-      },
-    })
-    const error = await forward({}, { tap }).catch((thrown: unknown) => thrown as MillraceError)
-    expect((error as MillraceError).message).toMatch(/took 0 rows where .* sent 20000/)
-    expect(await state()).toEqual(before)
-  })
-
-  it('of the connections: each is made again, with nothing doubled', async () => {
-    const { forward, warehouse, source } = await setup()
-    await source(big)
-    await using before = await databaseProxy(old)
-    await using behind = await databaseProxy(young)
-    const ways = { from: { host: before.host, port: before.port }, to: { host: behind.host, port: behind.port } }
-    behind.cutOnceAfter(2_000_000)
-    expect(await forward({}, ways)).toMatchObject({ rows: 20_000, removed: 0 })
-    behind.once('COMMIT', 'loseReply')
-    expect(await forward({}, { ...ways, force: true })).toMatchObject({ rows: 20_000, removed: 20_000 })
-    behind.once('COMMIT', 'cutBefore')
-    expect(await forward({}, { ...ways, force: true })).toMatchObject({ rows: 20_000, removed: 20_000 })
-    before.once('COPY (SELECT', 'cutBefore')
-    expect(await forward({}, { ...ways, force: true })).toMatchObject({ rows: 20_000, removed: 20_000 })
-    expect(await warehouse('SELECT count(*), count(DISTINCT id) FROM t')).toEqual(['20000|20000'])
-    expect([before.faults, behind.faults]).toEqual([1, 3])
-  })
-
-  it('of the source server: killed in the middle, it leaves the old rows', async () => {
-    const { forward, state, before, from } = await loaded()
-    const tap = (frames: Frames): Frames => ({
-      ...frames,
-      send: (take, signal) => {
-        let killed = false
-        return frames.send(async (chunk) => {
-          await take(chunk)
-          if (killed) return
-          killed = true
-          await old.query(
-            from,
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT q.%' AND pid <> pg_backend_pid()",
-          )
-        }, signal)
-      },
-    })
-    const error = await failure(forward({}, { tap, to: { retries: 0 } }), TransientError)
-    expect(error.message).toMatch(/^reading public\.t from .* failed: /)
-    expect(error.place).toMatchObject({ stage: 'extract', dataset: 'd' })
-    expect(await state()).toEqual(before)
-  })
-
-  it('an abort ends both sides, and leaves the old rows', async () => {
-    const { forward, state, before, from, to } = await loaded()
-    const stop = new AbortController()
-    const tap = (frames: Frames): Frames => ({
-      ...frames,
-      send: (take, signal) =>
-        frames.send(async (chunk) => {
-          await take(chunk)
-          stop.abort(new Error('stopped'))
-        }, signal),
-    })
-    await expect(forward({}, { tap, signal: stop.signal })).rejects.toThrow('stopped')
-    expect(await state()).toEqual(before)
-    const ours = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'millrace/%'"
-    await expect.poll(async () => [...(await old.query(from, ours)), ...(await young.query(to, ours))]).toEqual([['0'], ['0']])
-  })
-
-  it('of the warehouse: a value that it refuses ends the reading too', async () => {
-    const { forward, source, warehouse, from } = await setup()
-    await source(big)
-    await forward({})
-    await warehouse('DELETE FROM t; ALTER TABLE t ADD CHECK (id < 15000)')
-    const error = await failure(forward({}, { force: true }), CheckError)
-    expect(error.message).toMatch(/violates check constraint/)
-    expect(error.place).toMatchObject({ stage: 'load', table: 't' })
-    await expect
-      .poll(() => old.query(from, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'millrace/%'"))
-      .toEqual([['0']])
-  })
-
-  it('with one connection alone', async () => {
-    const { forward, source, warehouse } = await setup()
-    await source(big)
-    await forward({}, { from: { maxConnections: 1 } })
-    expect(await forward({}, { from: { maxConnections: 1 } })).toMatchObject({ unchanged: true, rows: 20_000 })
-    expect(await warehouse('SELECT count(*) FROM t')).toEqual(['20000'])
   })
 })
 

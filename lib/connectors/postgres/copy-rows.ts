@@ -12,7 +12,7 @@ import { relationOfFiles } from '../../engines/relation.ts'
 import { notTaken } from './kept-rows.ts'
 import type { LoadSession } from './load-session.ts'
 import { refusedValue } from './refused-value.ts'
-import { type Part, type RowsToCopy, wireOptions, wireSelect } from './wire.ts'
+import { type Part, type RowsToCopy, type Wire, wireOptions, wireSelect } from './wire.ts'
 
 /**
  * Copies rows into a table, in the session's transaction: DuckDB writes them into a FIFO, PostgreSQL reads them as COPY … FROM STDIN; none is parsed on the way. The end of file is ours: when DuckDB fails, the COPY is
@@ -20,7 +20,7 @@ import { type Part, type RowsToCopy, wireOptions, wireSelect } from './wire.ts'
  * @throws CheckError naming table, column and value for one that PostgreSQL refuses; ConfigError for a trigger that leaves rows out; the driver's or the engine's error otherwise
  */
 export async function copyRows(session: LoadSession, db: DuckDB, rows: RowsToCopy, ctx: RunContext): Promise<number> {
-  const { columns, files, part, wire, into, more = {} } = rows
+  const { columns, files, part, wire, into, more = {}, made = false } = rows
   const names = [...Object.keys(columns), ...Object.keys(more)].map(quoteIdentifier).join(', ')
   const parameters = Object.keys(more).map((_, i) => `CAST($m${i} AS VARCHAR)`)
   const values: SqlValues = Object.fromEntries(Object.values(more).map((value, i) => [`m${i}`, value]))
@@ -34,7 +34,7 @@ export async function copyRows(session: LoadSession, db: DuckDB, rows: RowsToCop
     const stop = () => void fifo.stream.destroy(ctx.signal.reason)
     ctx.signal.addEventListener('abort', stop, { once: true })
     if (ctx.signal.aborted) stop()
-    const taking = session.copy(`COPY ${into} (${names}) FROM STDIN (FORMAT ${wire})`, (stream) => writeEach(fifo.stream, stream))
+    const taking = session.copy(copyInto(into, names, wire, made), (stream) => writeEach(fifo.stream, stream))
     // A server that gives up leaves nobody who reads: the engine is stopped, not left to wait.
     const taken = taking.finally(() => fifo.stream.destroy())
     const [produced, accepted] = await Promise.allSettled([fifo.rows, taken])
@@ -54,6 +54,14 @@ export async function copyRows(session: LoadSession, db: DuckDB, rows: RowsToCop
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/**
+ * COPY of these columns (SQL) into a table (quoted). Rows of a table that the transaction has `made` are written as old ones (FREEZE): nobody has to look up and note that their transaction has committed, which the ANALYZE after a
+ * load otherwise does for each row that it samples, in half its time and with WAL for each page; nor will a VACUUM. Where a snapshot is older than the table it shows them.
+ */
+export function copyInto(table: string, columns: string, format: Wire, made: boolean): string {
+  return `COPY ${table} (${columns}) FROM STDIN (FORMAT ${format}${made ? ', FREEZE' : ''})`
 }
 
 /** The server counts the lines of what it was sent; said are those of the dataset. */

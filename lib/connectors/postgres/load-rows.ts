@@ -41,7 +41,8 @@ export async function loadRows(work: Work, settings: Settings, filled?: Filled):
   else if (!adopted) await createTable(session, name, dataset.columns)
   const merging = existing && disposition.mode === 'merge'
   const { removed, indexes } = existing ? await makeRoom(work, settings, existing, token.partition) : { removed: 0, indexes: [] }
-  const insert = async () => adopted?.rows ?? insertRows(work, existing ? await fillsItself(work, token.partition) : true)
+  const insert = async () =>
+    adopted?.rows ?? insertRows(work, { made: !existing, filled: !existing || (await fillsItself(work, token.partition)) })
   const written = merging ? await mergeRows(work, disposition, existing) : { rows: await insert(), removed: 0, superseded: 0 }
   if (!existing) await addOwnColumns(session, name, valuesThemselves(token.partition, request.load), FROM_SETTINGS)
   if (written.rows + written.superseded !== dataset.rows) throw miscounted(request, written)

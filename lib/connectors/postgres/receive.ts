@@ -5,7 +5,7 @@ import { quoteIdentifier } from '../../core/quote.ts'
 import type { Frames, Sent } from '../frames.ts'
 import type { ReceiveReceipt, ReceiveRequest } from '../warehouse.ts'
 import { loadInAttempts, type Reach } from './attempts.ts'
-import { lasting } from './copy-rows.ts'
+import { copyInto, lasting } from './copy-rows.ts'
 import { sweepFillings } from './filling.ts'
 import { requireLoadable } from './fit-table.ts'
 import { createFrameTable, fitFrameTable, requireSameMeaning } from './frame-tables.ts'
@@ -68,7 +68,7 @@ async function writeFrames(turn: Turn, { settings }: Reach, request: ReceiveRequ
     throw new TransientError(`"${table}" was changed while it was to be loaded`, { table, hint: 'run again' })
   const { removed, indexes } = existing ? await makeRoom(turn, settings, existing, place.partition) : { removed: 0, indexes: [] }
   await setOwnValues(session, place.partition, load)
-  const { sent, taken } = await copyFrames(session, name, frames, ctx)
+  const { sent, taken } = await copyFrames(session, name, frames, { made: !existing }, ctx)
   if (sent.rows !== taken)
     throw (
       (await notTaken(session, { table, name }, taken, sent.rows)) ??
@@ -82,10 +82,16 @@ async function writeFrames(turn: Turn, { settings }: Reach, request: ReceiveRequ
 }
 
 /** The end is ours to say: when the sender fails, the COPY is failed, whatever has come of it. */
-async function copyFrames(session: LoadSession, name: string, frames: Frames, { signal }: RunContext) {
+async function copyFrames(
+  session: LoadSession,
+  name: string,
+  frames: Frames,
+  { made }: { readonly made: boolean },
+  { signal }: RunContext,
+) {
   const columns = frames.columns.map((column) => quoteIdentifier(column.name)).join(', ')
   let sent: Sent | undefined
-  const taken = await session.copy(`COPY ${name} (${columns}) FROM STDIN (FORMAT binary)`, async (into) => {
+  const taken = await session.copy(copyInto(name, columns, 'binary', made), async (into) => {
     const sink = sinkOf(into)
     try {
       sent = await frames.send(sink.write, signal)

@@ -19,6 +19,8 @@ export interface RowsToCopy {
   readonly into: string
   /** More columns, each of one text value. */
   readonly more?: Readonly<Record<string, string>>
+  /** The session's transaction has made that table. */
+  readonly made?: boolean
 }
 
 /** Rows of a dataset that follow each other. */

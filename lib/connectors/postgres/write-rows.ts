@@ -26,12 +26,20 @@ export interface Work {
 type Merge = Extract<Disposition, { mode: 'merge' }>
 type Written = Omit<LoadReceipt, 'added'>
 
-/** Copies the dataset's rows straight into the target, which may fill `_partition` and `_load` itself; gives how many. */
-export function insertRows({ session, db, extension, request, name, ctx }: Work, filled: boolean): Promise<number> {
+/** The target as the rows come. */
+export interface TargetState {
+  /** The load's transaction has made it. */
+  readonly made: boolean
+  /** It fills `_partition` and `_load` itself. */
+  readonly filled: boolean
+}
+
+/** Copies the dataset's rows straight into the target; gives how many. */
+export function insertRows({ session, db, extension, request, name, ctx }: Work, { made, filled }: TargetState): Promise<number> {
   const { table, dataset, token, load } = request
   const { columns, files } = dataset
   const more = filled ? {} : { _partition: token.partition, _load: load }
-  return copyRows(session, db, { table, columns, files, wire: wireFor(columns, extension), into: name, more }, ctx)
+  return copyRows(session, db, { table, columns, files, wire: wireFor(columns, extension), into: name, more, made }, ctx)
 }
 
 /**
