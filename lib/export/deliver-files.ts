@@ -5,11 +5,12 @@ import { join } from 'node:path'
 import type { ObjectInfo, Store } from '../connectors/store.ts'
 import { refusedByDisk } from '../core/disk-refusal.ts'
 import { MillraceError, messageOf, NotFound, PermanentError, PreconditionFailed } from '../core/errors.ts'
+import { sideBySide } from '../core/side-by-side.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
 import { fifoStocks } from '../engines/fifo-stock.ts'
 import { conflict, type File, type Work } from './delivery.ts'
 import { TEMPORARY } from './layout.ts'
-import { anotherDelivery, INPUT_KEY, sameContent } from './objects.ts'
+import { anotherDelivery, INPUT_KEY, OBJECTS_AT_ONCE, sameContent } from './objects.ts'
 import { sumBeside } from './prove/beside.ts'
 import { prove, readTogether, writtenProof } from './prove/prove.ts'
 import { checkValues } from './write/check-values.ts'
@@ -94,22 +95,24 @@ async function publish(
   )
   try {
     await proved()
-    for (const [i, file] of files.entries()) {
+    await sideBySide(OBJECTS_AT_ONCE, [...files.entries()], ([i, file]) => {
+      ctx.signal.throwIfAborted()
       const { key = '', held } = written[i] ?? {}
-      await (held ? createFile(work, held, file, contentType) : createCopy(work, key, file))
-    }
+      return held ? createFile(work, held, file, contentType) : createCopy(work, key, file)
+    })
     return files
   } finally {
-    for (const { key, held } of written)
-      if (!held)
-        await store.delete(key).catch((error: unknown) =>
-          ctx.emit({
-            type: 'warning',
-            stage: 'export',
-            dataset: dataset.name,
-            message: `${key} is left for the next run to sweep: ${messageOf(error)}`,
-          }),
-        )
+    const temporary = written.filter(({ held }) => !held)
+    await sideBySide(OBJECTS_AT_ONCE, temporary, ({ key }) =>
+      store.delete(key).catch((error: unknown) =>
+        ctx.emit({
+          type: 'warning',
+          stage: 'export',
+          dataset: dataset.name,
+          message: `${key} is left for the next run to sweep: ${messageOf(error)}`,
+        }),
+      ),
+    )
   }
 }
 

@@ -1,10 +1,11 @@
 import type { ObjectInfo, Store } from '../connectors/store.ts'
 import { PermanentError } from '../core/errors.ts'
+import { sideBySide } from '../core/side-by-side.ts'
 import { together } from '../core/together.ts'
 import type { Export } from './contract/export.ts'
 import { type DeliveryLayout, deliveryLayout, TEMPORARY } from './layout.ts'
 import type { SetManifest } from './manifest.ts'
-import { FILES, INPUT_KEY, MANIFEST, OBJECT, ROLLED_BACK, readJson } from './objects.ts'
+import { FILES, headsOf, INPUT_KEY, MANIFEST, OBJECT, OBJECTS_AT_ONCE, ROLLED_BACK, readJson } from './objects.ts'
 import { lookAt } from './pointer.ts'
 import { memberOf, setOf } from './set.ts'
 
@@ -45,9 +46,9 @@ async function areThere(
   layout: DeliveryLayout,
   { manifest, files }: { readonly manifest: string; readonly files: readonly { readonly key: string; readonly bytes?: number }[] },
 ): Promise<boolean> {
-  const [copy, vouching, ...objects] = await Promise.all([
+  const [copy, [vouching, ...objects]] = await Promise.all([
     plain ? store.head(layout.plain) : undefined,
-    ...[manifest, ...files.map(({ key }) => key)].map((key) => store.head(key)),
+    headsOf(store, [{ key: manifest }, ...files]),
   ])
   if (!vouching || objects.some((object, i) => !object || object.bytes !== (files[i]?.bytes ?? object.bytes))) return false
   if (!plain) return true
@@ -100,7 +101,8 @@ export async function sweepDelivery(store: Store, layout: DeliveryLayout): Promi
   looks.set(store, look)
   const keys = await look(undefined)
   await store.sweep?.(`${layout.folder}/`)
-  for (const key of keys) if (key.split('/')[2]?.startsWith(`${layout.id}-`)) await store.delete(key)
+  const left = keys.filter((key) => key.split('/')[2]?.startsWith(`${layout.id}-`))
+  await sideBySide(OBJECTS_AT_ONCE, left, (key) => store.delete(key))
 }
 
 /** Exports that begin at the same time share a look at what is left. */

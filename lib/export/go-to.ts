@@ -5,7 +5,7 @@ import type { Export } from './contract/export.ts'
 import type { File } from './delivery.ts'
 import type { DeliveryLayout } from './layout.ts'
 import type { DeliveryManifest, Latest, SetManifest } from './manifest.ts'
-import { exportError, readJson, sameContent } from './objects.ts'
+import { exportError, headsOf, readJson, sameContent } from './objects.ts'
 import { settlePlain } from './plain-copy.ts'
 import { type Pointed, switchPointer } from './pointer.ts'
 import type { PointerLayout } from './pointer-layout.ts'
@@ -49,10 +49,10 @@ export async function requireWhole(
     throw error instanceof PermanentError ? gone(manifest, error) : error
   })
   if (!found || found.sha256 !== manifestSha256) throw gone(manifest)
-  for (const file of filesOf(found.value)) {
-    const info = await store.head(file.key)
-    if (!sameContent(info, file)) throw gone(file.key)
-  }
+  const files = filesOf(found.value)
+  const heads = await headsOf(store, files)
+  const other = files.find((file, i) => !sameContent(heads[i], file))
+  if (other) throw gone(other.key)
   return { manifest, manifestSha256, inputKey, what: found.value }
 }
 

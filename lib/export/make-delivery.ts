@@ -6,7 +6,7 @@ import { createCopy, deliverFiles } from './deliver-files.ts'
 import { conflict, type Last, type Work } from './delivery.ts'
 import type { DeliveryManifest } from './manifest.ts'
 import { createManifest, describeDelivery } from './manifests.ts'
-import { MANIFEST, readJson, sameContent } from './objects.ts'
+import { headsOf, MANIFEST, readJson, sameContent } from './objects.ts'
 import { refuseStranger } from './plain-copy.ts'
 
 /** Files and their manifest, which nothing points to yet. */
@@ -69,9 +69,11 @@ export async function mendFiles(work: Work, last: Last): Promise<(MadeDelivery &
       `the manifest is not the one that was delivered: its SHA-256 is ${manifest.sha256}, not ${last.manifestSha256}`,
       { file: last.manifest, hint: 'a hand changed it, or another version of millrace wrote it: move it away, and run again' },
     )
+  const { files } = manifest.value
+  const heads = await headsOf(store, files)
   let mended = false
-  for (const file of manifest.value.files) {
-    const info = await store.head(file.key)
+  for (const [i, file] of files.entries()) {
+    const info = heads[i]
     if (info && !sameContent(info, file)) throw conflict(file.key, info, file)
     if (info) continue
     if (!sameContent(before.plain, file)) return undefined

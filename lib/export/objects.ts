@@ -9,6 +9,7 @@ import type { RunContext } from '../core/context.ts'
 import { refusedByDisk } from '../core/disk-refusal.ts'
 import { type ErrorPlace, NotFound, OutrunError, PermanentError, PreconditionFailed, placed } from '../core/errors.ts'
 import { canonicalJson } from '../core/hash.ts'
+import { sideBySide } from '../core/side-by-side.ts'
 import { millraceVersion } from '../core/version.ts'
 import type { DeliveryManifest } from './manifest.ts'
 
@@ -20,6 +21,14 @@ export const OBJECT = 'object'
 export const FILES = 'files'
 /** The input key of the delivery from which a person went back to an earlier one. */
 export const ROLLED_BACK = 'rolled-back'
+
+/** How many objects of a delivery are looked at, copied or deleted at a time: most of it is waiting for the store. */
+export const OBJECTS_AT_ONCE = 16
+
+/** What is known of each of these objects, in their order; undefined of one that is not there. */
+export function headsOf(store: Store, objects: readonly { readonly key: string }[]): Promise<(ObjectInfo | undefined)[]> {
+  return sideBySide(OBJECTS_AT_ONCE, objects, ({ key }) => store.head(key))
+}
 
 /** What differs between two runs of the same delivery. */
 export function runOf(ctx: Pick<RunContext, 'run' | 'clock'>): DeliveryManifest['run'] {

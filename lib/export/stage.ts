@@ -1,4 +1,4 @@
-import type { ObjectInfo, Store } from '../connectors/store.ts'
+import type { Store } from '../connectors/store.ts'
 import type { RunContext } from '../core/context.ts'
 import { PermanentError } from '../core/errors.ts'
 import { openDuckDB } from '../engines/duckdb.ts'
@@ -10,7 +10,7 @@ import type { Before, DeliveryRequest, Work } from './delivery.ts'
 import { keepLast } from './keep-last.ts'
 import { type DeliveryLayout, deliveryLayout } from './layout.ts'
 import { type MadeDelivery, makeDelivery, mendFiles } from './make-delivery.ts'
-import { readJson, sameContent } from './objects.ts'
+import { headsOf, readJson, sameContent } from './objects.ts'
 
 /** One export's partition of a named delivery: its files and manifest are there, and the delivery does not hold them yet. */
 export interface Staged {
@@ -85,9 +85,9 @@ export async function stagedBefore(
       throw error
     })
     if (manifest?.value.inputKey !== inputKey) continue
-    const heads = await Promise.all(manifest.value.files.map(async (file) => [file, await store.head(file.key)] as const))
-    if (!heads.every(([file, info]: readonly [(typeof manifest.value.files)[number], ObjectInfo | undefined]) => sameContent(info, file)))
-      continue
+    const { files } = manifest.value
+    const heads = await headsOf(store, files)
+    if (!files.every((file, i) => sameContent(heads[i], file))) continue
     await sweepDelivery(store, layout)
     return stagedOf(request, layout, before, {
       key,

@@ -8,7 +8,7 @@ import { judgedOf, judgeSet } from './gate/judge-set.ts'
 import type { MadeDelivery } from './make-delivery.ts'
 import type { SetManifest, SetMember } from './manifest.ts'
 import { createManifest } from './manifests.ts'
-import { anotherDelivery, exportError, readJson, recordOf, runOf } from './objects.ts'
+import { anotherDelivery, exportError, headsOf, readJson, recordOf, runOf } from './objects.ts'
 import { settlePlain } from './plain-copy.ts'
 import { lookAt, switchPointer } from './pointer.ts'
 import type { PointerLayout } from './pointer-layout.ts'
@@ -141,10 +141,9 @@ export function leftOut(held: readonly SetMember[], paths: readonly string[]): r
 
 /** What a set names is there: only `prune` takes away what was staged, and under the same lock. */
 async function requireThere(store: Store, { key, manifest }: MadeDelivery): Promise<void> {
-  const keys = [key, ...manifest.files.map((file) => file.key)]
-  const gone = (await Promise.all(keys.map(async (each) => ((await store.head(each)) ? undefined : each)))).find(
-    (each) => each !== undefined,
-  )
+  const objects = [{ key }, ...manifest.files]
+  const heads = await headsOf(store, objects)
+  const gone = objects.find((_, i) => !heads[i])?.key
   if (gone !== undefined)
     throw new TransientError(`${gone} is gone: something has removed it since it was staged`, {
       file: gone,

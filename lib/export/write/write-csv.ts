@@ -1,8 +1,10 @@
 import type { Store } from '../../connectors/store.ts'
 import { checksums } from '../../core/checksums.ts'
 import { messageOf, NotFound, PermanentError } from '../../core/errors.ts'
+import { sideBySide } from '../../core/side-by-side.ts'
 import { type FifoSource, openFifo, type Producer } from '../../engines/fifo-source.ts'
 import type { FifoStock } from '../../engines/fifo-stock.ts'
+import { OBJECTS_AT_ONCE } from '../objects.ts'
 import type { StoredReader } from '../prove/read-stored.ts'
 import { type FilesRequest, putFile, putFiles, type Written } from './put-files.ts'
 import { takeTurn } from './turns.ts'
@@ -33,10 +35,10 @@ export async function writeThroughFifo(request: WriteRequest, produce: Producer,
     await request.fifos.make([path])
     const written = await stream({ ...request, key }, path, produce, store)
     clean = true
-    for (const file of written) if (!file.held) await requireStored(store, file)
+    await sideBySide(OBJECTS_AT_ONCE, written, async (file) => file.held ?? requireStored(store, file))
     return written
   } catch (error) {
-    for (const each of keys) await store.delete(each).catch(() => {})
+    await sideBySide(OBJECTS_AT_ONCE, keys, (each) => store.delete(each).catch(() => {}))
     throw error
   } finally {
     await request.fifos.giveBack(path, clean).finally(release)
