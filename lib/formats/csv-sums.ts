@@ -32,8 +32,13 @@ export interface CsvReader {
 }
 
 const FIRST_BYTES = 2 ** 18
+/** What stands between the bytes that are read and the values without their escapes: the line feed that the kernel puts behind the last byte. */
+const BETWEEN = 16
 /** Of one record. A WebAssembly memory has 4 GiB, half of it is for values without their escapes. */
 const MOST_BYTES = 2 ** 30
+
+/** Of a memory whose settings end at `buffer`: as many values without escapes as there are bytes to read. 16 bytes are looked at in one go. */
+const pagesFor = (buffer: number, capacity: number): number => Math.ceil((buffer + 2 * capacity + BETWEEN + 16) / PAGE_BYTES)
 
 const memories = reused<WasmMemory>()
 /** A larger memory is not kept. */
@@ -49,7 +54,7 @@ export function csvReader(dialect: ReadDialect, before = 0): CsvReader {
   const textAt = keyList + dialect.keys.length * 4
   const buffer = textAt + texts.reduce((sum, { length }) => sum + length, 0) + 8
   let capacity = FIRST_BYTES
-  const pages = Math.ceil((buffer + 2 * capacity + 16) / PAGE_BYTES)
+  const pages = pagesFor(buffer, capacity)
   const memory = memories.take(() => wasmMemory(pages))
   if (memory.buffer.byteLength < pages * PAGE_BYTES) memory.grow(pages - memory.buffer.byteLength / PAGE_BYTES)
   let bytes = Buffer.from(memory.buffer).fill(0, 0, buffer)
@@ -96,7 +101,7 @@ export function csvReader(dialect: ReadDialect, before = 0): CsvReader {
       [AT.columns, dialect.columns.length],
       [AT.point, dialect.decimalPoint.charCodeAt(0)],
       [AT.keyList, keyList],
-      [AT.scratch, buffer + capacity],
+      [AT.scratch, buffer + capacity + BETWEEN],
     ]
     for (const [at, number] of numbers) bytes.writeUInt32LE(number ?? 0, at)
     bytes.set([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], AT.monthDays)
@@ -122,9 +127,9 @@ export function csvReader(dialect: ReadDialect, before = 0): CsvReader {
   function grow(needed: number): void {
     if (needed > MOST_BYTES) throw unreadable(`a record has more than ${MOST_BYTES / 2 ** 20} MiB`, 0)
     capacity = Math.min(MOST_BYTES, Math.max(2 * capacity, needed))
-    memory.grow(Math.max(0, Math.ceil((buffer + 2 * capacity + 16 - memory.buffer.byteLength) / PAGE_BYTES)))
+    memory.grow(Math.max(0, pagesFor(buffer, capacity) - memory.buffer.byteLength / PAGE_BYTES))
     bytes = Buffer.from(memory.buffer)
-    bytes.writeUInt32LE(buffer + capacity, AT.scratch)
+    bytes.writeUInt32LE(buffer + capacity + BETWEEN, AT.scratch)
   }
 
   function faultAt(at: number): PermanentError | undefined {

@@ -163,6 +163,17 @@ test('csvReader reads the same however the bytes come, and a file in parts as th
   )
 })
 
+test('csvReader reads the same where bytes fill its buffer to the last, within a row that has escapes', () => {
+  const dialect = dialectOf({ columns: [column('whole'), column('text'), column('date')] })
+  const row = (i: number) => `${i + 100_000},"v, ""${i + 100_000}""",2024-01-0${1 + (i % 9)}\n`
+  const text = Array.from({ length: 30_000 }, (_, i) => row(i)).join('')
+  const inSmallChunks = Array.from({ length: 40 }, (_, i) => i * 25_000)
+  const sums = sumsOf(text, dialect, ...inSmallChunks)
+  expect(sums.rows).toBe(30_000)
+  // In one chunk the buffer ends at another place of a row each time.
+  for (let cut = 0; cut < row(0).length; cut++) expect(sumsOf(text, dialect, cut)).toEqual(sums)
+})
+
 test('csvReader holds a record that is longer than its buffer', () => {
   const long = 'quote " and more '.repeat(100_000)
   const text = `1,"${long.replaceAll('"', '""')}"\n2,b\n`
