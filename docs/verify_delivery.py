@@ -120,7 +120,11 @@ def faults_of_delivery(open_object):
     # Keys are of the store; all objects of a delivery lie below the folder of its manifest.
     within = latest["manifest"].rsplit("/", 1)[0] + "/"
     name = latest["manifest"][len(within) :]
-    raw = open_object(name).read()
+    try:
+        raw = open_object(name).read()
+    except (FileNotFoundError, urllib.error.HTTPError) as error:
+        yield f"{name}, the manifest that latest.json names, is missing: {error}"
+        return
     if hashlib.sha256(raw).hexdigest() != latest["run"]["manifestSha256"]:
         yield f"{name} is not the manifest that latest.json names"
     manifest = json.loads(raw)

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
@@ -50,7 +50,7 @@ describe("the consumer's Python script", () => {
     expect(await said('python3', [SCRIPT, folder], folder)).toEqual({ code: 0, text: `${folder}: as delivered\n` })
   })
 
-  test('finds one flipped byte, a missing file, and no delivery', async () => {
+  test('finds one flipped byte, a missing file, a missing manifest, and no delivery', async () => {
     const { folder, file } = await delivered()
     const bytes = readFileSync(file)
     bytes[30] = (bytes[30] ?? 0) ^ 1
@@ -59,6 +59,12 @@ describe("the consumer's Python script", () => {
     expect(await said('python3', [SCRIPT, folder], folder)).toMatchObject({ code: 3, text: expect.stringContaining('has SHA-256') })
     rmSync(file)
     expect(await said('python3', [SCRIPT, folder], folder)).toMatchObject({ code: 3, text: expect.stringContaining('is missing') })
+    const [manifest = ''] = readdirSync(folder).filter((name) => name.startsWith('manifest-'))
+    rmSync(join(folder, manifest))
+    expect(await said('python3', [SCRIPT, folder], folder)).toMatchObject({
+      code: 3,
+      text: expect.stringContaining('that latest.json names'),
+    })
     expect(await said('python3', [SCRIPT, '/nowhere'], folder)).toMatchObject({
       code: 2,
       text: expect.stringContaining('holds no delivery'),
