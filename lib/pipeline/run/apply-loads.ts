@@ -90,7 +90,7 @@ async function applyLoad(
       },
       undefined,
       ctx,
-    )
+    ).catch(held(each, REFUSED))
     return
   }
   const changes: Record<string, Dataset> = {}
@@ -98,19 +98,20 @@ async function applyLoad(
     changes[`${name}.changes`] = name === each.dataset ? rows : await emptyDataset(`${name}.changes`, session.schema[name] ?? {}, ctx)
   const datasets = await compute(session, new Set([target.dataset]), undefined, ctx, changes)
   if (does(session.choices, 'check') && pipeline.checks[target.dataset])
-    await checkAll(session, [target.dataset], datasets, undefined, ctx).catch((error: unknown) => {
-      throw error instanceof CheckError ? heldUp(error, each) : error
-    })
+    await checkAll(session, [target.dataset], datasets, undefined, ctx).catch(held(each, UNCHECKED))
   const dataset = datasets[target.dataset]
   if (!dataset) throw new RangeError(`${target.dataset} was not computed`)
-  await commit(session, target, { dataset, key, loads, load: key.slice(0, 12) }, undefined, ctx)
+  await commit(session, target, { dataset, key, loads, load: key.slice(0, 12) }, undefined, ctx).catch(held(each, REFUSED))
 }
 
-/** What has landed stays as it is, and later loads wait for it: data that is mended at its source comes too late. */
-function heldUp(error: CheckError, { dataset, id }: LoadManifest): CheckError {
-  return new CheckError(error.message, {
-    ...error.place,
-    hint: `load ${id} of "${dataset}" has landed so, and later ones wait for it: let the step leave such rows out, or warn(…) of them until it is through`,
-    cause: error,
-  })
+const UNCHECKED = 'let the step leave such rows out, or warn(…) of them until it is through'
+const REFUSED = 'let the table take such rows until it is through, or load what a step leaves of its changes'
+
+/** What has landed stays as it is, and later loads wait for it: data that is mended at its source comes too late. `way` says what helps. */
+function held({ dataset, id }: LoadManifest, way: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof CheckError)) throw error
+    const hint = `load ${id} of "${dataset}" has landed so, and later ones wait for it: ${way}`
+    throw new CheckError(error.message, { ...error.place, hint, cause: error })
+  }
 }
