@@ -60,6 +60,15 @@ export async function switchPointer(
   return true
 }
 
+/**
+ * Writes a pointer again as it is: whoever has looked at it before cannot switch it any more, since its version is another one. Readers see what they saw. Where there is none, there is nothing to fence.
+ * @throws OutrunError where somebody has switched it since it was looked at
+ */
+export async function fencePointer(store: Store, place: ErrorPlace, pointer: PointerLayout, { info, latest }: Pointed): Promise<void> {
+  if (!info || !latest) return
+  await won(place, () => putJson(store, pointer.latest, latest, { ifVersion: info.version, metadata: info.metadata }))
+}
+
 /** Heads are enough to ask what is delivered. */
 function metadataOf({ inputKey, manifest, rolledBack }: Omit<Next, 'manifestSha256' | 'notify'>, files: readonly string[] | undefined) {
   const [only, ...more] = files ?? []

@@ -23,7 +23,7 @@ export async function pruneDelivered(
   }
   try {
     for (const places of pointersNamed(session, project.clock(pipeline).now(), which))
-      kept += (await pruneDeliveries(session, places, keep, remove, signal)).kept
+      kept += (await pruneDeliveries(session, places, { keep, remove, dryRun, signal })).kept
     return { pipeline, kept, removed, dryRun }
   } finally {
     await close()

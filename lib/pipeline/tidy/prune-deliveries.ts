@@ -2,6 +2,7 @@ import type { Store } from '../../connectors/store.ts'
 import type { Export } from '../../export/contract/export.ts'
 import { type DeliveryLayout, deliveryLayout } from '../../export/layout.ts'
 import { namedBy } from '../../export/named.ts'
+import { fencePointer, lookAt } from '../../export/pointer.ts'
 import type { PointerLayout } from '../../export/pointer-layout.ts'
 import { deliveryLock, lock, partitionLock, sharedLock } from '../../state/lock.ts'
 import type { BoundPipeline } from '../define/bind.ts'
@@ -48,16 +49,25 @@ export function pointersOf({ targets }: Pick<BoundPipeline, 'targets'>, partitio
   return [...all.values()]
 }
 
-/** Removes one object, or only says so. */
-type Remove = (key: string, bytes: number) => Promise<void>
+/** How deliveries are pruned. */
+export interface Pruning {
+  /** How many deliveries stay, with the current one. */
+  readonly keep: number
+  /** Removes one object; of a dry run only says so. */
+  readonly remove: (key: string, bytes: number) => Promise<void>
+  readonly dryRun: boolean
+  readonly signal: AbortSignal | undefined
+}
 
-/** Removes what a pointer no longer leads to, and nobody is still to be told of; gives how many objects it keeps, and the runs that made what it leads to. `keep`: how many deliveries, with the current one. */
+/**
+ * Removes what a pointer no longer leads to, and nobody is still to be told of; gives how many objects it keeps, and the runs that made what it leads to. The locks are this machine's: a run of another one may have made what nothing leads to yet, so
+ * before anything goes the pointer is fenced, and such a run cannot switch to it any more.
+ * @throws OutrunError where another machine has switched meanwhile
+ */
 export async function pruneDeliveries(
   { pipeline, exports, locks }: Pick<Session, 'pipeline' | 'exports' | 'locks'>,
   { pointer, named, members }: PointerPlaces,
-  keep: number,
-  remove: Remove,
-  signal: AbortSignal | undefined,
+  { keep, remove, dryRun, signal }: Pruning,
 ): Promise<{ readonly kept: number; readonly runs: readonly string[] }> {
   const { name } = pipeline.definition
   const waiting = signal ? { signal } : {}
@@ -68,15 +78,17 @@ export async function pruneDeliveries(
   const clear = async (folder: string, isDelivery: (key: string) => boolean) => {
     // Asked again for each folder, whose lock is held now.
     const waiting = (await pendingNotices({ pipeline, exports }, [pointer.folder])).map(({ from, to }) => to - from + 1)
+    const pointed = await lookAt(exports, pointer)
     const leads = await namedBy(exports, pointer, Math.max(keep, ...waiting))
     runs = leads.runs
+    const gone: string[] = []
     for await (const key of exports.list(`${folder}/`)) {
       if (leads.keys.has(key)) kept++
-      // One that waits no more.
-      else if (key === pointer.held) await remove(key, await bytesOf(exports, key))
-      // Below it may lie another export's deliveries, or somebody's own files.
-      else if (isDelivery(key)) await remove(key, await bytesOf(exports, key))
+      // The first: one that waits no more. Below it may lie another export's deliveries, or somebody's own files.
+      else if (key === pointer.held || isDelivery(key)) gone.push(key)
     }
+    if (gone.length > 0 && !dryRun) await fencePointer(exports, { stage: 'export', pipeline: name, file: pointer.latest }, pointer, pointed)
+    for (const key of gone) await remove(key, await bytesOf(exports, key))
   }
   for (const { partition, layout } of members) {
     const { path, what } = partition === undefined ? sharedLock(locks, name) : partitionLock(locks, name, partition)

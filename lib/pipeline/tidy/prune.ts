@@ -70,13 +70,10 @@ async function pruneOne(project: Project, name: string, { dryRun = false, signal
       session.pipeline,
       partitions.map((each) => each.name),
     )) {
-      const found = await pruneDeliveries(
-        session,
-        places,
-        1,
-        (key, bytes) => remove('export', key, bytes, () => session.exports.delete(key)),
-        signal,
-      )
+      const found = await pruneDeliveries(session, places, {
+        ...{ keep: 1, dryRun, signal },
+        remove: (key, bytes) => remove('export', key, bytes, () => session.exports.delete(key)),
+      })
       kept += found.kept
       for (const run of found.runs) {
         pinningRuns.add(run)
