@@ -55,7 +55,7 @@ export interface ToFill extends Reach {
 /**
  * The first load of a table by two connections. PostgreSQL takes one stream of rows with one process, and a load is one transaction of one session; but of a table that is not there nobody can see how it comes to its rows. So two
  * sessions copy half of the dataset each into a table of another name, each in a transaction of its own, which they commit at the same moment; the load's transaction then gives that the target's name, with the token: readers see no
- * table, then all of it. (Of a new table a snapshot older than itself shows the rows that were committed before it, as of every new table: mostly none, all where it was taken between.)
+ * table, then all of it. (Of such a table a snapshot older than itself shows the rows that were committed before it: mostly none, all where it was taken between.)
  *
  * From before that table is made until the load's transaction has the turn at the target the first session has it, so that no other load of the target is at work. A load that dies leaves at most that table; whoever has the turn next drops it
  * (`sweepFillings`). An attempt that is made again begins with a new table, after the server processes of the last one's sessions are gone. Where a second session is not to be had, and where the table is there already, nothing is filled.
