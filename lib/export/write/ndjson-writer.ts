@@ -35,5 +35,5 @@ function lines(dataset: Dataset, contract: NdjsonContract, inOrder: boolean): st
     return `${quoteLiteral(`${JSON.stringify(name)}:`)} || ${value}`
   })
   const order = inOrder ? '' : ` ORDER BY ${orderSql(contract)}`
-  return `SELECT '{' || ${fields.join(` || ',' || `)} || '}' AS line FROM (${relationOfFiles(contract.columns, dataset.files)}${order}) AS t`
+  return `SELECT '{' || concat(${fields.join(`, ',', `)}) || '}' AS line FROM (${relationOfFiles(contract.columns, dataset.files)}${order}) AS t`
 }

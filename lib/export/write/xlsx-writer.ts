@@ -54,5 +54,5 @@ function rows(dataset: Dataset, contract: ExcelContract, columns: readonly Sheet
   })
   const order = inOrder ? '' : ` ORDER BY ${orderSql(contract)}`
   const ordered = `SELECT *, row_number() OVER () + 1 AS ${number} FROM (${relationOfFiles(contract.columns, dataset.files)}${order})`
-  return `SELECT '<row r="' || t.${number} || '">' || ${cells.join(' || ')} || '</row>' AS line FROM (${ordered}) AS t`
+  return `SELECT '<row r="' || t.${number} || '">' || concat(${cells.join(', ')}) || '</row>' AS line FROM (${ordered}) AS t`
 }
