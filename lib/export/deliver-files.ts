@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ObjectInfo, Store } from '../connectors/store.ts'
-import { refusedByDisk } from '../core/disk-refusal.ts'
-import { MillraceError, messageOf, NotFound, PermanentError, PreconditionFailed } from '../core/errors.ts'
+import { messageOf, NotFound, PreconditionFailed } from '../core/errors.ts'
 import { sideBySide } from '../core/side-by-side.ts'
 import type { DuckDB } from '../engines/duckdb.ts'
 import { fifoStocks } from '../engines/fifo-stock.ts'
 import { conflict, type File, type Work } from './delivery.ts'
+import { engineError } from './engine-error.ts'
 import { TEMPORARY } from './layout.ts'
 import { anotherDelivery, INPUT_KEY, OBJECTS_AT_ONCE, sameContent } from './objects.ts'
 import { sumBeside } from './prove/beside.ts'
@@ -36,7 +36,7 @@ export async function deliverFiles(work: Work): Promise<readonly File[]> {
     } catch (error) {
       if (ctx.signal.aborted) throw ctx.signal.reason
       // Another delivery of this partition, on another machine, swept the temporary objects away.
-      throw error instanceof NotFound ? anotherDelivery(work.place, error) : engineError(error)
+      throw error instanceof NotFound ? anotherDelivery(work.place, error) : engineError(error, 'write the rows')
     } finally {
       db.close()
     }
@@ -140,19 +140,4 @@ async function create(store: Store, file: File, step: () => Promise<ObjectInfo>)
     info = await store.head(file.key)
   }
   if (!sameContent(info, file)) throw conflict(file.key, info, file)
-}
-
-/** DuckDB's own error as one that says what was being done; others come back as they are. */
-function engineError(error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof MillraceError || 'code' in error || !/^[A-Z]\w*( \w+)* Error: /.test(error.message))
-    return error
-  const refused = refusedByDisk(error, 'the workspace')
-  if (refused !== error) return refused
-  const [line] = error.message.split('\n')
-  const hint = error.message.startsWith('Out of Memory')
-    ? 'raise --memory or limits.memory'
-    : error.message.startsWith('IO Error')
-      ? "look at the workspace's disk, then run again"
-      : undefined
-  return new PermanentError(`DuckDB could not write the rows: ${line}`, { cause: error, ...(hint !== undefined && { hint }) })
 }

@@ -5,6 +5,7 @@ import type { RunContext } from '../../core/context.ts'
 import type { DuckDB } from '../../engines/duckdb.ts'
 import type { OpenEngine } from '../../engines/engine-pool.ts'
 import { orderNames } from '../contract/order.ts'
+import { engineError } from '../engine-error.ts'
 import type { DeliveryManifest } from '../manifest.ts'
 import { type Side, sideOfDelivery } from './side.ts'
 
@@ -47,6 +48,9 @@ export async function withSides<T>(
     const db = await openEngine({ ...ctx.limits, temp: join(folder, 'spill'), zone, preserveOrder: false })
     try {
       return await work(db, first, second)
+    } catch (error) {
+      ctx.signal.throwIfAborted()
+      throw engineError(error, 'compare the deliveries')
     } finally {
       db.close()
     }
