@@ -68,7 +68,7 @@ async function writeFrames(turn: Turn, { settings }: Reach, request: ReceiveRequ
     throw new TransientError(`"${table}" was changed while it was to be loaded`, { table, hint: 'run again' })
   const { removed, indexes } = existing ? await makeRoom(turn, settings, existing, place.partition) : { removed: 0, indexes: [] }
   await setOwnValues(session, place.partition, load)
-  const { sent, taken } = await copyFrames(session, name, frames, { made: !existing }, ctx)
+  const { sent, taken } = await copyFrames(session, copyInto(name, names.map(quoteIdentifier).join(', '), 'binary', !existing), frames, ctx)
   if (sent.rows !== taken)
     throw (
       (await notTaken(session, { table, name }, taken, sent.rows)) ??
@@ -82,16 +82,9 @@ async function writeFrames(turn: Turn, { settings }: Reach, request: ReceiveRequ
 }
 
 /** The end is ours to say: when the sender fails, the COPY is failed, whatever has come of it. */
-async function copyFrames(
-  session: LoadSession,
-  name: string,
-  frames: Frames,
-  { made }: { readonly made: boolean },
-  { signal }: RunContext,
-) {
-  const columns = frames.columns.map((column) => quoteIdentifier(column.name)).join(', ')
+async function copyFrames(session: LoadSession, copy: string, frames: Frames, { signal }: RunContext) {
   let sent: Sent | undefined
-  const taken = await session.copy(copyInto(name, columns, 'binary', made), async (into) => {
+  const taken = await session.copy(copy, async (into) => {
     const sink = sinkOf(into)
     try {
       sent = await frames.send(sink.write, signal)
