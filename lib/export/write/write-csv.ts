@@ -35,7 +35,8 @@ export async function writeThroughFifo(request: WriteRequest, produce: Producer,
     await request.fifos.make([path])
     const written = await stream({ ...request, key }, path, produce, store)
     clean = true
-    await sideBySide(OBJECTS_AT_ONCE, written, async (file) => file.held ?? requireStored(store, file))
+    const stored = written.filter(({ held }) => !held)
+    await sideBySide(OBJECTS_AT_ONCE, stored, (file) => requireStored(store, file))
     return written
   } catch (error) {
     await sideBySide(OBJECTS_AT_ONCE, keys, (each) => store.delete(each).catch(() => {}))
