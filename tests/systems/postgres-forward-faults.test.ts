@@ -1,20 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Frames } from '../../lib/connectors/frames.ts'
 import { CheckError, type MillraceError, TransientError } from '../../lib/core/errors.ts'
-import { forwardBetween } from '../connectors/postgres/forward-kit.ts'
+import { forwardBetween, forwardServers } from '../connectors/postgres/forward-kit.ts'
 import { failure } from '../connectors/postgres/warehouse-kit.ts'
 import { databaseProxy } from '../kit/database-proxy.ts'
-import { type TestPostgres, testPostgres } from '../kit/postgres.ts'
 
-/** The source is the older server, the warehouse the newer one. */
-let old: TestPostgres
-let young: TestPostgres
-beforeAll(async () => {
-  ;[old, young] = await Promise.all([testPostgres({ version: 15 }), testPostgres({ version: 18, settings: ['max_connections=40'] })])
-})
-afterAll(() => Promise.all([old?.stop(), young?.stop()]))
+const servers = forwardServers()
 
-const setup = () => forwardBetween(old, young)
+const setup = () => forwardBetween(servers.old, servers.young)
 
 describe('faults', () => {
   const big = 'CREATE TABLE t AS SELECT i AS id, repeat(md5(i::text), 8) AS value FROM generate_series(1, 20000) AS i'
@@ -73,8 +66,8 @@ describe('faults', () => {
   it('of the connections: each is made again, with nothing doubled', async () => {
     const { forward, warehouse, source } = await setup()
     await source(big)
-    await using before = await databaseProxy(old)
-    await using behind = await databaseProxy(young)
+    await using before = await databaseProxy(servers.old)
+    await using behind = await databaseProxy(servers.young)
     const ways = { from: { host: before.host, port: before.port }, to: { host: behind.host, port: behind.port } }
     behind.cutOnceAfter(2_000_000)
     expect(await forward({}, ways)).toMatchObject({ rows: 20_000, removed: 0 })
@@ -98,7 +91,7 @@ describe('faults', () => {
           await take(chunk)
           if (killed) return
           killed = true
-          await old.query(
+          await servers.old.query(
             from,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT q.%' AND pid <> pg_backend_pid()",
           )
@@ -125,7 +118,9 @@ describe('faults', () => {
     await expect(forward({}, { tap, signal: stop.signal })).rejects.toThrow('stopped')
     expect(await state()).toEqual(before)
     const ours = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'millrace/%'"
-    await expect.poll(async () => [...(await old.query(from, ours)), ...(await young.query(to, ours))]).toEqual([['0'], ['0']])
+    await expect
+      .poll(async () => [...(await servers.old.query(from, ours)), ...(await servers.young.query(to, ours))])
+      .toEqual([['0'], ['0']])
   })
 
   it('of the warehouse: a value that it refuses ends the reading too', async () => {
@@ -137,7 +132,7 @@ describe('faults', () => {
     expect(error.message).toMatch(/violates check constraint/)
     expect(error.place).toMatchObject({ stage: 'load', table: 't' })
     await expect
-      .poll(() => old.query(from, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'millrace/%'"))
+      .poll(() => servers.old.query(from, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'millrace/%'"))
       .toEqual([['0']])
   })
 

@@ -1,4 +1,4 @@
-import { onTestFinished } from 'vitest'
+import { afterAll, beforeAll, onTestFinished } from 'vitest'
 import type { Frames } from '../../../lib/connectors/frames.ts'
 import { type PostgresOptions, postgres } from '../../../lib/connectors/postgres/index.ts'
 import type { TableRequest } from '../../../lib/connectors/requests.ts'
@@ -9,7 +9,7 @@ import { NO_EXTENSIONS } from '../../../lib/engines/extensions.ts'
 import { receive } from '../../../lib/load/receive.ts'
 import { testContext } from '../../kit/context.ts'
 import { noReader } from '../../kit/no-reader.ts'
-import type { TestPostgres } from '../../kit/postgres.ts'
+import { type TestPostgres, testPostgres } from '../../kit/postgres.ts'
 import { hastyClock } from './kit.ts'
 
 export interface ForwardSetup {
@@ -38,6 +38,19 @@ export interface ForwardOptions {
   readonly to?: Partial<PostgresOptions>
   /** Stands before the frames. */
   readonly tap?: (frames: Frames) => Frames
+}
+
+/** An older server and a newer one, for all tests of a file. */
+export function forwardServers() {
+  const servers = {} as { old: TestPostgres; young: TestPostgres }
+  beforeAll(async () => {
+    ;[servers.old, servers.young] = await Promise.all([
+      testPostgres({ version: 15 }),
+      testPostgres({ version: 18, settings: ['max_connections=40'] }),
+    ])
+  })
+  afterAll(() => Promise.all([servers.old?.stop(), servers.young?.stop()]))
+  return servers
 }
 
 /** New databases of these two servers. */
